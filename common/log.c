@@ -1,0 +1,169 @@
+/*
+ * log: lines to descriptor 2. See log.h. The one module besides *_main.c that
+ * keeps globals: a log that had to be handed through every call would be used less.
+ */
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/limits.h"
+#include "common/utf8.h"
+
+static const char *program_name = "postrider";
+static enum log_level minimum = LOG_LEVEL_INFO;
+static unsigned long dropped, dropped_unreported;
+
+void
+log_init(const char *program, enum log_level level)
+{
+	program_name = program;
+	minimum = level;
+}
+
+void
+log_set_level(enum log_level level)
+{
+	minimum = level;
+}
+
+bool
+log_enabled(enum log_level level)
+{
+	return level >= minimum;
+}
+
+int
+log_level_parse(struct span s, enum log_level *level)
+{
+	if (span_is(s, "debug"))
+		*level = LOG_LEVEL_DEBUG;
+	else if (span_is(s, "info"))
+		*level = LOG_LEVEL_INFO;
+	else if (span_is(s, "warn"))
+		*level = LOG_LEVEL_WARN;
+	else
+		return -1;
+	return 0;
+}
+
+unsigned long
+log_dropped(void)
+{
+	return dropped;
+}
+
+int
+log_escape(struct buf *b, struct span s)
+{
+	while (s.len > 0) {
+		size_t n = utf8_printable(s);
+
+		if (n > 0) {
+			if (buf_add(b, s.p, n) != 0)
+				return -1;
+		} else {
+			if (buf_addf(b, "\\x%02x", (unsigned char)s.p[0]) != 0)
+				return -1;
+			n = 1;
+		}
+		s = span_skip(s, n);
+	}
+	return 0;
+}
+
+static void
+write_line(struct buf *line)
+{
+	ssize_t n = write(STDERR_FILENO, line->p, line->len);
+
+	if (n < 0) {
+		dropped++;
+		dropped_unreported++;
+	} else if (dropped_unreported > 0) {
+		dprintf(STDERR_FILENO, "%s[%d]: %lu log lines were dropped\n", program_name,
+		    (int)getpid(), dropped_unreported);
+		dropped_unreported = 0;
+	}
+}
+
+static void
+emit(enum log_level level, const char *fmt, va_list ap, int error)
+{
+	static const char *const names[] = {"debug: ", "", "warning: ", "fatal: "};
+	struct buf raw, line;
+	struct timespec now;
+	struct tm tm;
+	char stamp[40];
+
+	if (level < minimum)
+		return;
+	buf_init(&raw, LOG_LINE_MAX);
+	buf_init(&line, LOG_LINE_MAX * 4 + 256);
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
+	buf_addf(&line, "%s.%03ldZ %s[%d]: %s", stamp, now.tv_nsec / 1000000, program_name,
+	    (int)getpid(), names[level]);
+	if (buf_vaddf(&raw, fmt, ap) != 0)
+		buf_add_str(&raw, "(a line too long to log)");
+	if (error != 0)
+		buf_addf(&raw, ": %s", strerror(error));
+	log_escape(&line, buf_span(&raw));
+	buf_add_char(&line, '\n');
+	write_line(&line);
+	buf_release(&raw);
+	buf_release(&line);
+}
+
+#define EMIT(level, error)                                                                     \
+	do {                                                                                   \
+		va_list ap;                                                                    \
+		va_start(ap, fmt);                                                             \
+		emit(level, fmt, ap, error);                                                   \
+		va_end(ap);                                                                    \
+	} while (0)
+
+void
+log_debug(const char *fmt, ...)
+{
+	EMIT(LOG_LEVEL_DEBUG, 0);
+}
+
+void
+log_info(const char *fmt, ...)
+{
+	EMIT(LOG_LEVEL_INFO, 0);
+}
+
+void
+log_warn(const char *fmt, ...)
+{
+	EMIT(LOG_LEVEL_WARN, errno);
+}
+
+void
+log_warnx(const char *fmt, ...)
+{
+	EMIT(LOG_LEVEL_WARN, 0);
+}
+
+void
+fatal(const char *fmt, ...)
+{
+	EMIT(LOG_LEVEL_FATAL, errno);
+	exit(75);
+}
+
+void
+fatalx(const char *fmt, ...)
+{
+	EMIT(LOG_LEVEL_FATAL, 0);
+	exit(75);
+}
