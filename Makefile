@@ -43,55 +43,63 @@ all: $(PROGRAMS)
 
 build/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(HARDEN) $(CFLAGS) $(PKG_CFLAGS) -c -o $@ $<
+	@echo CC $@
+	@$(CC) $(ALL_CFLAGS) $(HARDEN) $(CFLAGS) $(PKG_CFLAGS) -c -o $@ $<
 
 define library
 build/lib$(1).a: $(patsubst %.c,build/obj/%.o,$(filter $(1)/%,$(SOURCES)))
 	@rm -f $$@
-	$$(if $$^,ar rcs $$@ $$^,ar rcs $$@)
+	@$$(if $$^,ar rcs $$@ $$^,ar rcs $$@)
 endef
 $(foreach folder,$(FOLDERS),$(eval $(call library,$(folder))))
 
 define program
 build/bin/$(patsubst %_main,%,$(basename $(notdir $(1)))): $(1:%.c=build/obj/%.o) $(LIBS)
 	@mkdir -p $$(@D)
-	$(CC) $(LDHARDEN) $(CFLAGS) -o $$@ $$< $(LIBS) $(ALL_LIBS)
+	@echo LD $$@
+	@$(CC) $(LDHARDEN) $(CFLAGS) -o $$@ $$< $(LIBS) $(ALL_LIBS)
 endef
 $(foreach main,$(MAINS),$(eval $(call program,$(main))))
 
 # Tests: the same sources under AddressSanitizer and UBSan, and for libFuzzer.
 build/asan/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(SANITIZE) -O1 -g $(PKG_CFLAGS) -c -o $@ $<
+	@echo CC $@
+	@$(CC) $(ALL_CFLAGS) $(SANITIZE) -O1 -g $(PKG_CFLAGS) -c -o $@ $<
 
 build/libasan.a: $(ASAN_OBJECTS)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 build/unit/%: build/asan/tests/unit/%.o build/libasan.a
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZE) -o $@ $< build/libasan.a $(ALL_LIBS) -lcmocka
+	@echo LD $@
+	@$(CC) $(SANITIZE) -o $@ $< build/libasan.a $(ALL_LIBS) -lcmocka
 
 build/fuzzobj/%.o: %.c
 	@mkdir -p $(@D)
-	clang $(ALL_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+	@echo CC $@
+	@clang $(ALL_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
 	    -O1 -g $(PKG_CFLAGS) -c -o $@ $<
 
 build/libfuzz.a: $(FUZZ_OBJECTS)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 build/fuzz/%: build/fuzzobj/tests/fuzz/%.o build/libfuzz.a
 	@mkdir -p $(@D)
-	clang -fsanitize=fuzzer,address,undefined -o $@ $< build/libfuzz.a $(ALL_LIBS)
+	@echo LD $@
+	@clang -fsanitize=fuzzer,address,undefined -o $@ $< build/libfuzz.a $(ALL_LIBS)
 
 build/bench/%: build/obj/tests/bench/%_main.o $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDHARDEN) $(CFLAGS) -o $@ $< $(LIBS) $(ALL_LIBS)
+	@echo LD $@
+	@$(CC) $(LDHARDEN) $(CFLAGS) -o $@ $< $(LIBS) $(ALL_LIBS)
 
 build/tests/%: build/obj/tests/tools/%_main.o $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDHARDEN) $(CFLAGS) -o $@ $< $(LIBS) $(ALL_LIBS) $(if $(filter recfs,$*),$(shell pkg-config --libs fuse3))
+	@echo LD $@
+	@$(CC) $(LDHARDEN) $(CFLAGS) -o $@ $< $(LIBS) $(ALL_LIBS) $(if $(filter recfs,$*),$(shell pkg-config --libs fuse3))
 
 build/obj/tests/tools/recfs_main.o: PKG_CFLAGS += $(shell pkg-config --cflags fuse3 2>/dev/null)
 

@@ -54,7 +54,8 @@ dial(const struct sockaddr_in *to, uint64_t n, uint64_t sources)
 		if (bind(fd, (struct sockaddr *)&from, sizeof(from)) == -1)
 			err(71, "bind to 127.0.%u.%u", 1 + s / 250, 1 + s % 250);
 	}
-	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == -1 && errno != EINPROGRESS) {
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == -1 &&
+	    errno != EINPROGRESS) {
 		close(fd);
 		return -1;
 	}

@@ -8,11 +8,10 @@
  * (RFC 5321 section 4.1.1.1) and the first sign that it was closed.
  */
 #include <sys/epoll.h>
+#include <stdio.h>
 
 #include "tests/bench/cli.h"
 #include "tests/bench/dial.h"
-
-#include <stdio.h>
 
 enum state {
 	CLOSED,	    /* not opened yet, or lost */
@@ -26,7 +25,8 @@ struct conn {
 	int fd;
 	enum state state;
 	unsigned column; /* in the reply line being read */
-	bool more;	 /* that line is followed by another ("250-") */
+	bool good;	 /* that line begins with 2 */
+	bool more;	 /* and is followed by another ("250-") */
 };
 
 struct idle {
@@ -40,8 +40,9 @@ struct idle {
 static void
 idle_report(const struct idle *d, const char *event, double seconds)
 {
-	printf("{\"mode\":\"idle\",\"event\":\"%s\",\"wanted\":%llu,\"held\":%llu,\"lost\":%llu,"
-	       "\"refused\":%llu,\"seconds\":%.3f}\n",
+	printf(
+	    "{\"mode\":\"idle\",\"event\":\"%s\",\"wanted\":%llu,\"held\":%llu,\"lost\":%llu,"
+	    "\"refused\":%llu,\"seconds\":%.3f}\n",
 	    event, (unsigned long long)d->conns, (unsigned long long)d->held,
 	    (unsigned long long)d->lost, (unsigned long long)d->refused, seconds);
 	fflush(stdout);
@@ -77,13 +78,12 @@ conn_open(struct idle *d, struct conn *c)
 		err(71, "epoll_ctl");
 }
 
-/* A whole reply was read; `good` if it begins with 2. */
 static void
-conn_on_reply(struct idle *d, struct conn *c, bool good)
+conn_on_reply(struct idle *d, struct conn *c)
 {
 	static const char ehlo[] = "EHLO client.test\r\n";
 
-	if (!good || c->state == HELD)
+	if (!c->good || c->state == HELD)
 		conn_close(d, c);
 	else if (c->state == HELLO) {
 		c->state = HELD;
@@ -100,7 +100,6 @@ conn_on_readable(struct idle *d, struct conn *c)
 {
 	char in[4096];
 	ssize_t i, n = read(c->fd, in, sizeof(in));
-	bool good = true;
 
 	if (n == -1 && errno == EAGAIN)
 		return;
@@ -108,15 +107,15 @@ conn_on_readable(struct idle *d, struct conn *c)
 		conn_close(d, c);
 	for (i = 0; i < n && c->state != CLOSED; i++) {
 		if (c->column == 0)
-			good = in[i] == '2';
+			c->good = in[i] == '2';
 		if (c->column == 3)
 			c->more = in[i] == '-';
 		c->column++;
 		if (in[i] != '\n')
 			continue;
 		c->column = 0;
-		if (!c->more || !good)
-			conn_on_reply(d, c, good);
+		if (!c->more || !c->good)
+			conn_on_reply(d, c);
 	}
 }
 

@@ -235,8 +235,8 @@ conn_on_envelope(struct load *l, struct conn *c, int code)
 		c->body_end = l->text.body_len;
 		c->body_off = c->rcpts == 0 ? c->body_end - 3 : 0;
 		if (c->rcpts > 0)
-			c->out_len += text_header(&l->text, c->out + c->out_len,
-			    l->out_max - c->out_len, c->number);
+			c->out_len += text_header(
+			    &l->text, c->out + c->out_len, l->out_max - c->out_len, c->number);
 		c->state = BODY;
 		c->t_dot = cli_now_us();
 		conn_flush(l, c);
@@ -397,12 +397,15 @@ load_report(struct load *l)
 	struct stats *st = &l->st;
 	double seconds = (double)(l->t_last - l->t_first) / 1e6;
 
-	printf("{\"mode\":\"send\",\"connections\":%llu,\"messages\":%llu,\"per_connection\":%llu,",
+	printf("{\"mode\":\"send\",\"connections\":%llu,\"messages\":%llu,\"per_connection\":%"
+	       "llu,",
 	    (unsigned long long)l->conns, (unsigned long long)l->messages,
 	    (unsigned long long)l->per_conn);
-	printf("\"size\":%llu,\"recipients\":%llu,\"pipelining\":%s,", (unsigned long long)l->size,
-	    (unsigned long long)l->rcpts, l->pipelining ? "true" : "false");
-	printf("\"start\":%.6f,\"end\":%.6f,\"seconds\":%.6f,", l->wall_first, l->wall_last, seconds);
+	printf("\"size\":%llu,\"recipients\":%llu,\"pipelining\":%s,",
+	    (unsigned long long)l->size, (unsigned long long)l->rcpts,
+	    l->pipelining ? "true" : "false");
+	printf("\"start\":%.6f,\"end\":%.6f,\"seconds\":%.6f,", l->wall_first, l->wall_last,
+	    seconds);
 	printf("\"started\":%llu,\"accepted\":%llu,\"rcpt_accepted\":%llu,\"failed\":%llu,",
 	    (unsigned long long)st->started, (unsigned long long)st->accepted,
 	    (unsigned long long)st->rcpt_accepted, (unsigned long long)st->failed);
@@ -423,7 +426,8 @@ load_report(struct load *l)
 
 static const char usage[] =
     "usage: load --to ADDRESS:PORT [--connections N] [--messages N] [--per-connection N]\n"
-    "  [--size OCTETS] [--recipients N] [--pattern user%u@dom%d.test] [--domains N] [--users N]\n"
+    "  [--size OCTETS] [--recipients N] [--pattern user%u@dom%d.test] [--domains N] [--users "
+    "N]\n"
     "  [--from ADDRESS] [--helo NAME] [--pipelining on|off] [--sources N]\n"
     "  [--time SECONDS] [--stall SECONDS]\n";
 
@@ -468,8 +472,15 @@ load_release(struct load *l)
 int
 main(int argc, char **argv)
 {
-	struct load l = {.conns = 20, .messages = 1000, .per_conn = 1, .size = 4096, .rcpts = 1,
-	    .pipelining = true, .seconds = 60, .stall = 30, .helo = "client.test"};
+	struct load l = {.conns = 20,
+	    .messages = 1000,
+	    .per_conn = 1,
+	    .size = 4096,
+	    .rcpts = 1,
+	    .pipelining = true,
+	    .seconds = 60,
+	    .stall = 30,
+	    .helo = "client.test"};
 	const struct cli_option options[] = {
 	    {"to", CLI_ENDPOINT, &l.to, 0, 0},
 	    {"connections", CLI_NUMBER, &l.conns, 1, 60000},
@@ -489,8 +500,10 @@ main(int argc, char **argv)
 	    {NULL, CLI_TEXT, NULL, 0, 0},
 	};
 
-	l.text = (struct text){.from = "sender@client.test", .pattern = "user%u@dom%d.test",
-	    .domains = 1, .users = 1};
+	l.text = (struct text){.from = "sender@client.test",
+	    .pattern = "user%u@dom%d.test",
+	    .domains = 1,
+	    .users = 1};
 	cli_parse(argc > 0 ? argv + 1 : argv, options, usage);
 	if (l.to.sin_port == 0)
 		errx(64, "--to is missing\n%s", usage);

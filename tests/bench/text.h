@@ -74,7 +74,8 @@ text_rcpt(const struct text *t, char *p, size_t max, uint64_t n)
 
 		if (*s == '%' && (s[1] == 'u' || s[1] == 'd')) {
 			s++;
-			len += (size_t)snprintf(p + len, max - len, "%llu", (*s == 'u' ? u : d) + 1);
+			len += (size_t)snprintf(
+			    p + len, max - len, "%llu", (*s == 'u' ? u : d) + 1);
 		} else
 			p[len++] = *s;
 	}

@@ -1,0 +1,121 @@
+/*
+ * config: postrider.conf, parsed and checked (postrider.conf(5)). Read by
+ * postriderd at start and reload, by `postrider check`, and by nobody else: the
+ * children get it as `settings` fields and rebuild the same struct from them.
+ */
+#ifndef CONF_CONFIG_H
+#define CONF_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/log.h"
+#include "common/netaddr.h"
+#include "common/wire.h"
+
+enum listener_role {
+	LISTENER_MX,	     /* takes mail for hosted domains from anybody */
+	LISTENER_SUBMISSION, /* takes mail of authenticated users */
+	LISTENER_SUBMIT,     /* the submit socket: local users, known by uid */
+};
+
+enum listener_tls {
+	LISTENER_TLS_NONE,
+	LISTENER_TLS_STARTTLS,
+	LISTENER_TLS_IMPLICIT,
+};
+
+struct config_listener {
+	char *address; /* "0.0.0.0:25", "[::]:25" as written: its name everywhere */
+	struct netaddr addr;
+	enum listener_role role;
+	enum listener_tls tls;
+};
+
+struct config_strings {
+	char **v;
+	size_t n;
+};
+
+struct config_netblocks {
+	struct netblock *v;
+	size_t n;
+};
+
+struct config {
+	char *path; /* the file it came from */
+	char *hostname;
+	char *domains; /* root of the domain directories */
+	char *spool;
+	struct config_listener *listeners;
+	size_t nlisteners;
+	char *tls_certificate, *tls_key; /* NULL if not set */
+	struct config_netblocks relay_from;
+	struct config_strings relay_domains;
+	char *access;	 /* NULL if not set */
+	char *smarthost; /* NULL if not set; "host:port" or "[addr]:port" as written */
+	struct config_strings resolver; /* "addr:port"; empty: the system's */
+	char *postmaster;		/* where <postmaster> without a domain goes; NULL: postmaster of the first hosted domain named */
+
+	uint64_t message_size_limit;
+	uint64_t segment_size;
+	uint32_t recipient_limit;
+	uint32_t error_limit;
+	uint32_t auth_failure_limit;
+	uint32_t hop_limit;
+	uint32_t command_line_limit;
+	uint32_t connection_limit;	      /* per worker */
+	uint32_t connection_limit_per_client; /* per worker and client address */
+	uint32_t destination_concurrency;     /* jobs at once to one destination */
+	uint32_t workers;		      /* smtpd processes */
+	uint32_t remote_port;		      /* 25 */
+	bool allow_loopback_destinations;
+
+	/* milliseconds */
+	uint64_t idle_timeout;
+	uint64_t session_timeout;
+	uint64_t greeting_delay;
+	uint64_t connect_timeout;
+	uint64_t reply_timeout;
+	uint64_t queue_lifetime;
+	uint64_t *retry; /* intervals between attempts, the last one repeats */
+	size_t nretry;
+
+	/* users the processes run as: a name or a number as written */
+	char *user_smtpd, *user_directory, *user_queue, *user_remote;
+
+	enum log_level log_level;
+};
+
+/* One thing that is wrong. */
+struct config_error {
+	char *text; /* "file:line: what is wrong and what was expected" */
+};
+
+struct config_errors {
+	struct config_error *v;
+	size_t n;
+};
+
+/*
+ * Parses and checks a file. Returns a config the caller frees, or NULL with at least one error in
+ * errors; *all* errors are reported at once. Reads the file named and looks at what it names
+ * (directories, key files) but writes nothing. The caller releases errors in both cases.
+ */
+struct config *config_load(const char *path, struct config_errors *errors);
+void config_free(struct config **c);
+void config_errors_release(struct config_errors *e);
+
+/* The config as fields of a settings message, and back. config_from_wire: NULL if fields are missing or malformed. */
+void config_to_wire(const struct config *c, struct wire_out *w);
+struct config *config_from_wire(const struct wire_msg *m);
+
+/* "mx", "submission", "submit"; "none", "starttls", "implicit"; and back (-1 if unknown). */
+const char *listener_role_name(enum listener_role role);
+int listener_role_parse(struct span s, enum listener_role *role);
+const char *listener_tls_name(enum listener_tls tls);
+int listener_tls_parse(struct span s, enum listener_tls *tls);
+
+#endif
