@@ -11,38 +11,45 @@
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
 
-#include "common/address.h"
 #include "common/verdict.h"
 
 struct job_recipient {
-	uint64_t entry;	 /* the queue's number for it within the message */
-	char *address;	 /* canonical target */
-	char *original;	 /* as RCPT said it */
+	uint64_t entry; /* the queue's number for it within the message */
+	char *address;	/* canonical target */
+	char *original; /* as RCPT said it */
 	struct verdict verdict;
-	char *mta;	 /* host that gave the verdict, NULL if it was decided here */
+	char *mta; /* host that gave the verdict, NULL if it was decided here */
 	bool decided;
 };
 
 struct job {
-	char *message;	   /* id for people */
+	char *message; /* id for people */
 	uint64_t number;
 	char *from;	   /* reverse-path, "" for <> */
 	int64_t received;  /* seconds since 1970 */
 	uint64_t size;	   /* octets of content with LF line ends */
 	bool eight_bit;	   /* body=8bit */
 	char *destination; /* next hop or domain */
+	uint32_t attempt;  /* 1 for the first; more: an earlier one may have left traces */
+	bool recovered;	   /* the queue was restarted since: as attempt > 1 */
 	struct job_recipient *recipients;
 	size_t nrecipients;
-	char *content;	   /* size octets, or NULL if it is in the file */
-	int fd;		   /* read-only, or -1 */
-	uint64_t offset;   /* where content begins in fd */
-	struct agent *agent;
-	uint64_t request;
-	void *data;	   /* for the agent's use */
+	char *content;	 /* size octets, or NULL if it is in the file */
+	int fd;		 /* read-only, or -1 */
+	uint64_t offset; /* where content begins in fd */
+	void *data;	 /* for the agent's use */
+
+	/* job.c's own */
+	struct agent *agent; /* NULL once the agent is gone */
+	uint64_t request, connection;
+	TAILQ_ENTRY(job) link;
 };
 
 struct agent;
+struct wire_msg;
 
 struct agent_ops {
 	/* A job to do: the agent's until job_finish. */
@@ -54,10 +61,23 @@ struct agent_ops {
 /* Connects to the queue at this socket path as role "local" or "remote", offering slots. Reconnects for ever. */
 struct agent *agent_new(struct event_base *base, const char *path, const char *role,
     unsigned slots, const struct agent_ops *ops, void *arg);
+
+/* Jobs under way live on; their answers go nowhere. Clears *a. */
 void agent_free(struct agent **a);
 
 /* Jobs not yet finished. */
 unsigned agent_active(const struct agent *a);
+
+/* Sends what is queued now, before the process ends. */
+void agent_flush(struct agent *a);
+
+/*
+ * A job out of its message; content and descriptor are taken over. If the
+ * message is malformed the job's recipients, as far as they could be read, are
+ * decided temporary and *why says what was wrong (NULL if nothing was). Never
+ * NULL. Free with job_finish.
+ */
+struct job *job_parse(struct wire_msg *m, const char **why);
 
 /* Records the verdict for one recipient (copied); mta may be NULL. */
 void job_decide(struct job *j, size_t recipient, const struct verdict *v, const char *mta);
