@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/netaddr.h"
 #include "common/wire.h"
+#include "conf/config_errors.h"
 
 enum listener_role {
 	LISTENER_MX,	     /* takes mail for hosted domains from anybody */
@@ -53,11 +54,13 @@ struct config {
 	size_t nlisteners;
 	char *tls_certificate, *tls_key; /* NULL if not set */
 	struct config_netblocks relay_from;
-	struct config_strings relay_domains;
-	char *access;	 /* NULL if not set */
-	char *smarthost; /* NULL if not set; "host:port" or "[addr]:port" as written */
+	struct config_strings
+	    relay_domains; /* canonical, sorted; ".example.org": all below it */
+	char *
+	    smarthost; /* NULL if not set; as a destination of doc/IPC.md: "[host]:port", "[addr]:port" */
 	struct config_strings resolver; /* "addr:port"; empty: the system's */
-	char *postmaster;		/* where <postmaster> without a domain goes; NULL: postmaster of the first hosted domain named */
+	char *
+	    postmaster; /* where <postmaster> without a domain goes; NULL: postmaster of the first hosted domain named */
 
 	uint64_t message_size_limit;
 	uint64_t segment_size;
@@ -89,16 +92,6 @@ struct config {
 	enum log_level log_level;
 };
 
-/* One thing that is wrong. */
-struct config_error {
-	char *text; /* "file:line: what is wrong and what was expected" */
-};
-
-struct config_errors {
-	struct config_error *v;
-	size_t n;
-};
-
 /*
  * Parses and checks a file. Returns a config the caller frees, or NULL with at least one error in
  * errors; *all* errors are reported at once. Reads the file named and looks at what it names
@@ -106,7 +99,6 @@ struct config_errors {
  */
 struct config *config_load(const char *path, struct config_errors *errors);
 void config_free(struct config **c);
-void config_errors_release(struct config_errors *e);
 
 /* The config as fields of a settings message, and back. config_from_wire: NULL if fields are missing or malformed. */
 void config_to_wire(const struct config *c, struct wire_out *w);

@@ -1,0 +1,102 @@
+/*
+ * config: the struct that holds postrider.conf, its end, and the names of its
+ * enumerations. Loading is in config_load.c, checks in config_check.c.
+ */
+#include "conf/config.h"
+
+#include <stdlib.h>
+
+static void
+strings_release(struct config_strings *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->v[i]);
+	free(s->v);
+}
+
+void
+config_free(struct config **cp)
+{
+	struct config *c = *cp;
+
+	if (c == NULL)
+		return;
+	*cp = NULL;
+	for (size_t i = 0; i < c->nlisteners; i++)
+		free(c->listeners[i].address);
+	free(c->listeners);
+	strings_release(&c->relay_domains);
+	strings_release(&c->resolver);
+	free(c->relay_from.v);
+	free(c->retry);
+	free(c->path);
+	free(c->hostname);
+	free(c->domains);
+	free(c->spool);
+	free(c->tls_certificate);
+	free(c->tls_key);
+	free(c->smarthost);
+	free(c->postmaster);
+	free(c->user_smtpd);
+	free(c->user_directory);
+	free(c->user_queue);
+	free(c->user_remote);
+	free(c);
+}
+
+static const char *const roles[] = {
+    [LISTENER_MX] = "mx",
+    [LISTENER_SUBMISSION] = "submission",
+    [LISTENER_SUBMIT] = "submit",
+};
+
+static const char *const tls_modes[] = {
+    [LISTENER_TLS_NONE] = "none",
+    [LISTENER_TLS_STARTTLS] = "starttls",
+    [LISTENER_TLS_IMPLICIT] = "implicit",
+};
+
+/* Index of the name, or -1. */
+static int
+index_of(struct span s, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (span_is(s, names[i]))
+			return (int)i;
+	}
+	return -1;
+}
+
+const char *
+listener_role_name(enum listener_role role)
+{
+	return roles[role];
+}
+
+int
+listener_role_parse(struct span s, enum listener_role *role)
+{
+	int i = index_of(s, roles, sizeof roles / sizeof roles[0]);
+
+	if (i < 0)
+		return -1;
+	*role = (enum listener_role)i;
+	return 0;
+}
+
+const char *
+listener_tls_name(enum listener_tls tls)
+{
+	return tls_modes[tls];
+}
+
+int
+listener_tls_parse(struct span s, enum listener_tls *tls)
+{
+	int i = index_of(s, tls_modes, sizeof tls_modes / sizeof tls_modes[0]);
+
+	if (i < 0)
+		return -1;
+	*tls = (enum listener_tls)i;
+	return 0;
+}

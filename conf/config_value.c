@@ -1,0 +1,321 @@
+/*
+ * config_value: one value of postrider.conf from its text, by type. The same code
+ * reads the file and the settings message, so a child can hold nothing that the
+ * file could not say. Pure; what was expected is told in *why.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/address.h"
+#include "common/xalloc.h"
+#include "conf/config_keys.h"
+#include "conf/units.h"
+
+/* Elements of one list: relay-domains of a large provider, and still one settings message. */
+#define LIST_MAX  50000
+#define RETRY_MAX 64
+
+/* A path with its NUL fits the kernel's PATH_MAX together with what is appended to it. */
+#define CONFIG_PATH_MAX 1024
+
+static int
+refuse(struct buf *why, const char *text)
+{
+	buf_add_str(why, text);
+	return -1;
+}
+
+static void *
+member(struct config *c, const struct config_key *k)
+{
+	return (char *)c + k->offset;
+}
+
+static void
+set_text(struct config *c, const struct config_key *k, struct span s)
+{
+	char **p = member(c, k);
+
+	free(*p);
+	*p = xspandup(s);
+}
+
+static int
+set_hostname(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	char name[DOMAIN_MAX + 1];
+	const char *reason;
+	size_t len;
+
+	if (domain_canonical(s, true, name, &len, &reason) != 0) {
+		buf_addf(why, "expected a domain name (%s)", reason);
+		return -1;
+	}
+	set_text(c, k, span_make(name, len));
+	return 0;
+}
+
+/* Absolute, and without a step back: a path that is compared and prefixed must say where it leads. */
+static int
+set_path(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	struct span rest = s;
+
+	if (s.len == 0 || s.p[0] != '/')
+		return refuse(why, "expected an absolute path, beginning with /");
+	if (s.len > CONFIG_PATH_MAX || span_has_control(s))
+		return refuse(why, "expected a path without control characters and of at most "
+				   "1024 octets");
+	while (rest.p != NULL) {
+		if (span_is(span_cut(&rest, '/'), ".."))
+			return refuse(why, "expected a path without ..");
+	}
+	while (s.len > 1 && s.p[s.len - 1] == '/')
+		s.len--;
+	set_text(c, k, s);
+	return 0;
+}
+
+static int
+set_address(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	struct address a;
+	const char *reason;
+
+	if (address_parse(s, ADDRESS_UTF8, &a, &reason) != 0) {
+		buf_addf(why, "expected an address local@domain (%s)", reason);
+		return -1;
+	}
+	set_text(c, k, address_span(&a));
+	return 0;
+}
+
+/* "[host]:port", "host:port" and "address:port" to the form doc/IPC.md uses: a host not to be looked up by MX. */
+static int
+set_smarthost(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	static const char expected[] = "expected host:port or [address]:port";
+	ptrdiff_t colon = span_rindex(s, ':');
+	struct span host = span_first(s, colon < 0 ? 0 : (size_t)colon);
+	char name[DOMAIN_MAX + 1], text[DOMAIN_MAX + 16];
+	struct netaddr ip;
+	uint64_t port;
+	size_t len;
+
+	if (colon < 0 || span_to_u64(span_skip(s, (size_t)colon + 1), 65535, &port) != 0 ||
+	    port == 0)
+		return refuse(why, expected);
+	if (host.len >= 2 && host.p[0] == '[' && host.p[host.len - 1] == ']')
+		host = span_make(host.p + 1, host.len - 2);
+	else if (span_index(host, ':') >= 0)
+		return refuse(why, "expected an IPv6 address in brackets: [address]:port");
+	if (netaddr_parse(host, &ip) == 0)
+		netaddr_format(&ip, name);
+	else if (domain_canonical(host, true, name, &len, NULL) != 0)
+		return refuse(why, expected);
+	snprintf(text, sizeof text, "[%s]:%u", name, (unsigned)port);
+	set_text(c, k, span_str(text));
+	return 0;
+}
+
+static int
+in_range(const struct config_key *k, uint64_t v, struct buf *why)
+{
+	char least[UNITS_TEXT_SIZE], most[UNITS_TEXT_SIZE];
+
+	if (v >= k->min && v <= k->max)
+		return 0;
+	if (k->type == CONFIG_SIZE) {
+		units_format_size(k->min, least);
+		units_format_size(k->max, most);
+	} else if (k->type == CONFIG_NUMBER) {
+		snprintf(least, sizeof least, "%llu", (unsigned long long)k->min);
+		snprintf(most, sizeof most, "%llu", (unsigned long long)k->max);
+	} else {
+		units_format_duration(k->min, least);
+		units_format_duration(k->max, most);
+	}
+	buf_addf(why, "expected from %s to %s", least, most);
+	return -1;
+}
+
+static int
+set_quantity(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	uint64_t v;
+
+	if (k->type == CONFIG_NUMBER) {
+		if (span_to_u64(s, UINT64_MAX, &v) != 0)
+			return refuse(why, "expected a whole number such as 100");
+		if (in_range(k, v, why) != 0)
+			return -1;
+		*(uint32_t *)member(c, k) = (uint32_t)v;
+		return 0;
+	}
+	if (k->type == CONFIG_SIZE && units_parse_size(s, &v) != 0)
+		return refuse(why, "expected a size such as 512K, 35M or 1G");
+	if (k->type == CONFIG_DURATION && units_parse_duration(s, &v) != 0)
+		return refuse(why, "expected a duration such as 200ms, 5s, 10m, 4h or 5d");
+	if (in_range(k, v, why) != 0)
+		return -1;
+	*(uint64_t *)member(c, k) = v;
+	return 0;
+}
+
+static int
+add_duration(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	uint64_t v;
+
+	if (units_parse_duration(s, &v) != 0)
+		return refuse(why, "expected durations such as 5m or 1h");
+	if (in_range(k, v, why) != 0)
+		return -1;
+	if (c->nretry >= RETRY_MAX)
+		return refuse(why, "expected at most 64 durations");
+	c->retry = xreallocarray(c->retry, c->nretry + 1, sizeof *c->retry);
+	c->retry[c->nretry++] = v;
+	return 0;
+}
+
+static int
+append(struct config_strings *list, struct span s, struct buf *why)
+{
+	if (list->n >= LIST_MAX)
+		return refuse(why, "expected at most 50000 entries");
+	/* Grown by powers of two, whose end the length itself tells. */
+	if ((list->n & (list->n - 1)) == 0)
+		list->v =
+		    xreallocarray(list->v, list->n > 0 ? 2 * list->n : 1, sizeof *list->v);
+	list->v[list->n++] = xspandup(s);
+	return 0;
+}
+
+static int
+add_domain(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	char name[DOMAIN_MAX + 2];
+	const char *reason;
+	size_t len, dot = s.len > 0 && s.p[0] == '.';
+
+	if (domain_canonical(span_skip(s, dot), true, name + dot, &len, &reason) != 0) {
+		buf_addf(why, "expected a domain name (%s)", reason);
+		return -1;
+	}
+	name[0] = dot > 0 ? '.' : name[0];
+	return append(member(c, k), span_make(name, len + dot), why);
+}
+
+static int
+add_netblock(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	struct config_netblocks *list = member(c, k);
+	struct netblock b;
+
+	if (netblock_parse(s, &b) != 0)
+		return refuse(why, "expected an address or a network such as 192.0.2.0/24 or "
+				   "2001:db8::/32, no bits set beyond the prefix");
+	if (list->n >= LIST_MAX)
+		return refuse(why, "expected at most 50000 entries");
+	if ((list->n & (list->n - 1)) == 0)
+		list->v =
+		    xreallocarray(list->v, list->n > 0 ? 2 * list->n : 1, sizeof *list->v);
+	list->v[list->n++] = b;
+	return 0;
+}
+
+static int
+add_resolver(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	char text[NETADDR_TEXT_SIZE];
+	struct netaddr a;
+
+	if (netaddr_parse(s, &a) == 0)
+		a.port = 53;
+	else if (netaddr_parse_port(s, &a) != 0 || a.port == 0)
+		return refuse(why, "expected address:port, or an address for port 53");
+	return append(member(c, k), span_str(netaddr_format_port(&a, text)), why);
+}
+
+static int
+set_listener_key(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	struct config_listener *l = &c->listeners[c->nlisteners - 1];
+
+	if (k->type == CONFIG_ROLE) {
+		if (listener_role_parse(s, &l->role) != 0 || l->role == LISTENER_SUBMIT) {
+			l->role = LISTENER_MX;
+			return refuse(why, "expected mx or submission");
+		}
+	} else if (listener_tls_parse(s, &l->tls) != 0) {
+		return refuse(why, "expected starttls, implicit or none");
+	}
+	return 0;
+}
+
+static int
+set_bool(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	bool yes = span_is(s, "yes") || span_is(s, "true") || span_is(s, "on");
+
+	if (!yes && !span_is(s, "no") && !span_is(s, "false") && !span_is(s, "off"))
+		return refuse(why, "expected yes or no");
+	*(bool *)member(c, k) = yes;
+	return 0;
+}
+
+int
+config_key_set(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	switch (k->type) {
+	case CONFIG_HOSTNAME:
+		return set_hostname(c, k, s, why);
+	case CONFIG_PATH:
+		return set_path(c, k, s, why);
+	case CONFIG_TEXT:
+		if (s.len == 0 || s.len > 256 || span_has_control(s))
+			return refuse(why, "expected a name");
+		set_text(c, k, s);
+		return 0;
+	case CONFIG_ADDRESS:
+		return set_address(c, k, s, why);
+	case CONFIG_SMARTHOST:
+		return set_smarthost(c, k, s, why);
+	case CONFIG_NUMBER:
+	case CONFIG_SIZE:
+	case CONFIG_DURATION:
+		return set_quantity(c, k, s, why);
+	case CONFIG_BOOL:
+		return set_bool(c, k, s, why);
+	case CONFIG_LOG_LEVEL:
+		if (log_level_parse(s, member(c, k)) != 0)
+			return refuse(why, "expected debug, info or warn");
+		return 0;
+	case CONFIG_DURATIONS:
+		return add_duration(c, k, s, why);
+	case CONFIG_DOMAINS:
+		return add_domain(c, k, s, why);
+	case CONFIG_NETBLOCKS:
+		return add_netblock(c, k, s, why);
+	case CONFIG_RESOLVERS:
+		return add_resolver(c, k, s, why);
+	case CONFIG_ROLE:
+	case CONFIG_TLS:
+		return set_listener_key(c, k, s, why);
+	}
+	return -1;
+}
+
+int
+config_add_listener(struct config *c, struct span s, struct buf *why)
+{
+	struct netaddr a;
+
+	if (netaddr_parse_port(s, &a) != 0 || a.port == 0)
+		return refuse(why, "expected address:port such as 0.0.0.0:25 or [::]:25");
+	c->listeners = xreallocarray(c->listeners, c->nlisteners + 1, sizeof *c->listeners);
+	c->listeners[c->nlisteners++] = (struct config_listener){
+	    .address = xspandup(s), .addr = a, .role = LISTENER_MX, .tls = LISTENER_TLS_NONE};
+	return 0;
+}
