@@ -5,6 +5,9 @@
  * and runs the event loop until told to stop or until the supervisor is gone.
  *
  * A *_main.c is a struct process_ops and one call.
+ *
+ * SIGTERM, SIGINT and SIGHUP are ignored (postriderd says what they mean), and so
+ * are SIGPIPE and SIGXFSZ: whoever executes a program sets them back to SIG_DFL.
  */
 #ifndef COMMON_PROCESS_H
 #define COMMON_PROCESS_H
@@ -14,6 +17,10 @@
 #include "common/wire.h"
 
 struct process;
+
+/* The descriptor of the channel to postriderd; the spool's lock, for those who write there (never used, only held). */
+#define PROCESS_FD	3
+#define PROCESS_LOCK_FD 4
 
 struct process_ops {
 	const char *name; /* as in the process table */
@@ -25,7 +32,10 @@ struct process_ops {
 	 */
 	int (*on_settings)(struct process *p, struct wire_msg *m, void *arg);
 
-	/* A listening socket to serve (the descriptor is taken), or to serve no more. May be NULL. */
+	/*
+	 * A listening socket to serve (the descriptor is taken), or to serve no more. Its
+	 * name is not known yet; fields as in doc/IPC.md. May be NULL.
+	 */
 	void (*on_listener)(struct process *p, struct wire_msg *m, int fd, void *arg);
 	void (*on_unlisten)(struct process *p, struct span name, void *arg);
 
@@ -36,7 +46,11 @@ struct process_ops {
 	void (*on_stop)(struct process *p, void *arg);
 };
 
-/* Runs the child; returns the exit status of the program. */
+/*
+ * Runs the child; returns the exit status of the program: 0 after process_exit, 64 if not started
+ * by postriderd, 78 if the first settings cannot be used. Ends the process at once, without
+ * returning, when postriderd is gone. The event base lives until it returns.
+ */
 int process_run(const struct process_ops *ops, void *arg);
 
 struct event_base *process_base(struct process *p);
@@ -53,7 +67,10 @@ unsigned process_worker(const struct process *p);
  */
 const char *process_socket(struct process *p, const char *socket_name);
 
-/* The uid the settings name for another of our processes ("smtpd", "queue", …): who may connect to a service. */
+/*
+ * The uid the settings name for another of our processes ("smtpd", "queue", …): who may connect to a
+ * service. (uid_t)-1, nobody, for a name that is none of them ("control", "everybody").
+ */
 uid_t process_uid_of(const struct process *p, const char *process_name);
 
 #endif

@@ -1,0 +1,63 @@
+/*
+ * process_table: which processes there are and what each may keep, as data: the
+ * table of doc/ARCHITECTURE.md. postriderd starts and stops by it, a child
+ * (common/process.c) gives up its rights by it. Adding a process is one row,
+ * adding a socket between processes is one row.
+ */
+#ifndef COMMON_PROCESS_TABLE_H
+#define COMMON_PROCESS_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/span.h"
+
+/* What a process sees as "/". */
+enum process_root {
+	PROCESS_ROOT_SLASH,   /* the whole system: it must read what lies anywhere */
+	PROCESS_ROOT_SPOOL,   /* the spool */
+	PROCESS_ROOT_SOCKETS, /* spool/sockets/<name>: nothing but its sockets */
+};
+
+struct process_row {
+	const char *name;    /* argv[0], the name in the log and in sockets/ */
+	const char *program; /* file name below the program directory */
+	const char *user;    /* key of `users { }`; NULL: stays the user postriderd runs as */
+	enum process_root root;
+	uint64_t keep; /* capabilities it keeps as root's child: bits SANDBOX_CAP(CAP_…) */
+	unsigned stop_stage;   /* stages stop one after another, from 0 */
+	bool per_worker;       /* one for each of `workers`, else one */
+	bool many_descriptors; /* its soft limit is raised to the hard one */
+	bool holds_spool;      /* writes below the spool: it inherits the lock (doc/IPC.md) */
+	bool tls_key;	       /* settings carry certificate and key */
+};
+
+/* A Unix socket below spool/sockets/. */
+struct socket_row {
+	const char *name;      /* "directory/file": its name everywhere */
+	const char *served_by; /* a process, or "postriderd" */
+	const char *used_by; /* a process, "control" (root and our own user), or "everybody" */
+};
+
+#define PROCESS_STAGES	     4
+#define PROCESS_CHILDREN_MAX 64 /* of all rows, workers counted */
+
+/* Milliseconds a stage has to stop in before what is left of it is killed; all stages end within 10 s. */
+unsigned process_stage_ms(unsigned stage);
+
+/* All rows, in the order in which they are started. */
+const struct process_row *process_table(size_t *n);
+const struct socket_row *socket_table(size_t *n);
+
+/* The row of that name, or NULL. */
+const struct process_row *process_table_find(struct span name);
+
+/*
+ * The root directory of a process of this spool (absolute), and where its own
+ * sockets lie as seen from there; without confine, as seen from "/". The caller frees both.
+ */
+char *process_row_root(const struct process_row *row, const char *spool);
+char *process_row_sockets(const struct process_row *row, const char *spool, bool confine);
+
+#endif
