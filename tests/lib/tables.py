@@ -82,7 +82,9 @@ def expand(text):
             end = _closing(text, at)
             body, at = text[at:end], end + 1
             if times:
-                items.extend(expand(body) * int(times))
+                once = expand(body)
+                items.extend([once[0] * int(times)] if len(once) == 1 and isinstance(once[0], bytes)
+                             else once * int(times))
             else:
                 items.extend(item for n in range(1, int(count) + 1) for item in expand(body.replace("#", str(n))))
 

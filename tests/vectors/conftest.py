@@ -1,0 +1,153 @@
+"""The fixture of the vector tables: one Postrider, configured as tests/vectors/README.md says, with a
+sink behind every outbound connection.
+
+Invariant: every row has a source address of its own, and `Fixture.queued(address)` counts the messages
+that were accepted from it by looking into mailboxes and sink, not by asking.
+"""
+
+import itertools
+import re
+
+import pytest
+
+from lib.certificates import make_certificate
+from lib.instance import Instance, Listener, Message
+from lib.sink import Sink
+from lib.smtp_raw import RawClient
+from lib.stub_dns import StubDNS
+from lib.waiting import reserve_port, wait_for
+
+LIMITS = {"message-size-limit": 1048576, "recipient-limit": 100, "command-line-limit": 2048, "error-limit": 10,
+          "auth-failure-limit": 3, "hop-limit": 50, "idle-timeout": "5s", "allow-loopback-destinations": True,
+          "postmaster": "postmaster@a.test", "connection-limit-per-client": 100}
+# Parts of the fixture that a server may not know yet: what to try, fullest first.
+OPTIONAL = ("submission", "starttls", "plain")
+SOURCE = re.compile(r"\[(127\.[0-9.]+)\]")
+
+
+class Fixture:
+    """The running instance and what belongs to it."""
+
+    def __init__(self, greeting_delay):
+        self.dns = StubDNS()
+        self.sink = Sink(host="127.0.0.2", port=reserve_port("127.0.0.2"))
+        for domain in ("evil.test", "remote.test"):
+            self.dns.route(domain, "127.0.0.2")
+        self.sources = itertools.count(1)
+        self.refusals = {}
+        self._seen = {}
+        self.mta = self._configure(greeting_delay)
+        try:
+            self._populate()
+            self.mta.start()
+            self.offered = self._ask_ehlo()
+        except BaseException:
+            self.close()
+            raise
+
+    def _configure(self, greeting_delay):
+        """The instance with the fullest configuration that `postrider check` takes."""
+        for level in OPTIONAL:
+            tls = None if level == "plain" else "starttls"
+            listeners = [Listener(tls=tls)]
+            if level == "submission":
+                listeners += [Listener(role="submission", tls="starttls"), Listener(role="submission", tls="implicit")]
+            mta = Instance(dns=self.dns, listeners=listeners, settings={
+                **LIMITS, "greeting-delay": greeting_delay, "remote-port": self.sink.port})
+            if tls:
+                mta.certificate = make_certificate(mta.root)
+            mta.write_config()
+            done = mta.command("check")
+            if done.returncode == 0:
+                return mta
+            # Only a complaint about the optional part itself is a reason to do without it.
+            complaint = done.stdout + done.stderr
+            if level == "plain" or not re.search(r"\b(tls|role|submission|certificate)\b", complaint):
+                mta.destroy()
+                raise AssertionError(f"the fixture's configuration is refused:\n{complaint}")
+            self.refusals[level] = complaint.strip().splitlines()[0]
+            mta.destroy()
+        raise AssertionError("no configuration taken")
+
+    def _populate(self):
+        add = self.mta.add_domain
+        add("a.test", ["alice", "bob", "carol", "o'brien", "postmaster"], password="s3cret")
+        add("b.test", ["sink"], conf='catch-all = "sink"\n')
+        add("xn--bcher-kva.test", ["info", "müller"])
+
+    def _ask_ehlo(self):
+        with RawClient("127.0.0.1", self.mta.port) as client:
+            return client.hello().keywords()
+
+    def listener(self, prefix):
+        """The listener of "", "@SUB" or "@SUBS"; skips the test when it could not be configured."""
+        at = {"": 0, "@SUB": 1, "@SUBS": 2}[prefix]
+        if at >= len(self.mta.listeners):
+            pytest.skip(f"no submission listener: {self.refusals['submission']}")
+        return self.mta.listeners[at]
+
+    def need(self, keyword, what):
+        """Skip the test when EHLO does not offer `keyword`."""
+        if keyword not in self.offered:
+            pytest.skip(f"{what} needs {keyword}, which EHLO does not offer")
+
+    def source(self):
+        """A loopback address that no other row has."""
+        number = next(self.sources)
+        return f"127.{100 + number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
+
+    def places(self):
+        """{source address: {queue id: [where]}} of everything delivered so far."""
+        for path in self.mta.domains.all_files():
+            if path.name not in self._seen:
+                domain, _, user = path.relative_to(self.mta.domains.root).parts[:3]
+                message = Message(path)
+                source = SOURCE.search(message["Received"] or "")
+                self._seen[path.name] = (source and source[1], message.queue_id, f"{user}@{domain}")
+        result = {}
+        for source, message, where in self._seen.values():
+            result.setdefault(source, {}).setdefault(message, []).append(where)
+        return result
+
+    def queued(self, source):
+        """How many messages were accepted from a source address and are delivered by now."""
+        return len(self.places().get(source, {})) + self.relayed(source)
+
+    def relayed(self, source):
+        """How many of them went out."""
+        return sum(1 for one in self.sink.messages if f"[{source}]".encode() in one.wire)
+
+    def settle(self):
+        """Return when everything accepted so far is delivered: a later message has gone all the way."""
+        source = self.source()
+        with RawClient("127.0.0.1", self.mta.port, source=source) as client:
+            client.hello()
+            for line, code in (("MAIL FROM:<fence@remote.test>", "250"), ("RCPT TO:<bob@a.test>", "250"),
+                               ("DATA", "354"), ("Subject: fence\r\n\r\n.", "250"), ("QUIT", "221")):
+                client.command(line, code)
+        wait_for(lambda: self.queued(source), 10, "the fence message")
+
+    def close(self):
+        """Stop what was started; the instance must stop cleanly."""
+        try:
+            with self.mta:
+                pass
+        finally:
+            self.sink.close()
+            self.dns.close()
+
+
+@pytest.fixture(scope="module")
+def fixture():
+    """The fixture with the greeting delay of the README."""
+    one = Fixture("200ms")
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def quick():
+    """The same without a greeting delay, for the shapes that repeat every row."""
+    one = Fixture("0s")
+    yield one
+    one.close()
