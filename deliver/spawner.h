@@ -1,0 +1,36 @@
+/*
+ * spawner: the process that makes local's children. It is started once, by
+ * executing local afresh, and never sees mail: so a child, which is a fork of it,
+ * begins without a single octet of anybody's message in its memory. It holds
+ * root and reads nothing but the few words below from its parent.
+ *
+ *	spawn SERIAL UID GID	one descriptor: the child's end of its channel
+ *	kill SERIAL
+ */
+#ifndef DELIVER_SPAWNER_H
+#define DELIVER_SPAWNER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/log.h"
+
+/*
+ * Starts it. Returns the socket to it (close-on-exec; end of file when it is
+ * gone), or -1 with errno.
+ */
+int spawner_start(enum log_level level);
+
+/* Asks for a child that becomes uid and gid and serves fd (closed here). 0, or -1 if the spawner is gone. */
+int spawner_spawn(int spawner, uint64_t serial, uid_t uid, gid_t gid, int fd);
+
+/* Kills that child, if it still runs. */
+void spawner_kill(int spawner, uint64_t serial);
+
+/* What local_main does when it was started as a spawner. argv is overwritten in the children, for ps(1). */
+int spawner_main(int argc, char **argv);
+
+/* The word that makes it one: argv[1]. */
+#define SPAWNER_WORD "spawner"
+
+#endif
