@@ -1,0 +1,182 @@
+"""Domain directories: what is written there counts for the next RCPT, and an error hides nobody else."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from lib.instance import BIN
+from lib.smtp_raw import RawClient
+from lib.waiting import wait_for
+
+MESSAGE = "From: <s@else.test>\r\nSubject: domain\r\n\r\nhello\r\n"
+
+
+def rcpt(mta, address):
+    """The reply to RCPT for `address`."""
+    with RawClient("127.0.0.1", mta.port) as client:
+        client.hello()
+        client.command("MAIL FROM:<s@else.test>", "250")
+        return client.command(f"RCPT TO:<{address}>")
+
+
+def becomes(mta, address, code, timeout=2.0):
+    wait_for(lambda: rcpt(mta, address).code == code, timeout, f"{code} for {address}")
+
+
+def test_new_domain_counts_at_once(mta):
+    assert rcpt(mta, "anna@new.example").code == "550"
+    mta.add_domain("new.example", ["anna"])
+    becomes(mta, "anna@new.example", "250")
+    mta.send("s@else.test", "anna@new.example", MESSAGE)
+    mta.wait_messages("anna@new.example")
+
+
+def test_new_user_counts_at_once(mta):
+    assert rcpt(mta, "carl@domain1.com").code == "550"
+    mta.domains.add_user("domain1.com", "carl")
+    becomes(mta, "carl@domain1.com", "250")
+    mta.send("s@else.test", "carl@domain1.com", MESSAGE)
+    mta.wait_messages("carl@domain1.com")
+
+
+def test_user_appended_in_place(mta):
+    """As `echo >> passwd` does it, without a new file."""
+    rcpt(mta, "dora@domain1.com")
+    with open(mta.domains.root / "domain1.com/etc/passwd", "a", encoding="utf-8") as passwd:
+        passwd.write(mta.domains.passwd_line("domain1.com", "dora"))
+    becomes(mta, "dora@domain1.com", "250")
+
+
+def test_removed_user_and_domain_are_refused(mta):
+    assert rcpt(mta, "bob@domain1.com").code == "250"
+    text = mta.domains.read("domain1.com", "passwd")
+    mta.domains.rewrite("domain1.com", "passwd", "".join(
+        line for line in text.splitlines(True) if not line.startswith("bob:")))
+    becomes(mta, "bob@domain1.com", "550")
+    assert rcpt(mta, "alice@domain1.com").code == "250"
+    (mta.domains.root / "domain2.com").rename(mta.domains.root.parent / "gone")
+    becomes(mta, "bob@domain2.com", "550")
+
+
+def test_mail_for_a_user_removed_meanwhile_is_bounced(make_world):
+    """Accepted while the user was there, undeliverable now: the sender hears of it."""
+    world = make_world(retry=["1s"])
+    mta = world.start()
+    home = mta.domains.root / "domain2.com/home"
+    home.rename(home.with_name("away"))
+    home.write_text("in the way\n")
+    mta.send("bob@domain1.com", "bob@domain2.com", MESSAGE)
+    wait_for(lambda: [one for one in mta.queue() if one["recipients"][0]["state"] == "deferred"], 10, "deferral")
+    mta.domains.rewrite("domain2.com", "passwd", "")
+    mta.wait_messages("bob@domain1.com")
+    mta.wait_queue_empty()
+
+
+def test_symbolic_link_is_a_domain_alias(mta):
+    os.symlink("domain1.com", mta.domains.root / "alias.example")
+    becomes(mta, "bob@alias.example", "250")
+    mta.send("s@else.test", "bob@alias.example", MESSAGE)
+    assert b"hello" in mta.wait_messages("bob@domain1.com")[0].body
+    assert rcpt(mta, "nobody@alias.example").enhanced == "5.1.1"
+
+
+def test_symbolic_link_out_of_the_root_is_no_domain(mta):
+    outside = mta.root / "outside"
+    (outside / "etc").mkdir(parents=True)
+    (outside / "etc/passwd").write_text(mta.domains.passwd_line("x", "bob"))
+    os.symlink(outside, mta.domains.root / "out.example")
+    assert rcpt(mta, "bob@out.example").code[0] in "45"
+
+
+def test_bad_passwd_line_is_reported_and_hides_nobody(mta):
+    good = mta.domains.passwd_line("domain1.com", "erna")
+    text = mta.domains.read("domain1.com", "passwd")
+    number = text.count("\n") + 1
+    mta.domains.rewrite("domain1.com", "passwd", text + "this line has no colons\n" + good)
+    becomes(mta, "erna@domain1.com", "250")
+    assert rcpt(mta, "bob@domain1.com").code == "250"
+    place = re.escape(str(mta.domains.root / "domain1.com/etc/passwd")) + f":{number}:"
+    mta.wait_log(place)
+    done = mta.command("check")
+    assert re.search(place, done.stdout + done.stderr), done.stdout + done.stderr
+    assert done.returncode != 0
+
+
+@pytest.mark.parametrize("line", [
+    "x:y:0:0::/home/x:",              # the superuser's mailbox
+    "../x:y:::::",                    # a user name that is a path
+    "x:y:::::/home/../../etc:",
+    "x:y:::X:/../../../etc:",         # a home outside the domain
+    ":y:::::",
+    "x:y:-1:1::/home/x:",
+    "x:y:99999999999:1::/home/x:",
+    "\x01x:y:::::",
+])
+def test_hostile_passwd_lines(mta, line):
+    text = mta.domains.read("domain1.com", "passwd")
+    number = text.count("\n") + 1
+    mta.domains.rewrite("domain1.com", "passwd", text + line + "\n" + mta.domains.passwd_line("domain1.com", "fritz"))
+    becomes(mta, "fritz@domain1.com", "250")
+    assert rcpt(mta, "x@domain1.com").code != "250"
+    mta.wait_log(f"passwd:{number}:")
+
+
+def test_file_writable_by_others_is_refused_with_the_reason(mta):
+    mta.add_domain("open.example", ["gina"])
+    path = mta.domains.root / "open.example/etc/passwd"
+    path.chmod(0o666)
+    assert rcpt(mta, "gina@open.example").code[0] in "45"
+    found = mta.wait_log(r"[^\n]*open\.example/etc/passwd[^\n]*")
+    assert "writable" in mta.log()[found[0].start():]
+    path.chmod(0o644)
+    becomes(mta, "gina@open.example", "250")
+
+
+def test_passwd_that_vanishes_and_returns(mta):
+    path = mta.domains.root / "domain1.com/etc/passwd"
+    assert rcpt(mta, "bob@domain1.com").code == "250"
+    path.rename(path.with_name("passwd.away"))
+    wait_for(lambda: rcpt(mta, "bob@domain1.com").code[0] in "45", 2, "no users without passwd")
+    path.with_name("passwd.away").rename(path)
+    becomes(mta, "bob@domain1.com", "250")
+
+
+def test_many_changes_in_a_row(mta):
+    for number in range(30):
+        mta.domains.add_user("domain2.com", f"user{number}")
+        becomes(mta, f"user{number}@domain2.com", "250")
+
+
+def test_dovecot_passwd_line(mta):
+    """{SCHEME} in front of the hash, as Dovecot's passwd-file has it."""
+    mta.domains.rewrite("domain2.com", "passwd", mta.domains.read("domain2.com", "passwd")
+                        + "hans:{SSHA512}abc:::::::userdb_mail=maildir:~/Maildir\n")
+    becomes(mta, "hans@domain2.com", "250")
+
+
+def test_postrider_domain_and_user_add(mta):
+    """The commands make what mkdir and an editor make, effective at once."""
+    assert mta.command("domain", "add", "third.example").returncode == 0
+    assert "third.example" in mta.command("domain", "list").stdout.split()
+    done = mta.command("user", "add", "ines@third.example", stdin="secret one\n")
+    assert done.returncode == 0, done.stderr
+    becomes(mta, "ines@third.example", "250")
+    mta.send("s@else.test", "ines@third.example", MESSAGE)
+    mta.wait_messages("ines@third.example")
+    line = mta.domains.read("third.example", "passwd").splitlines()[0]
+    assert line.startswith("ines:") and "secret one" not in line
+    assert mta.command("user", "passwd", "ines@third.example", stdin="secret two\n").returncode == 0
+    changed = mta.domains.read("third.example", "passwd").splitlines()
+    assert len(changed) == 1 and changed[0] != line and changed[0].startswith("ines:")
+    assert mta.command("user", "add", "ines@third.example", stdin="x\n").returncode != 0
+    assert mta.command("domain", "add", "third.example").returncode != 0
+    assert mta.command("domain", "add", "../evil").returncode != 0
+    assert mta.command("user", "add", "../../x@third.example", stdin="x\n").returncode != 0
+
+
+def test_check_of_a_good_configuration(mta):
+    done = subprocess.run([str(BIN / "postrider"), "-c", str(mta.conf), "check"], capture_output=True, text=True,
+                          timeout=10, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
