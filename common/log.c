@@ -93,6 +93,9 @@ write_line(struct buf *line)
 	}
 }
 
+static void emit(enum log_level level, const char *fmt, va_list ap, int error)
+    __attribute__((format(printf, 2, 0)));
+
 static void
 emit(enum log_level level, const char *fmt, va_list ap, int error)
 {
