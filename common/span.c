@@ -45,7 +45,7 @@ span_starts_with(struct span a, const char *s)
 {
 	size_t n = strlen(s);
 
-	return a.len >= n && memcmp(a.p, s, n) == 0;
+	return a.len >= n && (n == 0 || memcmp(a.p, s, n) == 0);
 }
 
 bool
@@ -53,7 +53,7 @@ span_starts_with_nocase(struct span a, const char *s)
 {
 	size_t n = strlen(s);
 
-	return a.len >= n && strncasecmp(a.p, s, n) == 0;
+	return a.len >= n && (n == 0 || strncasecmp(a.p, s, n) == 0);
 }
 
 struct span
@@ -86,7 +86,7 @@ span_skip(struct span a, size_t n)
 {
 	if (n > a.len)
 		n = a.len;
-	return (struct span){a.p + n, a.len - n};
+	return n > 0 ? (struct span){a.p + n, a.len - n} : a;
 }
 
 struct span
