@@ -189,6 +189,12 @@ static void
 check_release(struct check *k)
 {
 	const struct config *c = k->c;
+	unsigned certificate = config_lines_find(k->lines, "tls", "certificate");
+	unsigned key = config_lines_find(k->lines, "tls", "key");
+
+	if (certificate > 0 || key > 0)
+		COMPLAIN(k, certificate > 0 ? certificate : key,
+		    "tls { } is not offered by this release, expected the file without it");
 
 	for (size_t i = 0; i < c->nlisteners; i++) {
 		const struct config_listener *l = &c->listeners[i];

@@ -19,6 +19,9 @@
 /* Sections with the same key and different titles in one file. */
 #define TITLED_MAX 200
 
+/* A title, so that what confile_lex_text shows of it is all of it. */
+#define TITLE_MAX 90
+
 /* A key that was given: to tell a second one. */
 struct given {
 	const struct confile_key *section, *key;
@@ -364,7 +367,13 @@ scan_section(struct scan *s, const struct confile_key *key, unsigned key_line)
 			skip_statement(s, key_line);
 			return -1;
 		}
-		title = span_make(l->text + l->start, l->end - l->start);
+		title = confile_lex_text(l);
+		if (span_index(title, '\\') >= 0 || l->end - l->start > TITLE_MAX) {
+			complain_found(s, "a short name without \\");
+			confile_lex_next(l);
+			skip_statement(s, key_line);
+			return -1;
+		}
 		confile_lex_next(l);
 	}
 	if (l->token != CONFILE_OPEN) {
@@ -376,7 +385,7 @@ scan_section(struct scan *s, const struct confile_key *key, unsigned key_line)
 	if (g != NULL) {
 		config_errors_add(l->errors, l->path, key_line,
 		    "%s%s%.*s is given twice, first on line %u; expected it once", key->name,
-		    title.len > 0 ? " " : "", SPAN_ARG(span_first(title, 100)), g->line);
+		    title.len > 0 ? " " : "", SPAN_ARG(title), g->line);
 		skip_braces(s);
 		return -1;
 	}
