@@ -1,0 +1,53 @@
+/*
+ * admin: what `postrider domain` and `postrider user` do to the domain
+ * directories: create, list, add, change. Everything a person could do with
+ * mkdir and an editor, in the one order that leaves no half-made state: what
+ * others read appears by rename, after fsync. The directory process sees the
+ * change by itself; nothing need be told.
+ *
+ * Runs as the caller, with the caller's rights. Errors are texts for people that
+ * name the thing and say what to try.
+ */
+#ifndef CONF_ADMIN_H
+#define CONF_ADMIN_H
+
+#include <sys/types.h>
+
+#include "common/buf.h"
+#include "conf/config.h"
+
+/*
+ * Creates domains/<name>/ with etc/ (an empty passwd) and home/. name is a domain in any spelling, it
+ * is made canonical. owner: "user", "user:group", numbers allowed; NULL: the caller, or as root whom
+ * the domains directory belongs to (root may not own a domain). 0, or -1 with *why.
+ */
+int admin_domain_add(
+    const struct config *c, const char *name, const char *owner, struct buf *why);
+
+/* One domain, for admin_domain_list. */
+struct admin_domain {
+	const char *name;     /* canonical */
+	const char *alias_of; /* the domain it is an alias of (a symbolic link), or NULL */
+	const char *path;     /* its directory */
+	uid_t uid;	      /* the directory's owner and group */
+	gid_t gid;
+	size_t users;	     /* in its passwd; 0 for an alias */
+	const char *problem; /* why it cannot be used, or NULL */
+};
+typedef void admin_domain_fn(const struct admin_domain *d, void *arg);
+
+/* Calls fn for each domain in order of the names. 0, or -1 with *why. */
+int admin_domain_list(const struct config *c, admin_domain_fn *fn, void *arg, struct buf *why);
+
+/*
+ * Adds a user "local@domain" to the domain's passwd. password NULL: locked, mail comes in and nobody
+ * logs in. Fails if the user exists or an alias has the name. 0, or -1 with *why.
+ */
+int admin_user_add(
+    const struct config *c, const char *address, const char *password, struct buf *why);
+
+/* Sets an existing user's password (NULL: locks). 0, or -1 with *why. */
+int admin_user_passwd(
+    const struct config *c, const char *address, const char *password, struct buf *why);
+
+#endif
