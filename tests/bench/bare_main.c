@@ -15,7 +15,7 @@
 
 struct bare {
 	const char *dir;
-	uint64_t threads, group, size, seconds, max, maildirs, file_size;
+	uint64_t threads, group, size, seconds, max, maildirs, records;
 	bool dirsync;
 	char *record;
 	uint64_t deadline;
@@ -59,21 +59,21 @@ append_worker(void *arg)
 {
 	struct worker *w = arg;
 	struct bare *b = w->b;
-	uint64_t per_file = b->file_size / b->size, at = 0, i;
+	uint64_t at = 0, i;
 	int dir = open_or_die(AT_FDCWD, b->dir, O_RDONLY | O_DIRECTORY), fd;
 	char name[32];
 
 	snprintf(name, sizeof(name), "segment.%llu", (unsigned long long)w->index);
 	fd = open_or_die(dir, name, O_RDWR | O_CREAT | O_TRUNC);
 	/* Written once and flushed: a recycled segment, in which nothing is allocated. */
-	for (i = 0; i < per_file; i++)
+	for (i = 0; i < b->records; i++)
 		write_or_die(fd, b->record, b->size, (off_t)(i * b->size));
 	if (fsync(fd) == -1)
 		err(71, "fsync");
 
 	worker_prepared(w);
 	while (w->done < b->max && cli_now_us() < b->deadline) {
-		for (i = 0; i < b->group; i++, at = (at + 1) % per_file)
+		for (i = 0; i < b->group; i++, at = (at + 1) % b->records)
 			write_or_die(fd, b->record, b->size, (off_t)(at * b->size));
 		if (fdatasync(fd) == -1)
 			err(71, "fdatasync");
@@ -204,7 +204,7 @@ main(int argc, char **argv)
 	    .seconds = 5,
 	    .max = 1000000,
 	    .maildirs = 100,
-	    .file_size = 16 << 20,
+	    .records = 4096,
 	    .dirsync = true};
 	const struct cli_option options[] = {
 	    {"dir", CLI_TEXT, &b.dir, 0, 0},

@@ -8,6 +8,7 @@
  * before its 250 is written, and only CRLF.CRLF ends it.
  */
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <sys/signalfd.h>
 #include <ctype.h>
 #include <signal.h>
@@ -24,7 +25,7 @@
 static const char dot[] = "\r\n.\r\n";
 
 struct client {
-	struct client *prev, *next;
+	LIST_ENTRY(client) entry;
 	int fd;
 	bool in_data, quit;
 	unsigned matched; /* octets of `dot` seen at the end of the data so far */
@@ -40,7 +41,7 @@ struct sink {
 	struct sockaddr_in on;
 	uint64_t seconds, backlog;
 	int ep, listener, signals;
-	struct client *clients;
+	LIST_HEAD(client_list, client) clients;
 	uint64_t open, connections, messages, recipients, octets;
 	double first, last; /* seconds since 1970: first connection, last message */
 };
@@ -59,12 +60,7 @@ sink_report(const struct sink *s)
 static void
 client_free(struct sink *s, struct client *c)
 {
-	if (c->prev != NULL)
-		c->prev->next = c->next;
-	else
-		s->clients = c->next;
-	if (c->next != NULL)
-		c->next->prev = c->prev;
+	LIST_REMOVE(c, entry);
 	close(c->fd);
 	free(c);
 	s->open--;
@@ -237,10 +233,7 @@ sink_accept(struct sink *s)
 			err(71, "client");
 		memset(c, 0, offsetof(struct client, line));
 		c->fd = fd;
-		c->next = s->clients;
-		if (c->next != NULL)
-			c->next->prev = c;
-		s->clients = c;
+		LIST_INSERT_HEAD(&s->clients, c, entry);
 		s->open++;
 		if (s->connections++ == 0)
 			s->first = cli_wall();
@@ -310,6 +303,7 @@ main(int argc, char **argv)
 	    {NULL, CLI_TEXT, NULL, 0, 0},
 	};
 	struct epoll_event ev[512];
+	struct client *c, *next;
 	uint64_t end;
 	bool running = true;
 	int i, n;
@@ -331,8 +325,10 @@ main(int argc, char **argv)
 				client_on_event(&s, ev[i].data.ptr, ev[i].events);
 		}
 	}
-	while (s.clients != NULL)
-		client_free(&s, s.clients);
+	for (c = LIST_FIRST(&s.clients); c != NULL; c = next) {
+		next = LIST_NEXT(c, entry);
+		client_free(&s, c);
+	}
 	sink_report(&s);
 	return 0;
 }

@@ -116,4 +116,23 @@ stats_print_ends(const uint64_t *ends, const char *name)
 	printf("}");
 }
 
+/* Prints all of it as members of a JSON object; sorts the series. */
+static inline void
+stats_print(struct stats *st)
+{
+	printf("\"started\":%llu,\"accepted\":%llu,\"rcpt_accepted\":%llu,\"failed\":%llu,",
+	    (unsigned long long)st->started, (unsigned long long)st->accepted,
+	    (unsigned long long)st->rcpt_accepted, (unsigned long long)st->failed);
+	stats_print_ends(st->ends, "failures");
+	printf(",");
+	stats_print_ends(st->rcpt_ends, "rcpt_failures");
+	printf(",\"latency_ms\":{");
+	series_print(&st->connect_250, "connect_250");
+	printf(",");
+	series_print(&st->data_250, "data_250");
+	printf(",");
+	series_print(&st->dot_250, "dot_250");
+	printf("}");
+}
+
 #endif

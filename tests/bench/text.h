@@ -40,7 +40,8 @@ text_init(struct text *t, size_t size)
 {
 	static const char words[] =
 	    "The quick brown fox jumps over the lazy dog and is measured doing it. ";
-	size_t n, i = 0, line = 0, header = text_header(t, NULL, 0, 0);
+	char sample[1024];
+	size_t n, i = 0, line = 0, header = text_header(t, sample, sizeof(sample), 0);
 
 	if (size < header + 4)
 		errx(64, "--size: a message has at least %zu octets", header + 4);
