@@ -114,6 +114,14 @@ process_table_find(struct span name)
 	return NULL;
 }
 
+const struct process_ids *
+process_ids_find(const struct process_ids *ids, const char *name)
+{
+	const struct process_row *row = process_table_find(span_str(name));
+
+	return row != NULL ? &ids[row - rows] : NULL;
+}
+
 char *
 process_row_root(const struct process_row *row, const char *spool)
 {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/span.h"
 
@@ -40,8 +41,13 @@ struct socket_row {
 	const char *used_by; /* a process, "control" (root and our own user), or "everybody" */
 };
 
-#define PROCESS_STAGES	     4
-#define PROCESS_CHILDREN_MAX 64 /* of all rows, workers counted */
+/* Whom a process becomes. Arrays of these have one element for each row of the table. */
+struct process_ids {
+	uid_t uid;
+	gid_t gid;
+};
+
+#define PROCESS_STAGES 4
 
 /* Milliseconds a stage has to stop in before what is left of it is killed; all stages end within 10 s. */
 unsigned process_stage_ms(unsigned stage);
@@ -52,6 +58,9 @@ const struct socket_row *socket_table(size_t *n);
 
 /* The row of that name, or NULL. */
 const struct process_row *process_table_find(struct span name);
+
+/* The element of ids for the process of that name, or NULL. */
+const struct process_ids *process_ids_find(const struct process_ids *ids, const char *name);
 
 /*
  * The root directory of a process of this spool (absolute), and where its own

@@ -1,0 +1,356 @@
+/*
+ * postriderd: the supervisor's program (postriderd(8)). It reads the
+ * configuration, finds users and the program directory, and hands over to
+ * common/supervisor.c, which knows nothing of configuration keys: this file is
+ * the one place in common/ that includes conf/.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "common/supervisor.h"
+#include "common/version.h"
+#include "common/xalloc.h"
+#include "conf/config.h"
+#include "conf/config_check.h"
+
+#define DEFAULT_CONFIG SYSCONFDIR "/postrider/postrider.conf"
+
+/* A configuration with what was made from it. */
+struct loaded {
+	struct config *config;
+	struct process_ids *ids;
+	struct listener_spec *listeners;
+	struct supervisor_plan plan;
+	struct buf key; /* certificate and key, PEM; empty without TLS */
+};
+
+struct daemon {
+	char *config_path;
+	struct loaded *in_force, *next; /* next: loaded, not yet committed */
+};
+
+static void
+loaded_free(struct loaded **lp)
+{
+	struct loaded *l = *lp;
+
+	if (l == NULL)
+		return;
+	*lp = NULL;
+	config_free(&l->config);
+	free(l->ids);
+	free(l->listeners);
+	if (l->key.p != NULL)
+		explicit_bzero(l->key.p, l->key.len);
+	buf_release(&l->key);
+	free(l);
+}
+
+/* --- from a configuration to a plan --- */
+
+static const char *
+user_of(const struct config *c, const char *key)
+{
+	return strcmp(key, "smtpd") == 0       ? c->user_smtpd
+	       : strcmp(key, "directory") == 0 ? c->user_directory
+	       : strcmp(key, "queue") == 0     ? c->user_queue
+	       : strcmp(key, "remote") == 0    ? c->user_remote
+					       : NULL;
+}
+
+/* Without root every process is who we are. config_load has refused users that do not exist. */
+static int
+find_users(struct loaded *l)
+{
+	size_t n;
+	const struct process_row *rows = process_table(&n);
+
+	l->ids = xcalloc(n, sizeof *l->ids);
+	for (size_t i = 0; i < n; i++) {
+		const char *user =
+		    rows[i].user != NULL ? user_of(l->config, rows[i].user) : NULL;
+
+		l->ids[i] = (struct process_ids){geteuid(), getegid()};
+		if (!sandbox_is_root() || rows[i].user == NULL)
+			continue;
+		if (user == NULL ||
+		    config_user_find(user, &l->ids[i].uid, &l->ids[i].gid) != 0) {
+			log_warnx("there is no user for %s", rows[i].name);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static void
+list_listeners(struct loaded *l)
+{
+	const struct config *c = l->config;
+
+	l->listeners = xcalloc(c->nlisteners + 1, sizeof *l->listeners);
+	for (size_t i = 0; i < c->nlisteners; i++)
+		l->listeners[i] = (struct listener_spec){.name = c->listeners[i].address,
+		    .addr = c->listeners[i].addr,
+		    .role = listener_role_name(c->listeners[i].role),
+		    .tls = listener_tls_name(c->listeners[i].tls)};
+}
+
+static int
+add_file(struct buf *b, const char *path)
+{
+	char part[8192];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd >= 0 ? 0 : -1;
+
+	while (fd >= 0 && (n = read(fd, part, sizeof part)) > 0)
+		if (buf_add(b, part, (size_t)n) != 0) {
+			errno = EFBIG;
+			n = -1;
+			break;
+		}
+	explicit_bzero(part, sizeof part);
+	if (n < 0)
+		log_warn("cannot read %s", path);
+	if (fd >= 0)
+		close(fd);
+	return n < 0 ? -1 : buf_add_char(b, '\n');
+}
+
+/* smtpd gets them with its settings: it never could open the files. */
+static int
+read_key(struct loaded *l)
+{
+	const struct config *c = l->config;
+
+	buf_init(&l->key, WIRE_PAYLOAD_MAX);
+	if (c->tls_certificate == NULL || c->tls_key == NULL)
+		return 0;
+	return add_file(&l->key, c->tls_certificate) == 0 && add_file(&l->key, c->tls_key) == 0
+		   ? 0
+		   : -1;
+}
+
+/* Every error in the log; NULL then. */
+static struct loaded *
+load(const char *path)
+{
+	struct config_errors errors = {0};
+	struct loaded *l = xcalloc(1, sizeof *l);
+
+	l->config = config_load(path, &errors);
+	for (size_t i = 0; i < errors.n; i++)
+		log_warnx("%s", errors.v[i].text);
+	config_errors_release(&errors);
+	if (l->config == NULL || find_users(l) != 0 || read_key(l) != 0) {
+		loaded_free(&l);
+		return NULL;
+	}
+	list_listeners(l);
+	l->plan = (struct supervisor_plan){.spool = l->config->spool,
+	    .workers = l->config->workers,
+	    .ids = l->ids,
+	    .listeners = l->listeners,
+	    .nlisteners = l->config->nlisteners};
+	return l;
+}
+
+/* --- reload --- */
+
+static void
+keep_text(char **new, char **old, const char *key)
+{
+	char *was = *old;
+
+	if (strcmp(*new, was) == 0)
+		return;
+	log_warnx(
+	    "%s = %s takes effect with the next start, until then it is %s", key, *new, was);
+	free(*new);
+	*new = xstrdup(was);
+}
+
+/* What running processes cannot change stays as it is. */
+static void
+keep_until_restart(struct loaded *new, struct loaded *old)
+{
+	struct config *n = new->config, *o = old->config;
+	size_t rows;
+
+	keep_text(&n->spool, &o->spool, "spool");
+	keep_text(&n->user_smtpd, &o->user_smtpd, "users.smtpd");
+	keep_text(&n->user_directory, &o->user_directory, "users.directory");
+	keep_text(&n->user_queue, &o->user_queue, "users.queue");
+	keep_text(&n->user_remote, &o->user_remote, "users.remote");
+	if (n->workers != o->workers)
+		log_warnx("workers = %u takes effect with the next start, until then it is %u",
+		    n->workers, o->workers);
+	n->workers = o->workers;
+	process_table(&rows);
+	memcpy(new->ids, old->ids, rows * sizeof *new->ids);
+	new->plan.spool = n->spool;
+	new->plan.workers = n->workers;
+}
+
+static const struct supervisor_plan *
+on_load(void *arg)
+{
+	struct daemon *d = arg;
+
+	d->next = load(d->config_path);
+	if (d->next == NULL)
+		return NULL;
+	keep_until_restart(d->next, d->in_force);
+	return &d->next->plan;
+}
+
+static void
+on_commit(bool in_force, void *arg)
+{
+	struct daemon *d = arg;
+
+	if (in_force) {
+		loaded_free(&d->in_force);
+		d->in_force = d->next;
+		d->next = NULL;
+		log_set_level(d->in_force->config->log_level);
+	}
+	loaded_free(&d->next);
+}
+
+static void
+on_add_settings(const struct process_row *row, struct wire_out *w, void *arg)
+{
+	struct daemon *d = arg;
+
+	config_to_wire(d->in_force->config, w);
+	if (row->tls_key)
+		w->payload = buf_span(&d->in_force->key);
+}
+
+static const struct supervisor_ops ops = {
+    .load = on_load, .commit = on_commit, .add_settings = on_add_settings};
+
+/* --- start --- */
+
+/* A descriptor we open must never become 0, 1 or 2 by chance: log lines would go into it. */
+static void
+tidy_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	close_range(STDERR_FILENO + 1, ~0U, 0); /* whatever the caller left open */
+}
+
+/* As seen after we have changed to "/"; the caller frees it. */
+static char *
+absolute(const char *path)
+{
+	char here[PATH_MAX];
+
+	if (path[0] == '/')
+		return xstrdup(path);
+	if (getcwd(here, sizeof here) == NULL)
+		fatal("cannot tell which directory this is: give %s as an absolute path", path);
+	return xasprintf("%s/%s", here, path);
+}
+
+/* The other programs lie beside this one (build/bin), or where they were installed. */
+static char *
+find_program_dir(void)
+{
+	size_t n;
+	const struct process_row *row = process_table(&n);
+	char self[PATH_MAX], *slash, *beside;
+	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+
+	if (len > 0) {
+		self[len] = '\0';
+		slash = strrchr(self, '/');
+		if (slash != NULL)
+			*slash = '\0';
+		beside = xasprintf("%s/%s", self, row->program);
+		if (faccessat(AT_FDCWD, beside, X_OK, AT_EACCESS) == 0) {
+			free(beside);
+			return xstrdup(self);
+		}
+		free(beside);
+	}
+	return xstrdup(LIBEXECDIR);
+}
+
+static int
+usage(void)
+{
+	fprintf(stderr, "usage: postriderd [-V] [-c file] [-p file]\n");
+	return EX_USAGE;
+}
+
+static int
+run(struct daemon *d, const char *pid_file)
+{
+	char *socket = getenv("NOTIFY_SOCKET");
+	struct supervisor_options o = {.program_dir = find_program_dir(),
+	    .version = POSTRIDER_VERSION,
+	    .notify_socket = socket != NULL ? xstrdup(socket) : NULL,
+	    .pid_file = pid_file,
+	    .ops = &ops,
+	    .arg = d};
+	int status;
+
+	unsetenv("NOTIFY_SOCKET");
+	log_set_level(d->in_force->config->log_level);
+	log_info("postriderd %s, configuration %s", POSTRIDER_VERSION, d->config_path);
+	status = supervisor_run(&o, &d->in_force->plan);
+	free((char *)o.program_dir);
+	free((char *)o.notify_socket);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct daemon d = {NULL, NULL, NULL};
+	char *pid_file = NULL;
+	const char *config_path = DEFAULT_CONFIG;
+	int c, status;
+
+	tidy_descriptors();
+	log_init("postriderd", LOG_LEVEL_INFO);
+	while ((c = getopt(argc, argv, "c:p:V")) != -1) {
+		if (c == 'V') {
+			printf("postriderd %s\n", POSTRIDER_VERSION);
+			return EX_OK;
+		}
+		if (c == 'c') {
+			config_path = optarg;
+		} else if (c == 'p') {
+			free(pid_file);
+			pid_file = absolute(optarg);
+		} else {
+			return usage();
+		}
+	}
+	if (optind != argc)
+		return usage();
+	umask(077);
+	d.config_path = absolute(config_path);
+	d.in_force = load(d.config_path);
+	status = d.in_force != NULL ? run(&d, pid_file) : EX_CONFIG;
+	loaded_free(&d.in_force);
+	free(d.config_path);
+	free(pid_file);
+	return status;
+}

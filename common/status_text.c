@@ -1,0 +1,37 @@
+/* status_text: what postriderd says on control/status. See status_text.h. */
+#include "common/status_text.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+
+static const char *const results[] = {
+    [RELOAD_NONE] = "none",
+    [RELOAD_OK] = "ok",
+    [RELOAD_FAILED] = "failed",
+};
+
+void
+status_text_format(const struct status_text *s, struct buf *b)
+{
+	char date[CLOCK_DATE_SIZE] = "";
+
+	if (s->reload != RELOAD_NONE)
+		clock_format_iso(s->reload_time, date);
+	buf_addf(b,
+	    "version=%s\npid=%d\nstate=%s\nuptime=%" PRIu64 "\nreloads=%" PRIu64
+	    "\nreload=%s\nreload-time=%s\n",
+	    s->version, (int)getpid(), s->state, s->uptime_ms / 1000, s->reloads,
+	    results[s->reload], date);
+	for (size_t i = 0; i < s->nchildren; i++) {
+		const struct child *c = s->children[i];
+
+		buf_addf(b,
+		    "process=%s\nworker=%u\npid=%d\nstate=%s\nrestarts=%" PRIu64
+		    "\nuptime=%" PRIu64 "\n",
+		    child_row(c)->name, child_worker(c), (int)child_pid(c),
+		    child_state_name(child_state(c)), child_restarts(c),
+		    child_uptime_ms(c) / 1000);
+	}
+}
