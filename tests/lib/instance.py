@@ -11,6 +11,7 @@ only; every wait is bounded; only processes started here are ever signalled; an 
 not stop by itself within its time, or whose log holds a sanitizer report, fails the test.
 """
 
+import ctypes
 import json
 import os
 import re
@@ -38,6 +39,8 @@ STOP_LIMIT = 12.0
 BAD_LOG = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|assertion .* failed|Assertion .* failed")
 
 LIVE = weakref.WeakSet()
+PRCTL = ctypes.CDLL(None).prctl
+PR_SET_PDEATHSIG = 1
 
 
 class Listener:
@@ -95,7 +98,8 @@ class Instance:
         self.settings.update(settings or {})
         self.certificate, self.extra = certificate, extra
         self.process, self.exit_status, self.stop_seconds = None, None, None
-        self.before_start = []
+        # A uid to start the daemon as, when root plays an ordinary user.
+        self.run_as = None
         LIVE.add(self)
 
     # --- configuration ---
@@ -137,9 +141,15 @@ class Instance:
             os.chmod(notify, 0o666)
             self.process = subprocess.Popen(
                 [str(BIN / "postriderd"), "-c", str(self.conf)], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, cwd="/", env=self.environment(NOTIFY_SOCKET=str(notify)), start_new_session=True)
+                stderr=log, cwd="/", env=self.environment(NOTIFY_SOCKET=str(notify)), start_new_session=True,
+                preexec_fn=_die_with_parent, **self._identity())
             self.await_ready(ready)
         return self
+
+    def _identity(self):
+        if self.run_as is None:
+            return {}
+        return {"user": self.run_as, "group": self.run_as, "extra_groups": []}
 
     def environment(self, **more):
         """What the programs see of the environment."""
@@ -187,6 +197,13 @@ class Instance:
         below = descendants(self.process.pid)
         self._kill_all(below)
 
+    def crash_supervisor(self, limit=5.0):
+        """SIGKILL to the supervisor alone; its children must end by themselves."""
+        below = descendants(self.process.pid)
+        self.process.kill()
+        self.process.wait(5)
+        wait_for(lambda: not any(alive(pid) for pid in below), limit, "end of the children without a supervisor")
+
     def _kill_all(self, below):
         self.process.kill()
         self.process.wait(5)
@@ -194,10 +211,14 @@ class Instance:
             _signal(pid, signal.SIGKILL)
         wait_for(lambda: not any(alive(pid) for pid in below), 5, "end of the killed processes")
 
+    def crash_if_running(self):
+        """crash(), for tear-downs that may come after a stop."""
+        if self.process is not None and self.process.poll() is None:
+            self.crash()
+
     def destroy(self):
         """End whatever still runs and remove the directory."""
-        if self.process is not None and self.process.poll() is None:
-            self._kill_all(descendants(self.process.pid))
+        self.crash_if_running()
         LIVE.discard(self)
         if not os.environ.get("POSTRIDER_TEST_KEEP"):
             shutil.rmtree(self.root, ignore_errors=True)
@@ -223,10 +244,12 @@ class Instance:
     # --- processes ---
 
     def processes(self):
-        """[(role, pid)] of everything below the supervisor; the role is the program's own name for itself."""
+        """[(role, pid)] of everything below the supervisor: the names of the process table, and
+        local-child for what `local` forked."""
+        below = descendants(self.process.pid)
         found = []
-        for pid in descendants(self.process.pid):
-            role = process_role(pid)
+        for pid, parent in below.items():
+            role = "local-child" if parent in below else process_role(pid)
             if role:
                 found.append((role, pid))
         return found
@@ -327,16 +350,17 @@ class Instance:
 
 
 def process_role(pid):
-    """What a process calls itself: the last word of its argv[0] or its comm, without our prefix."""
+    """What a process calls itself: its argv[0], without a path."""
     try:
         argv = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        comm = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
     except OSError:
         return None
-    name = argv[0].decode(errors="replace").rpartition("/")[2] or comm
-    for prefix in ("postrider-", "postrider: "):
-        name = name.removeprefix(prefix)
-    return name
+    return argv[0].decode(errors="replace").rpartition("/")[2].partition(" ")[0]
+
+
+def _die_with_parent():
+    """In the child: a daemon never outlives the tests that started it, even if they are killed."""
+    PRCTL(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _signal(pid, sig):
