@@ -25,10 +25,11 @@ BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
 class Close:
-    """Send `reply` (octets, may be empty), then close; with reset=True by RST."""
+    """Send `reply` (octets, may be empty), then close; with reset=True by RST, with notify=True after
+    TLS's close_notify, in any case `delay` seconds later."""
 
-    def __init__(self, reply=b"", reset=False):
-        self.reply, self.reset = reply, reset
+    def __init__(self, reply=b"", reset=False, notify=False, delay=0.0):
+        self.reply, self.reset, self.notify, self.delay = reply, reset, notify, delay
 
 
 class Hold:
@@ -94,7 +95,8 @@ class Sink:
         self.sessions, self.messages, self.violations = [], [], []
         self.open, self.most_open = 0, 0
         self.lock = threading.Lock()
-        self._server = socket.create_server((host, self.port), backlog=256)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._server = socket.create_server((host, self.port), family=family, backlog=256)
         self._server.settimeout(0.1)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -278,6 +280,9 @@ class Dialogue:
         if octets:
             self.peer.sendall(octets)
         if isinstance(value, Close):
+            time.sleep(value.delay)
+            if value.notify:
+                self.peer.unwrap()
             if value.reset:
                 self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise Gone
