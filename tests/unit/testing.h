@@ -28,6 +28,12 @@
 /* A span of a string literal, NULs inside counted. */
 #define LITERAL(s) span_make((s), sizeof(s) - 1)
 
+/* The same for an initialiser of static storage. */
+#define LITERAL_INIT(s)                                                                        \
+	{                                                                                      \
+		(s), sizeof(s) - 1                                                             \
+	}
+
 /* Runs the loop until *count has reached want; false after five seconds. */
 static inline bool
 testing_run_until(struct event_base *base, const int *count, int want)
