@@ -1,0 +1,128 @@
+/* domain_conf: choices that hold for a domain. See domain_conf.h. */
+#include "conf/domain_conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/address.h"
+#include "common/xalloc.h"
+#include "conf/confile.h"
+#include "conf/fold.h"
+
+struct loader {
+	struct domain_conf *c;
+	const char *path;
+	struct config_errors *errors;
+};
+
+static void
+set(char **p, struct span s)
+{
+	free(*p);
+	*p = xspandup(s);
+}
+
+/* NULL, or what was expected. */
+static const char *
+set_catch_all(struct domain_conf *c, struct span s, unsigned line)
+{
+	char text[LOCAL_PART_MAX + 3];
+	struct address a;
+
+	c->catch_all_line = line;
+	c->catch_all_here = span_index(s, '@') < 0;
+	if (!c->catch_all_here) {
+		if (address_parse(s, ADDRESS_UTF8, &a, NULL) != 0 || a.literal)
+			return "expected a user of this domain, or an address";
+		set(&c->catch_all, address_span(&a));
+		return NULL;
+	}
+	if (!fold_is_name(s))
+		return "expected a user of this domain, or an address";
+	memcpy(text, s.p, s.len);
+	memcpy(text + s.len, "@x", 2);
+	if (address_parse(span_make(text, s.len + 2), ADDRESS_UTF8, &a, NULL) != 0)
+		return "expected a user of this domain, or an address";
+	set(&c->catch_all, address_local(&a));
+	return NULL;
+}
+
+/* Characters that may stand in a local part and in no way be taken for something else. */
+static const char *
+set_separators(struct domain_conf *c, struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (strchr("+-=_#%&~^!*$", s.p[i]) == NULL)
+			return "expected characters out of + - = _ # % & ~ ^ ! * $, such as "
+			       "\"+\" or \"+-\"";
+	}
+	set(&c->separators, s);
+	return NULL;
+}
+
+static const char *
+set_maildir(struct domain_conf *c, struct span s)
+{
+	char path[FOLD_PATH_MAX + 1];
+
+	if (s.len == 0 || s.p[0] == '/' || fold_path(s, span_str(""), path) != 0)
+		return "expected a path below the home directory such as Maildir, without ..";
+	set(&c->maildir, span_str(path));
+	return NULL;
+}
+
+static const struct confile_key keys[] = {
+    {"catch-all", CONFILE_VALUE, NULL, 0},
+    {"subaddress-separators", CONFILE_VALUE, NULL, 0},
+    {"maildir", CONFILE_VALUE, NULL, 0},
+};
+
+static void
+on_item(const struct confile_item *item, void *arg)
+{
+	struct loader *l = arg;
+	struct span value = span_str(item->value);
+	const char *wrong;
+
+	if (item->key == &keys[0])
+		wrong = set_catch_all(l->c, value, item->line);
+	else if (item->key == &keys[1])
+		wrong = set_separators(l->c, value);
+	else
+		wrong = set_maildir(l->c, value);
+	if (wrong != NULL)
+		config_errors_add(l->errors, l->path, item->line, "%s = \"%s\": %s",
+		    item->key->name, item->value, wrong);
+}
+
+void
+domain_conf_init(struct domain_conf *c)
+{
+	*c = (struct domain_conf){.separators = xstrdup("+"), .maildir = xstrdup("Maildir")};
+}
+
+int
+domain_conf_parse(
+    struct domain_conf *c, struct span text, const char *path, struct config_errors *errors)
+{
+	struct config_errors mine = {NULL, 0, 0};
+	struct loader l = {c, path, errors != NULL ? errors : &mine};
+	size_t first = l.errors->n, before = l.errors->n + l.errors->dropped;
+	int r;
+
+	domain_conf_init(c);
+	confile_parse(text, path, keys, sizeof keys / sizeof keys[0], l.errors, on_item, &l);
+	r = l.errors->n + l.errors->dropped > before ? -1 : 0;
+	config_errors_finish(l.errors, first);
+	config_errors_release(&mine);
+	return r;
+}
+
+void
+domain_conf_release(struct domain_conf *c)
+{
+	free(c->catch_all);
+	free(c->separators);
+	free(c->maildir);
+	*c = (struct domain_conf){.catch_all = NULL};
+}

@@ -1,0 +1,30 @@
+/*
+ * domain_conf: a domain's etc/domain.conf, the choices that hold for the whole
+ * domain. Same form as postrider.conf (confile.h). Pure.
+ */
+#ifndef CONF_DOMAIN_CONF_H
+#define CONF_DOMAIN_CONF_H
+
+#include "common/span.h"
+#include "conf/config_errors.h"
+
+struct domain_conf {
+	char *catch_all;     /* a local part, or an address, canonical; NULL: none */
+	bool catch_all_here; /* it is a local part of this domain */
+	unsigned catch_all_line;
+	char *separators; /* each of these octets separates a subaddress; "": none does */
+	char *maildir;	  /* relative to the home */
+};
+
+/* The defaults: no catch-all, "+", "Maildir". */
+void domain_conf_init(struct domain_conf *c);
+
+/*
+ * Parses text, which is the file named path (for complaints). -1 if anything is wrong: all of it is
+ * reported, and c holds what a caller should not use. Release in both cases.
+ */
+int domain_conf_parse(
+    struct domain_conf *c, struct span text, const char *path, struct config_errors *errors);
+void domain_conf_release(struct domain_conf *c);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * fold: local parts as names of mailboxes and aliases: without regard to the
+ * case of ASCII letters (RFC 5321 2.4 lets the receiving host decide). Letters
+ * beyond ASCII are compared as they are. Pure.
+ */
+#ifndef CONF_FOLD_H
+#define CONF_FOLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/address.h"
+#include "common/span.h"
+
+/* The name a look-up uses for an unquoted local part: ASCII in lower case. At most LOCAL_PART_MAX octets; returns the length. */
+size_t fold_name(struct span local, char out[LOCAL_PART_MAX + 1]);
+
+/* The same for the local part of a canonical address, quotes removed. */
+size_t fold_address(const struct address *a, char out[LOCAL_PART_MAX + 1]);
+
+/* Can this be a name of a mailbox: a dot-atom of RFC 5321 4.1.2 and 6531 3.3, at most LOCAL_PART_MAX octets? */
+bool fold_is_name(struct span local);
+
+/*
+ * A path in a domain's files to one relative to the domain's directory: an absolute one loses the
+ * directory's own path, or else its first slash; "." and empty names go. -1 if nothing remains, a name
+ * is "..", there are control octets, or it does not fit.
+ */
+#define FOLD_PATH_MAX 512
+int fold_path(struct span path, struct span directory, char out[FOLD_PATH_MAX + 1]);
+
+#endif
