@@ -164,8 +164,7 @@ parse_target(struct parser *p, struct span s, unsigned line)
 		    "mailbox, and let its owner's programs read that",
 		    s, line);
 	else if (span_starts_with_nocase(bare, include))
-		add_target(
-		    p, ALIAS_INCLUDE, span_trim(span_skip(bare, strlen(include))), false, line);
+		accept(p, ALIAS_INCLUDE, span_trim(span_skip(bare, strlen(include))), line);
 	else if (s.p[0] == '\\')
 		parse_address(p, span_skip(s, 1), true, line);
 	else
