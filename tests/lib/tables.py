@@ -18,9 +18,9 @@ MACROS = {
     "B": b"Subject: t\r\n\r\nhello\r\n.\r\n",
     "Q": b"QUIT\r\n",
 }
-ESCAPE = re.compile(r"\\(?:([rnt\\])|x([0-9a-fA-F]{2}))")
+ESCAPE = re.compile(r"\\(?:([rnt\\\"])|x([0-9a-fA-F]{2}))")
 OPENING = re.compile(r"\{(?:(E|H|M|R|D|B|Q|TLS|PRE|EOF)\}|(?:SLEEP:([0-9.]+))\}|\*([0-9]+):|SEQ:([0-9]+):)")
-PLAIN = {"r": b"\r", "n": b"\n", "t": b"\t", "\\": b"\\"}
+PLAIN = {"r": b"\r", "n": b"\n", "t": b"\t", "\\": b"\\", '"': b'"'}
 
 
 class Row:
