@@ -29,6 +29,7 @@ struct envelope {
 	bool eight_bit;	  /* BODY=8BITMIME was said or content has octets above 127 */
 	bool utf8;	  /* SMTPUTF8 */
 	struct span envid, ret; /* RFC 3461, empty if none */
+	struct span bounce_of;  /* of a DSN: the number of the message it reports on, in decimal; empty if none */
 	struct envelope_recipient *recipients;
 	size_t nrecipients;
 	char *arena; /* owned by a parsed envelope: what the spans point into */

@@ -22,6 +22,7 @@
 #define SPOOL_ALIGN	     8U
 #define SPOOL_RECORD_SIZE    80U /* of a record's header */
 #define SPOOL_ID_SIZE	     14U /* a message id for people, with its NUL */
+#define SPOOL_COUNT_BITS     24
 
 /* The header page of a segment. */
 struct spool_segment_header {
@@ -61,7 +62,7 @@ uint64_t spool_page_align(uint64_t n);
 
 /*
  * A message's number for people: base 32 without look-alikes, 13 characters. And back: -1 if it
- * is not such an id. The number is generation << 20 | a count within the generation.
+ * is not such an id. The number is generation << SPOOL_COUNT_BITS | a count within the generation.
  */
 const char *spool_id_format(uint64_t message, char out[SPOOL_ID_SIZE]);
 int spool_id_parse(struct span s, uint64_t *message);

@@ -1,0 +1,50 @@
+/*
+ * agents: the delivery agents connected to the queue manager (doc/IPC.md, "queue
+ * and its agents"), the jobs they have, and the verdicts they answer. An agent
+ * that dies has answered nothing: its jobs come back as lost.
+ */
+#ifndef QUEUE_AGENTS_H
+#define QUEUE_AGENTS_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+#include "common/buf.h"
+#include "queue/scheduler.h"
+
+struct agents;
+
+
+struct agents_ops {
+	/* An agent of this kind can take (more) jobs. */
+	void (*on_ready)(enum agent_kind kind, void *arg);
+	/* The verdict for one recipient of a job; mta is the host that gave it, or empty. */
+	void (*on_verdict)(
+	    struct recipient *r, const struct verdict *v, struct span mta, void *arg);
+	/* The agent died, or answered without naming this recipient. */
+	void (*on_lost)(struct recipient *r, void *arg);
+	/* The job is over: all its recipients have been named above. */
+	void (*on_end)(struct destination *d, void *arg);
+};
+
+struct agents *agents_new(struct event_base *base, const struct agents_ops *ops, void *arg);
+void agents_free(struct agents **a);
+
+/* Serves this listening descriptor (taken): name is local/queue or remote/queue; agents connect as uid. */
+void agents_listen(struct agents *a, int fd, const char *name, uid_t uid);
+
+/* May a job of this kind be sent now? */
+bool agents_may_send(const struct agents *a, enum agent_kind kind);
+
+/*
+ * Sends recipients (n > 0, of one message and one destination) as a job: content is what travels
+ * inline, or fd (taken) with the offset at which content begins. 0, or -1 if no agent took it.
+ */
+int agents_send(struct agents *a, enum agent_kind kind, struct recipient *const *recipients,
+    size_t n, struct span content, int fd, uint64_t offset);
+
+/* Jobs under way, and agents connected, of this kind. */
+unsigned agents_jobs(const struct agents *a, enum agent_kind kind);
+unsigned agents_count(const struct agents *a, enum agent_kind kind);
+
+#endif

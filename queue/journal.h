@@ -1,0 +1,71 @@
+/*
+ * journal: what became of messages and recipients, as a log of small text
+ * records with checksums, replaced by a checkpoint when it has outgrown the last
+ * (doc/SPOOL.md). Flushed on its own thread at least every JOURNAL_FLUSH_MS
+ * while dirty.
+ *
+ * A record becomes durable with everything appended before it. Nothing that makes a segment
+ * unneeded counts before that (journal_durable).
+ */
+#ifndef QUEUE_JOURNAL_H
+#define QUEUE_JOURNAL_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/span.h"
+
+#define JOURNAL_FLUSH_MS 20
+
+struct journal;
+
+struct journal_ops {
+	/* Everything up to position is on disk. */
+	void (*on_durable)(uint64_t position, void *arg);
+	/* Writing works (again), or does not: nothing new may be promised until it does. */
+	void (*on_health)(bool healthy, void *arg);
+	/* In a forked child: append everything that must be remembered with journal_checkpoint_add. */
+	void (*on_checkpoint)(struct journal *j, void *arg);
+};
+
+/* One record of the past, in order. */
+typedef void journal_replay_fn(struct span record, void *arg);
+
+/*
+ * Opens the journal in directory dirfd (kept by the caller), calls replay for
+ * every record of the last whole checkpoint and the logs after it, then begins a new log. Files
+ * that cannot be read to their end for another reason than a cut last write are moved to corruptfd with a .reason.
+ * NULL with errno if the directory cannot be used.
+ */
+struct journal *journal_open(struct event_base *base, int dirfd, int corruptfd,
+    uint64_t instance, journal_replay_fn *replay, const struct journal_ops *ops, void *arg);
+
+/* The argument of ops from now on (replay had the one given to journal_open). */
+void journal_set_arg(struct journal *j, void *arg);
+
+/* After the state has been rebuilt: writes a checkpoint of it at once and removes older files. 0, or -1 with errno. */
+int journal_settle(struct journal *j);
+
+/* Flushes everything and closes. */
+void journal_close(struct journal **j);
+
+/* Appends a record; returns its position. It is durable when on_durable has named this position or a later one. */
+uint64_t journal_append(struct journal *j, struct span record);
+uint64_t journal_appendf(struct journal *j, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Position of the last record appended, and of the last one known to be on disk. */
+uint64_t journal_position(const struct journal *j);
+uint64_t journal_durable(const struct journal *j);
+bool journal_healthy(const struct journal *j);
+
+/* Flush now instead of within JOURNAL_FLUSH_MS. */
+void journal_flush_soon(struct journal *j);
+
+/* Within on_checkpoint only. */
+void journal_checkpoint_add(struct journal *j, struct span record);
+void journal_checkpoint_addf(struct journal *j, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * quarantine: what cannot be read is set aside in spool/corrupt/ with a .reason
+ * file beside it, and reported; everything else goes on.
+ */
+#ifndef QUEUE_QUARANTINE_H
+#define QUEUE_QUARANTINE_H
+
+/* Moves the file into the quarantine directory (numbered if the name is taken), writes NAME.reason, logs both. */
+void quarantine_move(int dirfd, const char *name, int corruptfd, const char *reason);
+
+/* As quarantine_move, with a hard copy of the contents: the file stays. */
+void quarantine_copy(int dirfd, const char *name, int corruptfd, const char *reason);
+
+#endif

@@ -1,0 +1,289 @@
+/* reporter: writes delivery status notifications. See reporter.h. */
+#include "queue/reporter.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/xalloc.h"
+#include "queue/bounce.h"
+#include "queue/spool_envelope.h"
+#include "queue/spool_writer.h"
+
+#define WHOLE_MAX	(64U << 10) /* messages up to this size are returned whole */
+#define HEADER_MAX	(32U << 10)
+#define RECIPIENTS_MAX	1000 /* named in one report; the others are counted in its text */
+#define RETRY_SEC	10
+
+struct reporter {
+	struct store *store;
+	struct spool_writer *writer;
+	struct event *retry;
+	char *hostname;
+	TAILQ_HEAD(report_list, message) waiting; /* to be told, and nothing to write with */
+	bool stopping;
+};
+
+struct report {
+	struct reporter *reporter;
+	uint64_t message; /* by number: it may be gone when the report is written */
+};
+
+static void
+on_durable(uint64_t segment, uint64_t generation, uint64_t offset, void *arg)
+{
+	struct reporter *r = arg;
+	struct spool_segment *s = segment_pool_find(store_pool(r->store), segment, false);
+
+	(void)generation;
+	if (s != NULL && store_intake(r->store, s, offset) != 0)
+		log_warnx("segment=%" PRIu64 " does not have the reports just written", segment);
+}
+
+static void
+on_sealed(uint64_t segment, uint64_t generation, uint64_t offset, enum spool_seal why, void *arg)
+{
+	struct reporter *r = arg;
+	struct spool_segment *s = segment_pool_find(store_pool(r->store), segment, false);
+
+	(void)generation, (void)offset, (void)why;
+	if (s != NULL)
+		store_seal(r->store, s);
+}
+
+static const struct spool_writer_ops writer_ops = {
+    .on_durable = on_durable, .on_sealed = on_sealed};
+
+static void
+obtain_segment(struct reporter *r)
+{
+	int fd;
+	struct spool_segment *s;
+
+	if (r->stopping || spool_writer_has_room(r->writer))
+		return;
+	s = segment_pool_take(store_pool(r->store), r, &fd);
+	if (s != NULL)
+		spool_writer_add_segment(r->writer, s->number, s->generation,
+		    store_instance(r->store), s->size, s->accounted, fd);
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct reporter *r = arg;
+	struct report_list again = TAILQ_HEAD_INITIALIZER(again);
+	struct message *m;
+
+	(void)fd, (void)what;
+	TAILQ_CONCAT(&again, &r->waiting, report_link);
+	while ((m = TAILQ_FIRST(&again)) != NULL) {
+		TAILQ_REMOVE(&again, m, report_link);
+		m->bouncing = m->report_waits = false;
+		reporter_consider(r, m);
+	}
+}
+
+struct reporter *
+reporter_new(struct event_base *base, struct store *store, const char *hostname)
+{
+	struct reporter *r = xcalloc(1, sizeof *r);
+
+	r->store = store;
+	r->hostname = xstrdup(hostname);
+	r->writer = spool_writer_new(base, &writer_ops, r);
+	r->retry = evtimer_new(base, on_retry, r);
+	TAILQ_INIT(&r->waiting);
+	return r;
+}
+
+void
+reporter_set_hostname(struct reporter *r, const char *hostname)
+{
+	free(r->hostname);
+	r->hostname = xstrdup(hostname);
+}
+
+void
+reporter_free(struct reporter **rp)
+{
+	struct reporter *r = *rp;
+
+	if (r == NULL)
+		return;
+	*rp = NULL;
+	spool_writer_free(&r->writer);
+	event_free(r->retry);
+	free(r->hostname);
+	free(r);
+}
+
+void
+reporter_stop(struct reporter *r)
+{
+	r->stopping = true;
+	spool_writer_stop(r->writer);
+}
+
+void
+reporter_on_ready(struct reporter *r)
+{
+	obtain_segment(r);
+	if (!TAILQ_EMPTY(&r->waiting))
+		on_retry(-1, 0, r);
+}
+
+void
+reporter_forget(struct reporter *r, struct message *m)
+{
+	if (m->report_waits)
+		TAILQ_REMOVE(&r->waiting, m, report_link);
+}
+
+static void
+wait_for_space(struct reporter *r, struct message *m)
+{
+	m->bouncing = m->report_waits = true;
+	TAILQ_INSERT_TAIL(&r->waiting, m, report_link);
+	if (!event_pending(r->retry, EV_TIMEOUT, NULL))
+		event_add(r->retry, &(struct timeval){RETRY_SEC, 0});
+}
+
+static void
+on_written(const struct verdict *v, void *arg)
+{
+	struct report *rep = arg;
+	struct reporter *r = rep->reporter;
+	struct message *m = store_find(r->store, rep->message);
+
+	if (m != NULL && v->kind == VERDICT_OK)
+		store_told(r->store, m);
+	else if (m != NULL)
+		wait_for_space(r, m);
+	free(rep);
+}
+
+/* The failed recipients of m, as bounce.h wants them. The caller frees. */
+static struct bounce_recipient *
+collect_failed(struct message *m, size_t *n)
+{
+	struct bounce_recipient *v = xcalloc(m->failed, sizeof *v);
+
+	*n = 0;
+	for (uint32_t i = 0; i < m->nrecipients && *n < RECIPIENTS_MAX; i++) {
+		struct recipient *r = m->recipients[i], *origin = r;
+
+		if (r->state != RECIPIENT_FAILED)
+			continue;
+		while (origin->parent != origin->entry)
+			origin = m->recipients[origin->parent];
+		v[*n].original = span_str(origin->address);
+		v[*n].address = span_str(r->address);
+		v[*n].mta = span_str(r->mta != NULL ? r->mta : "");
+		recipient_get_reason(r, &v[*n].verdict);
+		if (v[*n].verdict.kind != VERDICT_PERMANENT) {
+			struct verdict last = v[*n].verdict;
+
+			verdict_set(&v[*n].verdict, VERDICT_PERMANENT, 0, "5.4.7",
+			    "Given up after too long a time; last: %s", last.text);
+		}
+		(*n)++;
+	}
+	return v;
+}
+
+/* What is returned of the message: all of it, its header, or nothing if it cannot be read. */
+static void
+collect_content(struct reporter *r, struct message *m, struct buf *content, struct bounce *b)
+{
+	if (m->segment->large) {
+		if (store_read_head(r->store, m, HEADER_MAX, content) != 0)
+			buf_clear(content);
+		b->content = bounce_header_of(buf_span(content), HEADER_MAX);
+		return;
+	}
+	if (store_read_content(r->store, m, content) != 0)
+		return;
+	b->content_whole = content->len <= WHOLE_MAX;
+	b->content = b->content_whole ? buf_span(content)
+				      : bounce_header_of(buf_span(content), HEADER_MAX);
+}
+
+static void
+commit(struct reporter *r, struct message *m, uint64_t number, struct span content)
+{
+	struct report *rep = xcalloc(1, sizeof *rep);
+	struct envelope_recipient to = {.address = span_str(m->from)};
+	char of[24];
+	struct envelope e = {.uid = -1,
+	    .from = span_str(""),
+	    .eight_bit = m->eight_bit,
+	    .recipients = &to,
+	    .nrecipients = 1};
+	struct buf text;
+
+	snprintf(of, sizeof of, "%" PRIu64, m->number);
+	e.bounce_of = span_str(of);
+	buf_init(&text, ENVELOPE_MAX);
+	if (envelope_format(&e, &text) != 0)
+		fatalx("an envelope of one recipient does not fit");
+	*rep = (struct report){r, m->number};
+	spool_writer_commit(
+	    r->writer, number, clock_wall_ms(), buf_span(&text), content, on_written, rep);
+	buf_release(&text);
+}
+
+static void
+write_report(struct reporter *r, struct message *m, uint64_t number)
+{
+	char id[SPOOL_ID_SIZE], own[SPOOL_ID_SIZE];
+	struct bounce b = {.hostname = r->hostname,
+	    .id = spool_id_format(m->number, id),
+	    .own_id = spool_id_format(number, own),
+	    .sender = span_str(m->from),
+	    .arrived = m->received / 1000,
+	    .now = clock_wall(),
+	    .eight_bit = m->eight_bit};
+	struct bounce_recipient *failed;
+	struct buf content, report;
+
+	buf_init(&content, MESSAGE_INLINE_MAX + 1);
+	buf_init(&report, MESSAGE_INLINE_MAX * 4);
+	failed = collect_failed(m, &b.nrecipients);
+	b.recipients = failed;
+	collect_content(r, m, &content, &b);
+	if (bounce_compose(&b, &report) != 0)
+		log_warnx("id=%s: the report was cut", id);
+	log_info("id=%s bounce=%s to=<%s> recipients=%zu", id, own, m->from, b.nrecipients);
+	m->bouncing = true;
+	commit(r, m, number, buf_span(&report));
+	free(failed);
+	buf_release(&content);
+	buf_release(&report);
+}
+
+void
+reporter_consider(struct reporter *r, struct message *m)
+{
+	char id[SPOOL_ID_SIZE];
+	uint64_t number;
+
+	if (m->failed == 0 || m->busy > 0 || m->bouncing || r->stopping)
+		return;
+	if (m->from[0] == '\0') {
+		log_warnx("id=%s has no sender to tell of %u failed recipients: dropped",
+		    spool_id_format(m->number, id), m->failed);
+		store_told(r->store, m);
+		return;
+	}
+	obtain_segment(r);
+	number = spool_writer_next_message(r->writer);
+	if (number == 0)
+		wait_for_space(r, m);
+	else
+		write_report(r, m, number);
+}

@@ -1,0 +1,439 @@
+/* segment_pool: the segment files of the spool. See segment_pool.h and doc/SPOOL.md. */
+#include "queue/segment_pool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/idmap.h"
+#include "common/log.h"
+#include "common/worker.h"
+#include "common/xalloc.h"
+#include "queue/quarantine.h"
+
+#define FREE_MAX  8 /* more free segments than this are removed */
+#define RETRY_SEC 1
+
+struct segment_pool {
+	struct worker_task task; /* the preparation under way */
+	struct worker *worker;
+	const struct segment_pool_ops *ops;
+	void *arg;
+	int segments_fd, large_fd, corruptfd;
+	uint64_t instance, size, generation, next_number;
+	TAILQ_HEAD(, spool_segment) all;
+	struct idmap by_number, large_by_number;
+	unsigned keep_ready, ready, nfree;
+	struct event *retry;
+	bool preparing, room;
+	struct spool_segment *renewing;	    /* what is being prepared; NULL: a new file */
+	struct spool_segment_header header; /* of what is being prepared */
+	int error;
+};
+
+static void prepare(struct segment_pool *p);
+
+static void
+add(struct segment_pool *p, struct spool_segment *s)
+{
+	TAILQ_INSERT_TAIL(&p->all, s, link);
+	if (idmap_insert(s->large ? &p->large_by_number : &p->by_number, s->number, s) != 0)
+		fatalx("segment %" PRIu64 " stands in the spool twice", s->number);
+	if (!s->large && s->number >= p->next_number)
+		p->next_number = s->number + 1;
+	if (!s->large)
+		segment_pool_generation_at_least(p, s->generation);
+}
+
+static void
+drop(struct segment_pool *p, struct spool_segment *s)
+{
+	TAILQ_REMOVE(&p->all, s, link);
+	(void)idmap_remove(s->large ? &p->large_by_number : &p->by_number, s->number);
+	spool_segment_free(&s);
+}
+
+int
+segment_pool_dirfd(const struct segment_pool *p, const struct spool_segment *s)
+{
+	return s->large ? p->large_fd : p->segments_fd;
+}
+
+/* One directory entry: a segment, the rest of an unfinished creation, or something foreign. */
+static void
+load_entry(struct segment_pool *p, const char *name, bool large)
+{
+	int dirfd = large ? p->large_fd : p->segments_fd;
+	size_t len = strlen(name);
+	struct spool_segment *s;
+	const char *why = "it is no segment";
+	uint64_t number;
+
+	if (name[0] == '.')
+		return;
+	if (len > 4 && strcmp(name + len - 4, ".new") == 0) {
+		(void)unlinkat(dirfd, name, 0);
+		return;
+	}
+	s = spool_segment_name_parse(name, large, &number) == 0
+	    ? spool_segment_open(dirfd, name, large, p->instance, &why)
+	    : NULL;
+	if (s != NULL && s->number != number) {
+		spool_segment_free(&s);
+		why = "its header names another segment";
+	}
+	if (s == NULL) {
+		quarantine_move(dirfd, name, p->corruptfd, why);
+		return;
+	}
+	if (spool_segment_is_held(dirfd, s))
+		s->state = SEGMENT_ORPHAN;
+	add(p, s);
+}
+
+static int
+load_directory(struct segment_pool *p, bool large)
+{
+	int fd = openat(large ? p->large_fd : p->segments_fd, ".",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+
+	if (d == NULL)
+		return -1;
+	while ((e = readdir(d)) != NULL)
+		load_entry(p, e->d_name, large);
+	closedir(d);
+	return 0;
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	prepare(arg);
+}
+
+struct segment_pool *
+segment_pool_new(struct event_base *base, int spoolfd, int corruptfd, uint64_t instance,
+    uint64_t segment_size, const struct segment_pool_ops *ops, void *arg)
+{
+	struct segment_pool *p = xcalloc(1, sizeof *p);
+
+	p->ops = ops;
+	p->arg = arg;
+	p->instance = instance;
+	p->size = spool_page_align(segment_size);
+	p->corruptfd = corruptfd;
+	p->room = true;
+	p->next_number = 1;
+	TAILQ_INIT(&p->all);
+	idmap_init(&p->by_number);
+	idmap_init(&p->large_by_number);
+	p->segments_fd = openat(spoolfd, "segments", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	p->large_fd = openat(spoolfd, "large", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	p->retry = evtimer_new(base, on_retry, p);
+	p->worker = worker_new(base);
+	if (p->segments_fd < 0 || p->large_fd < 0 || load_directory(p, false) != 0 ||
+	    load_directory(p, true) != 0) {
+		segment_pool_free(&p);
+		return NULL;
+	}
+	return p;
+}
+
+void
+segment_pool_free(struct segment_pool **pp)
+{
+	struct segment_pool *p = *pp;
+	int saved = errno;
+
+	if (p == NULL)
+		return;
+	*pp = NULL;
+	p->keep_ready = 0;
+	worker_free(&p->worker);
+	event_free(p->retry);
+	while (!TAILQ_EMPTY(&p->all))
+		drop(p, TAILQ_FIRST(&p->all));
+	idmap_release(&p->by_number);
+	idmap_release(&p->large_by_number);
+	if (p->segments_fd >= 0)
+		close(p->segments_fd);
+	if (p->large_fd >= 0)
+		close(p->large_fd);
+	free(p);
+	errno = saved;
+}
+
+void
+segment_pool_generation_at_least(struct segment_pool *p, uint64_t generation)
+{
+	if (generation > p->generation)
+		p->generation = generation;
+}
+
+uint64_t
+segment_pool_generation(const struct segment_pool *p)
+{
+	return p->generation;
+}
+
+struct spool_segment *
+segment_pool_find(struct segment_pool *p, uint64_t number, bool large)
+{
+	return idmap_find(large ? &p->large_by_number : &p->by_number, number);
+}
+
+struct spool_segment *
+segment_pool_next(struct segment_pool *p, struct spool_segment *s)
+{
+	return s == NULL ? TAILQ_FIRST(&p->all) : TAILQ_NEXT(s, link);
+}
+
+bool
+segment_pool_has_room(const struct segment_pool *p)
+{
+	return p->room;
+}
+
+static void
+set_room(struct segment_pool *p, bool room)
+{
+	if (room == p->room)
+		return;
+	p->room = room;
+	if (room)
+		log_info("spool: there is room again");
+	p->ops->on_space(room, p->arg);
+}
+
+static void
+prepare_run(struct worker_task *t)
+{
+	struct segment_pool *p = (struct segment_pool *)(void *)t;
+	int r = p->renewing != NULL
+	    ? spool_segment_renew(p->segments_fd, &p->header)
+	    : spool_segment_create(p->segments_fd, &p->header, false);
+
+	p->error = r != 0 ? errno : 0;
+}
+
+/* A new header that may or may not be on disk: the file is not trusted with mail again. */
+static void
+give_up_file(struct segment_pool *p, struct spool_segment *s)
+{
+	char name[SPOOL_NAME_SIZE];
+
+	(void)unlinkat(p->segments_fd, spool_segment_name(s->number, false, name), 0);
+	drop(p, s);
+}
+
+static void
+prepared(struct segment_pool *p)
+{
+	struct spool_segment *s = p->renewing;
+	char name[SPOOL_NAME_SIZE];
+	const char *why = NULL;
+
+	if (s == NULL) {
+		s = spool_segment_open(p->segments_fd,
+		    spool_segment_name(p->header.number, false, name), false, p->instance, &why);
+		if (s == NULL) {
+			log_warnx("segment=%s cannot be used: %s", name, why);
+			return;
+		}
+		add(p, s);
+	}
+	s->generation = p->header.generation;
+	s->accounted = SPOOL_PAGE;
+	s->live = 0;
+	s->state = SEGMENT_READY;
+	p->ready++;
+	set_room(p, true);
+	p->ops->on_ready(p->arg);
+}
+
+static void
+prepare_done(struct worker_task *t)
+{
+	struct segment_pool *p = (struct segment_pool *)(void *)t;
+
+	p->preparing = false;
+	if (p->error == 0) {
+		prepared(p);
+		prepare(p);
+		return;
+	}
+	errno = p->error;
+	if (p->room)
+		log_warn("spool: no further segment");
+	if (p->renewing != NULL)
+		give_up_file(p, p->renewing);
+	if (p->ready == 0)
+		set_room(p, false);
+	event_add(p->retry, &(struct timeval){RETRY_SEC, 0});
+}
+
+static struct spool_segment *
+find_free(struct segment_pool *p)
+{
+	struct spool_segment *s;
+
+	TAILQ_FOREACH(s, &p->all, link)
+		if (s->state == SEGMENT_FREE && s->size == p->size)
+			return s;
+	return NULL;
+}
+
+static void
+prepare(struct segment_pool *p)
+{
+	struct spool_segment *s;
+
+	if (p->preparing || p->ready >= p->keep_ready)
+		return;
+	s = p->nfree > 0 ? find_free(p) : NULL;
+	p->generation++;
+	p->ops->on_generation(p->generation, p->arg);
+	p->header = (struct spool_segment_header){
+	    .number = s != NULL ? s->number : p->next_number++,
+	    .generation = p->generation,
+	    .instance = p->instance,
+	    .size = p->size};
+	if (s != NULL) {
+		s->state = SEGMENT_PREPARING;
+		p->nfree--;
+	}
+	p->renewing = s;
+	p->preparing = true;
+	p->task = (struct worker_task){.run = prepare_run, .done = prepare_done};
+	worker_submit(p->worker, &p->task);
+}
+
+void
+segment_pool_keep_ready(struct segment_pool *p, unsigned n)
+{
+	p->keep_ready = n;
+	prepare(p);
+}
+
+struct spool_segment *
+segment_pool_take(struct segment_pool *p, void *owner, int *fd)
+{
+	struct spool_segment *s;
+
+	TAILQ_FOREACH(s, &p->all, link)
+		if (s->state == SEGMENT_READY)
+			break;
+	if (s == NULL)
+		return NULL;
+	*fd = spool_segment_write_fd(p->segments_fd, s);
+	if (*fd < 0) {
+		log_warn("segment=%" PRIu64 " cannot be handed out", s->number);
+		return NULL;
+	}
+	s->state = SEGMENT_OWNED;
+	s->owner = owner;
+	p->ready--;
+	prepare(p);
+	return s;
+}
+
+struct spool_segment *
+segment_pool_create_large(
+    struct segment_pool *p, uint64_t message, uint64_t size, void *owner, int *fd)
+{
+	struct spool_segment_header h = {.number = message,
+	    .generation = message >> SPOOL_COUNT_BITS,
+	    .instance = p->instance,
+	    .size = size};
+	char name[SPOOL_NAME_SIZE];
+	struct spool_segment *s;
+	const char *why;
+
+	if (idmap_find(&p->large_by_number, message) != NULL) {
+		errno = EEXIST;
+		return NULL;
+	}
+	if (spool_segment_create(p->large_fd, &h, true) != 0)
+		return NULL;
+	spool_segment_name(message, true, name);
+	s = spool_segment_open(p->large_fd, name, true, p->instance, &why);
+	*fd = s != NULL ? spool_segment_write_fd(p->large_fd, s) : -1;
+	if (*fd < 0) {
+		spool_segment_free(&s);
+		(void)unlinkat(p->large_fd, name, 0);
+		errno = EIO;
+		return NULL;
+	}
+	s->state = SEGMENT_OWNED;
+	s->owner = owner;
+	add(p, s);
+	return s;
+}
+
+int
+segment_pool_read_fd(struct segment_pool *p, const struct spool_segment *s)
+{
+	char name[SPOOL_NAME_SIZE];
+
+	return openat(segment_pool_dirfd(p, s), spool_segment_name(s->number, s->large, name),
+	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+bool
+segment_pool_is_held(struct segment_pool *p, const struct spool_segment *s)
+{
+	return spool_segment_is_held(segment_pool_dirfd(p, s), s);
+}
+
+/* Nothing in it is needed, durably: a large file goes, a segment waits for a new life. */
+static void
+let_go(struct segment_pool *p, struct spool_segment *s)
+{
+	char name[SPOOL_NAME_SIZE];
+
+	if (s->large || s->damaged || p->nfree >= FREE_MAX || s->size != p->size) {
+		(void)unlinkat(segment_pool_dirfd(p, s),
+		    spool_segment_name(s->number, s->large, name), 0);
+		drop(p, s);
+		return;
+	}
+	s->state = SEGMENT_FREE;
+	p->nfree++;
+	prepare(p);
+}
+
+void
+segment_pool_seal(struct segment_pool *p, struct spool_segment *s)
+{
+	(void)p;
+	s->state = SEGMENT_SEALED;
+	s->owner = NULL;
+}
+
+void
+segment_pool_less(struct segment_pool *p, struct spool_segment *s, uint64_t position)
+{
+	(void)p;
+	s->live--;
+	if (position > s->unneeded_at)
+		s->unneeded_at = position;
+}
+
+void
+segment_pool_on_durable(struct segment_pool *p, uint64_t position)
+{
+	struct spool_segment *s, *next;
+
+	for (s = TAILQ_FIRST(&p->all); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		if (s->state == SEGMENT_SEALED && s->live == 0 && s->unneeded_at <= position)
+			let_go(p, s);
+	}
+}

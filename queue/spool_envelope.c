@@ -1,0 +1,118 @@
+/* spool_envelope: what travels with a message's content. See spool_envelope.h. */
+#include "queue/spool_envelope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/limits.h"
+#include "common/wire.h"
+#include "common/xalloc.h"
+
+static void
+add_if(struct wire_out *w, const char *name, struct span value)
+{
+	if (value.len > 0)
+		wire_add(w, name, value);
+}
+
+int
+envelope_format(const struct envelope *e, struct buf *out)
+{
+	struct wire_out w;
+	int r;
+
+	wire_out_init(&w, "envelope", 0);
+	wire_add(&w, "from", e->from);
+	add_if(&w, "client", e->client);
+	add_if(&w, "helo", e->helo);
+	add_if(&w, "auth", e->auth);
+	if (e->uid >= 0)
+		wire_add_u64(&w, "uid", (uint64_t)e->uid);
+	if (e->eight_bit)
+		wire_add_str(&w, "eight-bit", "yes");
+	if (e->utf8)
+		wire_add_str(&w, "utf8", "yes");
+	add_if(&w, "envid", e->envid);
+	add_if(&w, "ret", e->ret);
+	add_if(&w, "bounce-of", e->bounce_of);
+	for (size_t i = 0; i < e->nrecipients; i++) {
+		wire_add(&w, "rcpt", e->recipients[i].address);
+		add_if(&w, "orcpt", e->recipients[i].orcpt);
+		add_if(&w, "notify", e->recipients[i].notify);
+	}
+	r = w.text.len > ENVELOPE_MAX ? -1 : buf_add_span(out, buf_span(&w.text));
+	wire_out_release(&w);
+	return r;
+}
+
+static int
+take_field(struct envelope *e, const struct wire_field *f)
+{
+	struct envelope_recipient *last =
+	    e->nrecipients > 0 ? &e->recipients[e->nrecipients - 1] : NULL;
+	uint64_t uid;
+
+	if (span_is(f->name, "rcpt"))
+		e->recipients[e->nrecipients++] = (struct envelope_recipient){.address = f->value};
+	else if (span_is(f->name, "orcpt") && last != NULL)
+		last->orcpt = f->value;
+	else if (span_is(f->name, "notify") && last != NULL)
+		last->notify = f->value;
+	else if (span_is(f->name, "from"))
+		e->from = f->value;
+	else if (span_is(f->name, "client"))
+		e->client = f->value;
+	else if (span_is(f->name, "helo"))
+		e->helo = f->value;
+	else if (span_is(f->name, "auth"))
+		e->auth = f->value;
+	else if (span_is(f->name, "envid"))
+		e->envid = f->value;
+	else if (span_is(f->name, "ret"))
+		e->ret = f->value;
+	else if (span_is(f->name, "bounce-of"))
+		e->bounce_of = f->value;
+	else if (span_is(f->name, "eight-bit"))
+		e->eight_bit = span_is(f->value, "yes");
+	else if (span_is(f->name, "utf8"))
+		e->utf8 = span_is(f->value, "yes");
+	else if (span_is(f->name, "uid") && span_to_u64(f->value, UINT32_MAX, &uid) == 0)
+		e->uid = (int64_t)uid;
+	else
+		return -1;
+	return 0;
+}
+
+int
+envelope_parse(struct span text, struct envelope *e)
+{
+	struct wire_fields fields = {0};
+	struct wire_msg m;
+	int r = -1;
+
+	*e = (struct envelope){.uid = -1};
+	e->arena = xspandup(text);
+	if (wire_parse(e->arena, text.len, &fields, &m) != 0 || !span_is(m.verb, "envelope"))
+		goto done;
+	e->recipients = xcalloc(m.nfields, sizeof *e->recipients);
+	e->from.p = NULL;
+	for (size_t i = 0; i < m.nfields; i++)
+		if (take_field(e, &m.fields[i]) != 0)
+			goto done;
+	if (e->from.p == NULL || e->nrecipients == 0)
+		goto done;
+	r = 0;
+done:
+	wire_fields_release(&fields);
+	if (r != 0)
+		envelope_release(e);
+	return r;
+}
+
+void
+envelope_release(struct envelope *e)
+{
+	free(e->arena);
+	free(e->recipients);
+	*e = (struct envelope){.uid = -1};
+}

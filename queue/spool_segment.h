@@ -1,0 +1,89 @@
+/*
+ * spool_segment: the queue manager's side of segment files (doc/SPOOL.md):
+ * creating them ahead of need, handing them out, reading and scanning them,
+ * giving them a new life. Only the queue manager opens segments; writers get
+ * descriptors.
+ *
+ * A write descriptor carries a lock (flock) that lives as long as any process
+ * holds it: that is how a restarted queue manager knows whether the writer of a
+ * segment is still alive.
+ */
+#ifndef QUEUE_SPOOL_SEGMENT_H
+#define QUEUE_SPOOL_SEGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "queue/spool_record.h"
+
+enum spool_segment_state {
+	SEGMENT_FREE,	 /* holds nothing of value; may get a new generation */
+	SEGMENT_PREPARING, /* its new header is being flushed */
+	SEGMENT_READY,	 /* fresh generation, to be handed out */
+	SEGMENT_OWNED,	 /* a writer we know appends to it */
+	SEGMENT_ORPHAN,	 /* a writer we have not heard of since our start appends to it */
+	SEGMENT_SEALED,	 /* nobody writes; survives while it has live messages */
+};
+
+struct spool_segment {
+	TAILQ_ENTRY(spool_segment) link;
+	uint64_t number, generation, size;
+	uint64_t accounted; /* every record below is known to the store */
+	uint32_t live;	    /* messages in it not settled */
+	enum spool_segment_state state;
+	uint64_t unneeded_at; /* journal position after which nothing of it is needed */
+	int fd;		      /* read-only */
+	bool large;	      /* a file for one message, in large/ */
+	bool damaged;	      /* something in it could not be read: never recycled */
+	void *owner;	      /* while OWNED: whose it is */
+};
+
+/* "0000000042.seg"; large: "<16 hex digits>.seg". */
+#define SPOOL_NAME_SIZE 32
+const char *spool_segment_name(uint64_t number, bool large, char out[SPOOL_NAME_SIZE]);
+int spool_segment_name_parse(const char *name, bool large, uint64_t *number);
+
+/*
+ * Creates the file beneath dirfd with its header page, blocks allocated, and
+ * everything including the directory flushed. large: size is a hint and nothing is allocated beyond
+ * it. 0, or -1 with errno. May run on a worker thread.
+ */
+int spool_segment_create(int dirfd, const struct spool_segment_header *h, bool large);
+
+/* Writes and flushes a new header page. 0, or -1 with errno. May run on a worker thread. */
+int spool_segment_renew(int dirfd, const struct spool_segment_header *h);
+
+/* Opens an existing file: regular, one link, intact header of this instance. NULL, and *why says what is wrong. */
+struct spool_segment *spool_segment_open(
+    int dirfd, const char *name, bool large, uint64_t instance, const char **why);
+void spool_segment_free(struct spool_segment **s);
+
+/* A locked, write-only descriptor to hand out, or -1 with errno. */
+int spool_segment_write_fd(int dirfd, const struct spool_segment *s);
+
+/* Does a process hold a write descriptor of it? */
+bool spool_segment_is_held(int dirfd, const struct spool_segment *s);
+
+/* Reads n octets at offset. 0, or -1 with errno (EIO if the file ends before). */
+int spool_segment_read(const struct spool_segment *s, uint64_t offset, void *p, size_t n);
+
+/* A record found by a scan. envelope is valid during the call and empty if it is damaged. */
+typedef void spool_scan_fn(struct spool_segment *s, uint64_t offset,
+    const struct spool_record *r, struct span envelope, void *arg);
+
+struct spool_scan_result {
+	uint64_t end;	  /* behind the last intact record, page-aligned; from if there is none */
+	unsigned damaged; /* records that were once durable and are not intact */
+};
+
+/*
+ * Calls fn for every intact record in [from, to), in order. With past_gaps it looks on
+ * behind what is not a record (after a crash some pages of the last batches may be missing): a
+ * broken record that belongs to a batch before the last one seen was durable once, and is
+ * counted as damaged. Without, it ends at the first octets that are no record.
+ */
+void spool_segment_scan(struct spool_segment *s, uint64_t instance, uint64_t from, uint64_t to,
+    bool past_gaps, spool_scan_fn *fn, void *arg, struct spool_scan_result *result);
+
+#endif

@@ -1,0 +1,421 @@
+/*
+ * store: the durable side of the queue. See store.h; doc/SPOOL.md has the states
+ * a crash can leave and what recovery (store_recover.c) makes of each.
+ */
+#include "queue/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/crc32c.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/xalloc.h"
+#include "queue/journal.h"
+#include "queue/quarantine.h"
+#include "queue/spool_envelope.h"
+#include "queue/store_parts.h"
+#include "queue/store_replay.h"
+
+static void
+on_journal_durable(uint64_t position, void *arg)
+{
+	struct store *s = arg;
+
+	segment_pool_on_durable(s->pool, position);
+}
+
+static void
+say_space(struct store *s)
+{
+	bool room = store_has_room(s);
+
+	if (room != s->said_room) {
+		s->said_room = room;
+		s->ops->on_space(room, s->arg);
+	}
+}
+
+static void
+on_journal_health(bool healthy, void *arg)
+{
+	(void)healthy;
+	say_space(arg);
+}
+
+static void
+on_checkpoint(struct journal *j, void *arg)
+{
+	struct store *s = arg;
+	struct message *m;
+	size_t at = 0;
+
+	replay_checkpoint_generation(j, segment_pool_generation(s->pool));
+	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;)
+		replay_checkpoint_segment(j, g);
+	while ((m = idmap_next(&s->messages, &at)) != NULL)
+		if (m->unsettled > 0)
+			replay_checkpoint_message(j, m);
+}
+
+const struct journal_ops store_journal_ops = {.on_durable = on_journal_durable,
+    .on_health = on_journal_health,
+    .on_checkpoint = on_checkpoint};
+
+static void
+on_pool_ready(void *arg)
+{
+	struct store *s = arg;
+
+	s->ops->on_ready(s->arg);
+}
+
+static void
+on_pool_space(bool room, void *arg)
+{
+	(void)room;
+	say_space(arg);
+}
+
+static void
+on_pool_generation(uint64_t generation, void *arg)
+{
+	struct store *s = arg;
+
+	(void)record_generation(s->journal, generation);
+}
+
+const struct segment_pool_ops store_pool_ops = {.on_ready = on_pool_ready,
+    .on_space = on_pool_space,
+    .on_generation = on_pool_generation};
+
+struct segment_pool *
+store_pool(struct store *s)
+{
+	return s->pool;
+}
+
+uint64_t
+store_instance(const struct store *s)
+{
+	return s->instance;
+}
+
+bool
+store_has_room(const struct store *s)
+{
+	return segment_pool_has_room(s->pool) && journal_healthy(s->journal);
+}
+
+const struct store_counts *
+store_counts(const struct store *s)
+{
+	return &s->counts;
+}
+
+struct message *
+store_find(const struct store *s, uint64_t number)
+{
+	struct message *m = idmap_find(&s->messages, number);
+
+	return m != NULL && m->unsettled > 0 ? m : NULL;
+}
+
+struct message *
+store_next(const struct store *s, size_t *at)
+{
+	struct message *m;
+
+	do {
+		m = idmap_next(&s->messages, at);
+	} while (m != NULL && m->unsettled == 0);
+	return m;
+}
+
+/* Messages without unsettled recipients, freed at the end of the turn. */
+void
+store_reap(evutil_socket_t fd, short what, void *arg)
+{
+	struct store *s = arg;
+
+	(void)fd, (void)what;
+	for (size_t i = 0; i < s->ndone; i++) {
+		struct message *m = s->done[i];
+
+		s->ops->on_gone(m, s->arg);
+		(void)idmap_remove(&s->messages, m->number);
+		segment_pool_less(s->pool, m->segment, journal_position(s->journal));
+		s->counts.messages--;
+		s->counts.recipients -= m->nrecipients;
+		message_free(&m);
+	}
+	s->ndone = 0;
+	/* What became unneeded by records that are durable already has no flush to wait for. */
+	if (journal_durable(s->journal) == journal_position(s->journal))
+		segment_pool_on_durable(s->pool, journal_durable(s->journal));
+}
+
+static void
+settle(struct store *s, struct recipient *r)
+{
+	struct message *m = r->message;
+
+	recipient_set_state(r, RECIPIENT_SETTLED);
+	if (m->unsettled > 0)
+		return;
+	if (s->ndone == s->done_cap) {
+		s->done_cap = s->done_cap > 0 ? s->done_cap * 2 : 64;
+		s->done = xreallocarray(s->done, s->done_cap, sizeof(*s->done));
+	}
+	s->done[s->ndone++] = m;
+	event_active(s->reaper, 0, 0);
+}
+
+void
+store_deliver(struct store *s, struct recipient *r, const struct verdict *v)
+{
+	recipient_set_reason(r, v);
+	(void)record_delivered(s->journal, r);
+	s->counts.delivered++;
+	settle(s, r);
+}
+
+void
+store_defer(struct store *s, struct recipient *r, const struct verdict *v, int64_t next)
+{
+	recipient_set_reason(r, v);
+	r->next = next;
+	(void)record_deferred(s->journal, r);
+	s->counts.deferred++;
+	recipient_set_state(r, RECIPIENT_DEFERRED);
+}
+
+void
+store_fail(struct store *s, struct recipient *r, const struct verdict *v)
+{
+	recipient_set_reason(r, v);
+	(void)record_failed(s->journal, r);
+	s->counts.failed++;
+	recipient_set_state(r, RECIPIENT_FAILED);
+}
+
+void
+store_remove(struct store *s, struct recipient *r)
+{
+	(void)record_removed(s->journal, r);
+	settle(s, r);
+}
+
+uint32_t
+store_expand(struct store *s, struct recipient *r, const struct store_target *targets, size_t n)
+{
+	uint32_t first = r->message->nrecipients;
+
+	for (size_t i = 0; i < n; i++) {
+		struct recipient *e = message_add_recipient(
+		    r->message, targets[i].kind, r->entry, targets[i].address);
+
+		e->recovered = r->recovered;
+	}
+	s->counts.recipients += n;
+	(void)record_expanded(s->journal, r, first);
+	settle(s, r);
+	return first;
+}
+
+void
+store_told(struct store *s, struct message *m)
+{
+	(void)record_told(s->journal, m);
+	m->bouncing = false;
+	for (uint32_t i = 0; i < m->nrecipients; i++)
+		if (m->recipients[i]->state == RECIPIENT_FAILED)
+			settle(s, m->recipients[i]);
+}
+
+struct message *
+store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
+    const struct spool_record *r, struct span text)
+{
+	struct envelope e;
+	struct message *m;
+
+	if (idmap_find(&s->messages, r->message) != NULL)
+		return NULL;
+	if (envelope_parse(text, &e) != 0) {
+		log_warnx("segment=%" PRIu64 " offset=%" PRIu64 " has an envelope that is not understood",
+		    seg->number, offset);
+		return NULL;
+	}
+	m = message_new(r->message);
+	m->segment = seg;
+	m->offset = offset;
+	store_fill_message(m, r, &e);
+	for (size_t i = 0; i < e.nrecipients; i++)
+		message_add_recipient(
+		    m, RECIPIENT_GIVEN, (uint32_t)i, e.recipients[i].address);
+	m->given = m->nrecipients;
+	envelope_release(&e);
+	(void)idmap_insert(&s->messages, m->number, m);
+	seg->live++;
+	s->counts.messages++;
+	s->counts.recipients += m->nrecipients;
+	s->counts.accepted++;
+	return m;
+}
+
+void
+store_fill_message(struct message *m, const struct spool_record *r, const struct envelope *e)
+{
+	m->envelope_len = r->envelope_len;
+	m->content_len = r->content_len;
+	m->content_crc = r->content_crc;
+	m->received = r->received;
+	m->from = xspandup(e->from);
+	m->eight_bit = e->eight_bit;
+	if (span_to_u64(e->bounce_of, UINT64_MAX, &m->bounce_of) != 0)
+		m->bounce_of = 0;
+}
+
+static void
+take_record(struct spool_segment *seg, uint64_t offset, const struct spool_record *r,
+    struct span envelope, void *arg)
+{
+	struct store *s = arg;
+	uint64_t end = offset + spool_record_extent(r);
+	struct message *m = store_add_record(s, seg, offset, r, envelope);
+
+	if (end > seg->accounted)
+		seg->accounted = end;
+	if (m == NULL)
+		return;
+	(void)record_message(s->journal, m, end);
+	s->ops->on_message(m, false, s->arg);
+}
+
+int
+store_intake(struct store *s, struct spool_segment *seg, uint64_t offset)
+{
+	struct spool_scan_result result;
+
+	if (offset > seg->size && !seg->large)
+		return -1;
+	if (offset <= seg->accounted)
+		return 0;
+	if (seg->large)
+		seg->size = offset;
+	spool_segment_scan(
+	    seg, s->instance, seg->accounted, offset, false, take_record, s, &result);
+	return result.end >= offset || seg->large ? 0 : -1;
+}
+
+void
+store_intake_rest(struct store *s, struct spool_segment *seg)
+{
+	struct spool_scan_result result;
+	struct stat st;
+
+	if (seg->large && fstat(seg->fd, &st) == 0)
+		seg->size = (uint64_t)st.st_size;
+	spool_segment_scan(
+	    seg, s->instance, seg->accounted, seg->size, true, take_record, s, &result);
+	store_report_damage(s, seg, &result);
+	store_seal(s, seg);
+}
+
+void
+store_seal(struct store *s, struct spool_segment *seg)
+{
+	segment_pool_seal(s->pool, seg);
+	seg->unneeded_at = journal_position(s->journal);
+	if (journal_durable(s->journal) == journal_position(s->journal))
+		segment_pool_on_durable(s->pool, journal_durable(s->journal));
+}
+
+void
+store_report_damage(struct store *s, struct spool_segment *seg, const struct spool_scan_result *r)
+{
+	char name[SPOOL_NAME_SIZE];
+
+	if (r->damaged == 0 || seg->damaged)
+		return;
+	seg->damaged = true;
+	s->counts.damaged += r->damaged;
+	quarantine_copy(segment_pool_dirfd(s->pool, seg),
+	    spool_segment_name(seg->number, seg->large, name), s->corruptfd,
+	    "records in this segment that were once on disk are damaged; the others are in use");
+}
+
+void
+store_drop_large(struct store *s, struct spool_segment *seg)
+{
+	segment_pool_seal(s->pool, seg);
+	segment_pool_on_durable(s->pool, journal_durable(s->journal));
+}
+
+uint64_t
+store_content_offset(const struct message *m)
+{
+	return m->offset + SPOOL_RECORD_SIZE + m->envelope_len;
+}
+
+int
+store_read_content(struct store *s, struct message *m, struct buf *out)
+{
+	size_t at = out->len;
+	char name[SPOOL_NAME_SIZE];
+
+	if (buf_reserve(out, m->content_len) != 0)
+		return -1;
+	if (spool_segment_read(m->segment, store_content_offset(m), out->p + at, m->content_len) ==
+		0 &&
+	    crc32c(0, out->p + at, m->content_len) == m->content_crc) {
+		out->len = at + m->content_len;
+		out->p[out->len] = '\0';
+		return 0;
+	}
+	out->p[at] = '\0';
+	if (!m->segment->damaged) {
+		m->segment->damaged = true;
+		s->counts.damaged++;
+		quarantine_copy(segment_pool_dirfd(s->pool, m->segment),
+		    spool_segment_name(m->segment->number, m->segment->large, name), s->corruptfd,
+		    "a message in this segment is damaged; the others are in use");
+	}
+	return -1;
+}
+
+int
+store_read_head(struct store *s, const struct message *m, size_t n, struct buf *out)
+{
+	size_t at = out->len;
+
+	(void)s;
+	if (n > m->content_len)
+		n = m->content_len;
+	if (buf_reserve(out, n) != 0 ||
+	    spool_segment_read(m->segment, store_content_offset(m), out->p + at, n) != 0)
+		return -1;
+	out->len = at + n;
+	out->p[out->len] = '\0';
+	return 0;
+}
+
+int
+store_read_envelope(struct store *s, const struct message *m, struct buf *out)
+{
+	size_t at = out->len;
+
+	(void)s;
+	if (buf_reserve(out, m->envelope_len) != 0 ||
+	    spool_segment_read(
+		m->segment, m->offset + SPOOL_RECORD_SIZE, out->p + at, m->envelope_len) != 0)
+		return -1;
+	out->len = at + m->envelope_len;
+	out->p[out->len] = '\0';
+	return 0;
+}

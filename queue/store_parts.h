@@ -1,0 +1,44 @@
+/*
+ * store_parts: what store.c and store_recover.c share and nobody else sees.
+ */
+#ifndef QUEUE_STORE_PARTS_H
+#define QUEUE_STORE_PARTS_H
+
+#include <event2/event.h>
+
+#include "common/idmap.h"
+#include "queue/journal.h"
+#include "queue/spool_envelope.h"
+#include "queue/store.h"
+
+struct store {
+	const struct store_ops *ops;
+	void *arg;
+	struct segment_pool *pool;
+	struct journal *journal;
+	struct idmap messages; /* every message in the queue, by number */
+	struct store_counts counts;
+	struct event *reaper, *orphans;
+	struct message **done; /* to be freed at the end of the turn */
+	size_t ndone, done_cap;
+	int spoolfd, journalfd, corruptfd;
+	uint64_t instance;
+	bool said_room;
+};
+
+extern const struct journal_ops store_journal_ops;
+extern const struct segment_pool_ops store_pool_ops;
+
+/* A record becomes a message in memory, counted in its segment. NULL if it is known already or not understood. */
+struct message *store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
+    const struct spool_record *r, struct span envelope);
+
+/* What record and envelope say, into the message; recipients are left to the caller. */
+void store_fill_message(struct message *m, const struct spool_record *r, const struct envelope *e);
+
+/* Damaged records in a segment: it is copied to corrupt/, once, and never recycled. */
+void store_report_damage(struct store *s, struct spool_segment *seg, const struct spool_scan_result *r);
+
+void store_reap(evutil_socket_t fd, short what, void *arg);
+
+#endif

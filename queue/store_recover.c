@@ -1,0 +1,340 @@
+/*
+ * store_recover: from what is on disk to the queue in memory, after an orderly
+ * stop and after a crash alike:
+ *
+ *	1. every segment file is opened; who still writes to one is known by its lock
+ *	2. checkpoint and journal rebuild messages and outcomes
+ *	3. each segment is scanned past what those account for
+ *	4. envelopes of messages from the journal are read
+ *	5. a DSN found in the spool settles the failures it reports on
+ *	6. a fresh checkpoint replaces the journals
+ *
+ * A message that cannot be read is set aside and reported; start is never
+ * refused for it. Doing this twice, or half and then again, gives the same.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/xalloc.h"
+#include "queue/quarantine.h"
+#include "queue/store_parts.h"
+#include "queue/store_replay.h"
+
+#define ORPHAN_FIRST_MS 20
+#define ORPHAN_POLL_SEC 1
+
+static int
+read_instance(int spoolfd, uint64_t *instance)
+{
+	char text[32] = {0};
+	int fd = openat(spoolfd, "instance", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, sizeof text - 1);
+	close(fd);
+	*instance = strtoull(text, NULL, 16);
+	if (n != 17 || *instance == 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	return 0;
+}
+
+/* The number that tells this spool's files from any other's, made at the first start. */
+static int
+obtain_instance(int spoolfd, uint64_t *instance)
+{
+	int fd;
+
+	if (read_instance(spoolfd, instance) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return -1;
+	do {
+		if (getrandom(instance, sizeof *instance, 0) != sizeof *instance)
+			return -1;
+	} while (*instance == 0);
+	(void)unlinkat(spoolfd, "instance.new", 0);
+	fd = openat(spoolfd, "instance.new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	if (dprintf(fd, "%016" PRIx64 "\n", *instance) != 17 || fsync(fd) != 0 ||
+	    renameat(spoolfd, "instance.new", spoolfd, "instance") != 0 || fsync(spoolfd) != 0) {
+		close(fd);
+		return -1;
+	}
+	close(fd);
+	return 0;
+}
+
+static int
+open_directory(int spoolfd, const char *name)
+{
+	int fd = openat(spoolfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		log_warn("spool: %s/", name);
+	return fd;
+}
+
+/* Reads what the journal's records left out: addresses, sender, sizes. -1 if the record is damaged. */
+static int
+load_envelope(struct store *s, struct message *m)
+{
+	unsigned char head[SPOOL_RECORD_SIZE];
+	struct spool_record r;
+	struct envelope e;
+	struct buf text;
+	int result = -1;
+
+	buf_init(&text, ENVELOPE_MAX);
+	if (spool_segment_read(m->segment, m->offset, head, sizeof head) != 0 ||
+	    spool_record_parse(span_make(head, sizeof head), &r) != 0 ||
+	    r.message != m->number || r.instance != s->instance)
+		goto done;
+	m->envelope_len = r.envelope_len;
+	if (store_read_envelope(s, m, &text) != 0 || envelope_parse(buf_span(&text), &e) != 0)
+		goto done;
+	if (e.nrecipients == m->given) {
+		store_fill_message(m, &r, &e);
+		for (uint32_t i = 0; i < m->given; i++) {
+			free(m->recipients[i]->address);
+			m->recipients[i]->address = xspandup(e.recipients[i].address);
+		}
+		result = 0;
+	}
+	envelope_release(&e);
+done:
+	buf_release(&text);
+	return result;
+}
+
+static void
+adopt_message(struct store *s, struct message *m)
+{
+	char id[SPOOL_ID_SIZE];
+	char name[SPOOL_NAME_SIZE];
+
+	if (m->segment == NULL) {
+		s->counts.damaged++;
+		log_warnx("id=%s is lost: its segment is gone from the spool",
+		    spool_id_format(m->number, id));
+		message_free(&m);
+		return;
+	}
+	if (load_envelope(s, m) != 0) {
+		s->counts.damaged++;
+		log_warnx("id=%s cannot be read", spool_id_format(m->number, id));
+		if (!m->segment->damaged)
+			quarantine_copy(segment_pool_dirfd(s->pool, m->segment),
+			    spool_segment_name(m->segment->number, m->segment->large, name),
+			    s->corruptfd, "a message in this segment cannot be read; the others are in use");
+		m->segment->damaged = true;
+		message_free(&m);
+		return;
+	}
+	(void)idmap_insert(&s->messages, m->number, m);
+	m->segment->live++;
+	s->counts.messages++;
+	s->counts.recipients += m->nrecipients;
+}
+
+static void
+scan_record(struct spool_segment *seg, uint64_t offset, const struct spool_record *r,
+    struct span envelope, void *arg)
+{
+	uint64_t end = offset + spool_record_extent(r);
+
+	(void)store_add_record(arg, seg, offset, r, envelope);
+	if (end > seg->accounted)
+		seg->accounted = end;
+}
+
+/*
+ * What a living writer has not flushed yet may still come to nothing: its segment is
+ * flushed here before what stands in it is believed.
+ */
+static void
+scan_segment(struct store *s, struct spool_segment *seg)
+{
+	struct spool_scan_result result;
+	bool orphan = seg->state == SEGMENT_ORPHAN;
+
+	if (orphan && (seg->large || fdatasync(seg->fd) != 0))
+		return;
+	spool_segment_scan(seg, s->instance, seg->accounted, seg->size, !orphan, scan_record, s,
+	    &result);
+	if (!orphan)
+		store_report_damage(s, seg, &result);
+}
+
+/* A DSN in the spool is the proof that its message's failures were told. */
+static void
+settle_told(struct store *s)
+{
+	struct message *m;
+	size_t at = 0;
+
+	while ((m = idmap_next(&s->messages, &at)) != NULL) {
+		struct message *of =
+		    m->bounce_of != 0 ? idmap_find(&s->messages, m->bounce_of) : NULL;
+
+		for (uint32_t i = 0; of != NULL && i < of->nrecipients; i++)
+			if (of->recipients[i]->state == RECIPIENT_FAILED)
+				recipient_set_state(of->recipients[i], RECIPIENT_SETTLED);
+	}
+}
+
+/* Messages with nothing left to do take their leave; the others are told to the scheduler. */
+static void
+announce(struct store *s)
+{
+	struct message **all = xcalloc(idmap_count(&s->messages) + 1, sizeof(*all)), *m;
+	size_t n = 0, at = 0;
+
+	while ((m = idmap_next(&s->messages, &at)) != NULL)
+		all[n++] = m;
+	for (size_t i = 0; i < n; i++) {
+		for (uint32_t k = 0; k < all[i]->nrecipients; k++)
+			all[i]->recipients[k]->recovered = true;
+		if (all[i]->unsettled > 0) {
+			s->ops->on_message(all[i], true, s->arg);
+			continue;
+		}
+		(void)idmap_remove(&s->messages, all[i]->number);
+		segment_pool_less(s->pool, all[i]->segment, 0);
+		s->counts.messages--;
+		s->counts.recipients -= all[i]->nrecipients;
+		message_free(&all[i]);
+	}
+	free(all);
+}
+
+/* A writer we have not heard of since our start: when it is gone, its segment is taken in. */
+static void
+on_orphans(evutil_socket_t fd, short what, void *arg)
+{
+	struct store *s = arg;
+	struct spool_segment *g = segment_pool_next(s->pool, NULL);
+	bool any = false;
+
+	(void)fd, (void)what;
+	while (g != NULL) {
+		if (g->state == SEGMENT_ORPHAN && !segment_pool_is_held(s->pool, g)) {
+			store_intake_rest(s, g);
+			g = segment_pool_next(s->pool, NULL); /* the list may have changed */
+			continue;
+		}
+		any |= g->state == SEGMENT_ORPHAN;
+		g = segment_pool_next(s->pool, g);
+	}
+	if (any)
+		event_add(s->orphans, &(struct timeval){ORPHAN_POLL_SEC, 0});
+}
+
+void
+store_poll_orphans(struct store *s)
+{
+	event_add(s->orphans, &(struct timeval){0, ORPHAN_FIRST_MS * 1000});
+}
+
+static int
+recover(struct store *s, struct event_base *base)
+{
+	struct replay rp = {.pool = s->pool};
+	struct message *m;
+	size_t at = 0;
+
+	idmap_init(&rp.messages);
+	s->journal = journal_open(base, s->journalfd, s->corruptfd, s->instance, replay_record,
+	    &store_journal_ops, &rp);
+	if (s->journal == NULL) {
+		log_warn("spool: the journal cannot be opened");
+		return -1;
+	}
+	journal_set_arg(s->journal, s);
+	segment_pool_generation_at_least(s->pool, rp.generation);
+	while ((m = idmap_next(&rp.messages, &at)) != NULL)
+		adopt_message(s, m);
+	idmap_release(&rp.messages);
+	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;)
+		scan_segment(s, g);
+	settle_told(s);
+	return journal_settle(s->journal);
+}
+
+struct store *
+store_open(struct event_base *base, int spoolfd, uint64_t segment_size,
+    const struct store_ops *ops, void *arg)
+{
+	struct store *s = xcalloc(1, sizeof *s);
+
+	s->ops = ops;
+	s->arg = arg;
+	s->spoolfd = spoolfd;
+	s->said_room = true;
+	idmap_init(&s->messages);
+	s->reaper = event_new(base, -1, 0, store_reap, s);
+	s->orphans = evtimer_new(base, on_orphans, s);
+	s->journalfd = open_directory(spoolfd, "journal");
+	s->corruptfd = open_directory(spoolfd, "corrupt");
+	if (s->journalfd < 0 || s->corruptfd < 0)
+		goto fail;
+	if (obtain_instance(spoolfd, &s->instance) != 0) {
+		log_warn("spool: the file instance");
+		goto fail;
+	}
+	s->pool = segment_pool_new(
+	    base, spoolfd, s->corruptfd, s->instance, segment_size, &store_pool_ops, s);
+	if (s->pool == NULL) {
+		log_warn("spool: segments/ and large/");
+		goto fail;
+	}
+	if (recover(s, base) != 0)
+		goto fail;
+	announce(s);
+	log_info("spool: %" PRIu64 " messages for %" PRIu64 " recipients, %" PRIu64 " damaged",
+	    s->counts.messages, s->counts.recipients, s->counts.damaged);
+	segment_pool_on_durable(s->pool, 0);
+	store_poll_orphans(s);
+	return s;
+fail:
+	store_close(&s);
+	return NULL;
+}
+
+void
+store_close(struct store **sp)
+{
+	struct store *s = *sp;
+	struct message *m;
+	size_t at = 0;
+
+	if (s == NULL)
+		return;
+	*sp = NULL;
+	if (s->journal != NULL)
+		store_reap(-1, 0, s);
+	journal_close(&s->journal);
+	while ((m = idmap_next(&s->messages, &at)) != NULL)
+		message_free(&m);
+	idmap_release(&s->messages);
+	segment_pool_free(&s->pool);
+	event_free(s->reaper);
+	event_free(s->orphans);
+	free(s->done);
+	if (s->journalfd >= 0)
+		close(s->journalfd);
+	if (s->corruptfd >= 0)
+		close(s->corruptfd);
+	free(s);
+}
