@@ -225,7 +225,7 @@ wire_end_feed(struct wire_end *w, struct span *in, struct buf *out)
 					return false;
 				buf_add_char(out, '.');
 			}
-			w->line_start = w->line_start && room(out) == 0;
+			w->line_start = false;
 			if (!move_run(in, run_length(*in), out))
 				return false;
 		}
@@ -287,7 +287,7 @@ text_end_feed(struct text_end *t, struct span *in, struct buf *out)
 			advance(in, 1);
 		} else {
 			t->cr = false;
-			t->line_start = t->line_start && room(out) == 0;
+			t->line_start = false;
 			if (!move_run(in, run_length(*in), out))
 				return false;
 		}
