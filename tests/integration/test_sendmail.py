@@ -92,7 +92,7 @@ def test_options_of_callers_are_accepted(mta, options):
     mta.wait_messages("bob@domain1.com")
 
 
-@pytest.mark.parametrize("options", [["-X", "{root}/opened"], ["-oQ{root}/opened"], ["-be"], ["-bd"], ["-D{root}/opened"],
+@pytest.mark.parametrize("options", [["-X", "{root}/opened"], ["-oQ{root}/opened"], ["-be"], ["-bd"], ["-D{root}/opened"], ["-C", "{root}/opened"],
                                      ["-OLogFile={root}/opened"], ["-bz"]])
 def test_options_that_name_files_open_none(mta, options):
     """Accepted and ignored, or refused: never a file opened at the caller's word (CVE-2016-10033)."""
@@ -230,8 +230,8 @@ def test_interrupted_caller_submits_nothing(mta):
     """Input that ends by a signal is no message."""
     import subprocess
     from lib.instance import BIN
-    process = subprocess.Popen([str(BIN / "sendmail"), "-C", str(mta.conf), "-i", "bob@domain1.com"],
-                               stdin=subprocess.PIPE, env=mta.environment())
+    process = subprocess.Popen([str(BIN / "sendmail"), "-i", "bob@domain1.com"], stdin=subprocess.PIPE,
+                               env=mta.environment(POSTRIDER_CONFIG=str(mta.conf)))
     process.stdin.write(b"Subject: half\n\nhalf a mess")
     process.stdin.flush()
     process.send_signal(signal.SIGTERM)

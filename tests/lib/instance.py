@@ -342,9 +342,10 @@ class Instance:
 
     def sendmail(self, *args, stdin="", name="sendmail", timeout=15.0, **more):
         """The sendmail command (or `name`, one of its other names) against this instance."""
-        done = subprocess.run([name, "-C", str(self.conf), *args], executable=str(BIN / "sendmail"),
+        done = subprocess.run([name, *args], executable=str(BIN / "sendmail"),
                               input=stdin if isinstance(stdin, bytes) else stdin.encode(), capture_output=True,
-                              timeout=timeout, env=self.environment(), cwd="/", check=False, **more)
+                              timeout=timeout, env=self.environment(POSTRIDER_CONFIG=str(self.conf)), cwd="/",
+                              check=False, **more)
         done.stdout, done.stderr = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         return done
 
