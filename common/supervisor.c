@@ -454,11 +454,12 @@ supervisor_run(const struct supervisor_options *o, const struct supervisor_plan 
 		serve_status(&s);
 		start_children(&s);
 		event_base_dispatch(s.env.base);
-		listeners_unlink_unix(s.plan->spool);
 		if (o->pid_file != NULL)
 			pid_file_remove(o->pid_file);
 		log_info("stopped");
 	}
+	if (s.setup.unix_sockets != NULL)
+		listeners_unlink_unix(s.plan->spool);
 	release(&s);
 	return s.exit_status;
 }
