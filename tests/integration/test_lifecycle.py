@@ -31,6 +31,13 @@ def test_ready_means_serving(mta):
         assert mta.send("s@else.test", "bob@domain1.com", MESSAGE) == {}
 
 
+def test_pid_file(mta):
+    """There while it runs, gone after."""
+    assert int(mta.pid_file.read_text()) == mta.process.pid
+    assert mta.stop() == 0
+    assert not mta.pid_file.exists()
+
+
 def test_stop_takes_no_longer_than_ten_seconds_and_leaves_nothing(mta):
     below = descendants(mta.process.pid)
     assert len(below) >= 5, "expected the processes of the table"

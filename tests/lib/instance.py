@@ -89,7 +89,7 @@ class Instance:
         self.listeners = list(listeners) if listeners else [Listener()]
         self.spool = Path(spool) if spool else self.root / "spool"
         self.conf = self.root / "postrider.conf"
-        self.log_path = self.root / "log"
+        self.log_path, self.pid_file = self.root / "log", self.root / "pid"
         self.domains = Domains(self.root / "virtual", self.privileged)
         self.settings = {"hostname": hostname, "domains": str(self.domains.root), "spool": str(self.spool),
                          "workers": 2, "greeting-delay": "0s", "log-level": "debug"}
@@ -140,7 +140,7 @@ class Instance:
             ready.bind(str(notify))
             os.chmod(notify, 0o666)
             self.process = subprocess.Popen(
-                [str(BIN / "postriderd"), "-c", str(self.conf)], stdin=subprocess.DEVNULL, stdout=log,
+                [str(BIN / "postriderd"), "-c", str(self.conf), "-p", str(self.pid_file)], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, cwd="/", env=self.environment(NOTIFY_SOCKET=str(notify)), start_new_session=True,
                 preexec_fn=_die_with_parent, **self._identity())
             self.await_ready(ready)
