@@ -1,0 +1,83 @@
+/*
+ * smtp_client_internal: what smtp_client.c (the connection) and
+ * smtp_transaction.c (the mail on it) share. For these two files only.
+ */
+#ifndef DELIVER_SMTP_CLIENT_INTERNAL_H
+#define DELIVER_SMTP_CLIENT_INTERNAL_H
+
+#include "common/lineend.h"
+#include "deliver/reply.h"
+#include "deliver/smtp_client.h"
+#include "deliver/stream.h"
+
+enum smtp_state {
+	SMTP_CONNECTING, /* until the kernel says so */
+	SMTP_GREETING,	 /* the greeting is awaited */
+	SMTP_EHLO,	 /* EHLO was sent */
+	SMTP_HELO,	 /* HELO was sent: the server knows no EHLO */
+	SMTP_STARTTLS,	 /* STARTTLS was sent */
+	SMTP_HANDSHAKE,	 /* TLS begins */
+	SMTP_IDLE,	 /* ready for a transaction */
+	SMTP_ENVELOPE,	 /* MAIL, RCPT, DATA: some sent, some answered */
+	SMTP_CONTENT,	 /* 354 came, content is being sent */
+	SMTP_FINAL,	 /* the dot was sent */
+	SMTP_EMPTY,	 /* 354 came though every recipient was refused: a lone dot was sent */
+	SMTP_RSET,	 /* RSET was sent */
+	SMTP_OVER,	 /* on_closed was called */
+};
+
+struct smtp_client {
+	struct event_base *base;
+	struct stream *stream;
+	struct event *timer, *later;
+	struct smtp_options options;
+	const struct smtp_client_ops *ops;
+	void *arg;
+	enum smtp_state state;
+	int depth;   /* callbacks under way */
+	bool doomed; /* freed in one of them */
+	char peer[NETADDR_TEXT_SIZE];
+	struct reply reply;
+	unsigned count;
+
+	/* what EHLO said */
+	bool pipelining, eight_bit, utf8, starttls, size, limited;
+	uint64_t size_limit; /* if limited */
+
+	/* the transaction under way */
+	struct smtp_transaction *t;
+	size_t sent, answered; /* commands: 0 MAIL, 1 to n RCPT, n + 1 DATA */
+	size_t naccepted;
+	bool said;    /* the server has answered something */
+	bool refused; /* MAIL got 4xx */
+	uint64_t at;  /* octets of content read */
+	struct wire_end wire;
+
+	/* what `later` is to do */
+	bool decided_here;  /* the transaction ended without a word to the server */
+	struct verdict end; /* else: why the connection will be closed */
+	enum smtp_stage end_stage;
+};
+
+/* Changes the state and sets the time-out that belongs to it. */
+void smtp_client_set_state(struct smtp_client *c, enum smtp_state state);
+
+/* Gives the reply under way as much time as a new one. */
+void smtp_client_extend(struct smtp_client *c);
+
+/* Ends the connection (now: from the loop): what it takes with it becomes temporary. */
+void smtp_client_fail(struct smtp_client *c, enum smtp_stage stage, const struct verdict *v);
+
+/* The server does not speak SMTP. */
+void smtp_client_protocol_error(struct smtp_client *c, const char *command);
+
+/* Back to idle; tells the owner. */
+void smtp_client_ready(struct smtp_client *c);
+
+/* The transaction's side: a reply to it; more room for content; its end with the connection. */
+void smtp_transaction_on_reply(struct smtp_client *c);
+void smtp_transaction_on_drained(struct smtp_client *c);
+void smtp_transaction_end(struct smtp_client *c, enum smtp_outcome outcome);
+void smtp_transaction_break(struct smtp_client *c, const struct verdict *v);
+
+#endif

@@ -1,0 +1,397 @@
+/*
+ * smtp_transaction: one message over a connection: MAIL, RCPT, DATA in as few
+ * writes as the server allows, content, and what each reply means for whom. The
+ * other half of smtp_client.c.
+ *
+ * Commands are counted: 0 is MAIL, 1 to n the recipients in order, n + 1 DATA.
+ * Replies come in the same order (RFC 2920 3.1), so the count of answers says
+ * whose reply this is.
+ */
+#include "deliver/smtp_client_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/limits.h"
+#include "common/log.h"
+
+#define PIPELINE_MAX 256 /* commands sent and not answered */
+#define CHUNK_SIZE   32768
+
+static void perform_content(struct smtp_client *);
+
+/* --- verdicts --- */
+
+static void
+decide(struct smtp_client *c, size_t i, const struct verdict *v)
+{
+	struct smtp_recipient *r = &c->t->recipients[i];
+
+	if (r->decided)
+		return;
+	r->verdict = *v;
+	r->decided = true;
+}
+
+static void
+decide_rest(struct smtp_client *c, const struct verdict *v)
+{
+	for (size_t i = 0; i < c->t->nrecipients; i++)
+		decide(c, i, v);
+}
+
+void
+smtp_transaction_end(struct smtp_client *c, enum smtp_outcome outcome)
+{
+	struct smtp_transaction *t = c->t;
+
+	c->t = NULL;
+	c->count++;
+	c->ops->on_done(c, t, outcome, c->arg);
+}
+
+void
+smtp_transaction_break(struct smtp_client *c, const struct verdict *v)
+{
+	struct verdict temporary = *v;
+
+	if (v->kind != VERDICT_TEMPORARY)
+		verdict_set_parts(&temporary, VERDICT_TEMPORARY, v->code, span_str(v->status),
+		    span_str(v->text));
+	decide_rest(c, &temporary);
+	smtp_transaction_end(c, c->said ? SMTP_BROKEN : SMTP_STALE);
+}
+
+/* --- the end of a transaction --- */
+
+static void
+perform_rset(struct smtp_client *c)
+{
+	smtp_client_set_state(c, SMTP_RSET);
+	buf_add_str(stream_out(c->stream), "RSET\r\n");
+	stream_push(c->stream);
+}
+
+static void
+on_rset_reply(struct smtp_client *c)
+{
+	if (reply_class(&c->reply) == 2)
+		smtp_client_ready(c);
+	else
+		smtp_client_protocol_error(c, "RSET");
+}
+
+/* The verdicts are known, but the server still has a transaction open. */
+static void
+end_and_reset(struct smtp_client *c)
+{
+	smtp_transaction_end(c, c->refused ? SMTP_REFUSED : SMTP_DONE);
+	if (!c->doomed)
+		perform_rset(c);
+}
+
+static void
+on_final_reply(struct smtp_client *c)
+{
+	struct verdict v;
+
+	if (reply_class(&c->reply) == 3) {
+		smtp_client_protocol_error(c, "the end of the message");
+		return;
+	}
+	reply_verdict(&c->reply, &v);
+	decide_rest(c, &v);
+	smtp_transaction_end(c, SMTP_DONE);
+	if (!c->doomed)
+		smtp_client_ready(c);
+}
+
+static void
+on_empty_reply(struct smtp_client *c)
+{
+	end_and_reset(c);
+}
+
+/* --- envelope --- */
+
+static void
+add_mail(struct smtp_client *c)
+{
+	struct buf *out = stream_out(c->stream);
+
+	buf_addf(out, "MAIL FROM:<%s>", c->t->from);
+	if (c->size)
+		buf_addf(out, " SIZE=%" PRIu64, c->t->wire_size);
+	if (c->t->eight_bit)
+		buf_add_str(out, " BODY=8BITMIME");
+	if (c->t->utf8)
+		buf_add_str(out, " SMTPUTF8");
+	buf_add_str(out, "\r\n");
+}
+
+/* Is the next command to be sent now? */
+static bool
+may_send(const struct smtp_client *c)
+{
+	size_t n = c->t->nrecipients;
+
+	if (c->sent > n + 1)
+		return false;
+	if (c->sent == c->answered) {
+		/* All is answered: what the answers were is known. */
+		return c->sent == 0 || (!c->refused && (c->sent <= n || c->naccepted > 0));
+	}
+	return c->pipelining && c->sent - c->answered < PIPELINE_MAX;
+}
+
+/* Sends what may be sent; ends the envelope when nothing is awaited and nothing more may be sent. */
+static void
+perform_envelope(struct smtp_client *c)
+{
+	struct buf *out = stream_out(c->stream);
+	size_t n = c->t->nrecipients;
+
+	while (may_send(c)) {
+		if (c->sent == 0)
+			add_mail(c);
+		else if (c->sent <= n)
+			buf_addf(
+			    out, "RCPT TO:<%s>\r\n", c->t->recipients[c->sent - 1].address);
+		else
+			buf_add_str(out, "DATA\r\n");
+		c->sent++;
+	}
+	if (c->sent == c->answered)
+		end_and_reset(c); /* refused, all of it, before DATA */
+	else
+		stream_push(c->stream);
+}
+
+/* MAIL: a refusal is about everybody. */
+static bool
+on_mail_reply(struct smtp_client *c)
+{
+	struct verdict v;
+
+	if (reply_class(&c->reply) == 3)
+		return false;
+	if (reply_class(&c->reply) == 2)
+		return true;
+	reply_verdict(&c->reply, &v);
+	decide_rest(c, &v);
+	c->refused = true;
+	return true;
+}
+
+static bool
+on_rcpt_reply(struct smtp_client *c, size_t i)
+{
+	struct smtp_recipient *r = &c->t->recipients[i];
+	struct verdict v;
+
+	if (reply_class(&c->reply) == 3)
+		return false;
+	reply_verdict(&c->reply, &v);
+	if (v.kind == VERDICT_OK) {
+		if (!r->decided) {
+			r->accepted = true;
+			c->naccepted++;
+		}
+		return true;
+	}
+	/* "Too many recipients" is no verdict about this one (RFC 5321 4.5.3.1.10). */
+	if (v.code == 552 && strcmp(v.status, "5.5.3") == 0)
+		verdict_set_parts(
+		    &v, VERDICT_TEMPORARY, v.code, span_str(v.status), span_str(v.text));
+	decide(c, i, &v);
+	return true;
+}
+
+static void
+perform_empty(struct smtp_client *c)
+{
+	smtp_client_set_state(c, SMTP_EMPTY);
+	buf_add_str(stream_out(c->stream), "\r\n.\r\n");
+	stream_push(c->stream);
+}
+
+static void
+on_data_reply(struct smtp_client *c)
+{
+	struct verdict v;
+
+	if (reply_class(&c->reply) == 2) {
+		smtp_client_protocol_error(c, "DATA");
+		return;
+	}
+	if (reply_class(&c->reply) == 3 && c->naccepted > 0) {
+		smtp_client_set_state(c, SMTP_CONTENT);
+		wire_end_init(&c->wire);
+		c->at = 0;
+		perform_content(c);
+		return;
+	}
+	if (reply_class(&c->reply) == 3) { /* RFC 2920 3.1: it takes a message for nobody */
+		perform_empty(c);
+		return;
+	}
+	reply_verdict(&c->reply, &v);
+	decide_rest(c, &v);
+	end_and_reset(c);
+}
+
+static void
+on_envelope_reply(struct smtp_client *c)
+{
+	size_t which = c->answered++, n = c->t->nrecipients;
+	bool ok = true;
+
+	if (which == n + 1) {
+		on_data_reply(c);
+		return;
+	}
+	ok = which == 0 ? on_mail_reply(c) : on_rcpt_reply(c, which - 1);
+	if (!ok) {
+		smtp_client_protocol_error(c, which == 0 ? "MAIL" : "RCPT");
+		return;
+	}
+	smtp_client_extend(c);
+	if (c->answered == c->sent || may_send(c))
+		perform_envelope(c);
+}
+
+/* --- content --- */
+
+/* The message cannot be read: without its end it must not be sent, so the connection has to go. */
+static void
+fail_reading(struct smtp_client *c)
+{
+	struct verdict v;
+
+	verdict_set(
+	    &v, VERDICT_TEMPORARY, 0, "4.3.0", "Cannot read the message: %s", strerror(errno));
+	log_warnx("peer=%s %s", c->peer, v.text);
+	smtp_client_fail(c, SMTP_STAGE_TRANSACTION, &v);
+}
+
+static void
+perform_content(struct smtp_client *c)
+{
+	struct buf *out = stream_out(c->stream);
+	char chunk[CHUNK_SIZE];
+
+	while (stream_backlog(c->stream) < STREAM_OUT_WANT) {
+		ssize_t n = c->t->read(c->t->content, c->at, chunk, sizeof chunk);
+		struct span in = span_make(chunk, n > 0 ? (size_t)n : 0);
+
+		if (n < 0) {
+			fail_reading(c);
+			return;
+		}
+		if (n == 0) {
+			wire_end_finish(&c->wire, out);
+			smtp_client_set_state(c, SMTP_FINAL);
+			stream_push(c->stream);
+			return;
+		}
+		c->at += (uint64_t)n;
+		(void)wire_end_feed(&c->wire, &in, out); /* out has room for twice a chunk */
+		if ((uint64_t)n == sizeof chunk)
+			stream_push(c->stream);
+	}
+}
+
+void
+smtp_transaction_on_drained(struct smtp_client *c)
+{
+	if (c->state != SMTP_CONTENT)
+		return;
+	smtp_client_extend(c);
+	perform_content(c);
+}
+
+/* The server did not wait for the end of the message: it refuses, and nothing more can be in step. */
+static void
+on_early_reply(struct smtp_client *c)
+{
+	struct verdict v;
+
+	reply_verdict(&c->reply, &v);
+	if (v.kind == VERDICT_OK) {
+		smtp_client_protocol_error(c, "a message that has not ended");
+		return;
+	}
+	decide_rest(c, &v);
+	smtp_client_fail(c, SMTP_STAGE_TRANSACTION, &v);
+}
+
+/* --- from smtp_client.c --- */
+
+void
+smtp_transaction_on_reply(struct smtp_client *c)
+{
+	struct verdict v;
+
+	c->said = true;
+	if (c->reply.code == 421) { /* RFC 5321 3.8: it will close */
+		reply_verdict(&c->reply, &v);
+		smtp_client_fail(c, SMTP_STAGE_TRANSACTION, &v);
+		return;
+	}
+	switch (c->state) {
+	case SMTP_ENVELOPE:
+		on_envelope_reply(c);
+		break;
+	case SMTP_CONTENT:
+		on_early_reply(c);
+		break;
+	case SMTP_FINAL:
+		on_final_reply(c);
+		break;
+	case SMTP_EMPTY:
+		on_empty_reply(c);
+		break;
+	default:
+		on_rset_reply(c);
+		break;
+	}
+}
+
+/* What can be told without asking the server. False if all is decided. */
+static bool
+check_extensions(struct smtp_client *c)
+{
+	struct smtp_transaction *t = c->t;
+	struct verdict v;
+
+	if (t->eight_bit && !c->eight_bit)
+		verdict_set(&v, VERDICT_PERMANENT, 554, "5.6.3",
+		    "%s takes no 8-bit messages (8BITMIME), and this one is not converted",
+		    c->peer);
+	else if (t->utf8 && !c->utf8)
+		verdict_set(&v, VERDICT_PERMANENT, 553, "5.6.7",
+		    "%s takes no internationalized addresses (SMTPUTF8)", c->peer);
+	else if (c->limited && t->size > c->size_limit)
+		verdict_set(&v, VERDICT_PERMANENT, 552, "5.3.4",
+		    "%s takes messages up to %" PRIu64 " octets, this one has %" PRIu64,
+		    c->peer, c->size_limit, t->size);
+	else
+		return true;
+	decide_rest(c, &v);
+	return false;
+}
+
+void
+smtp_client_send(struct smtp_client *c, struct smtp_transaction *t)
+{
+	c->t = t;
+	c->sent = c->answered = c->naccepted = 0;
+	c->said = c->refused = false;
+	smtp_client_set_state(c, SMTP_ENVELOPE);
+	c->decided_here = !check_extensions(c);
+	if (c->decided_here)
+		event_active(c->later, EV_TIMEOUT, 0);
+	else
+		perform_envelope(c);
+}
