@@ -33,17 +33,15 @@ static const struct process_row rows[] = {
     },
     {
 	/*
-	 * Forks children that become the mailbox owner (SETUID, SETGID), confines them
-	 * to the domain's directory (SYS_CHROOT), empties their bounding set (SETPCAP), and
-	 * ends those that hang (KILL: they are of another user by then). It opens no mailbox
-	 * itself, so nothing of CAP_DAC_*: a root that cannot read another user's files.
+	 * Forks children that become the mailbox owner (SETUID, SETGID) and ends those that
+	 * hang (KILL: they are of another user by then). It opens no mailbox itself, so nothing
+	 * of CAP_DAC_*: a root that cannot read another user's files.
 	 */
 	.name = "local",
 	.program = "local",
 	.user = NULL,
 	.root = PROCESS_ROOT_SLASH,
-	.keep = SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) |
-		SANDBOX_CAP(CAP_SYS_CHROOT) | SANDBOX_CAP(CAP_SETPCAP) | SANDBOX_CAP(CAP_KILL),
+	.keep = SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) | SANDBOX_CAP(CAP_KILL),
 	.stop_stage = 1,
     },
     {

@@ -90,12 +90,12 @@ set_limits(bool many_descriptors)
 
 /* The bounding set: what no program this process may ever execute can win back. */
 static void
-shrink_bounding_set(uint64_t keep)
+shrink_bounding_set(uint64_t bounding)
 {
 	int has;
 
 	for (int c = 0; (has = prctl(PR_CAPBSET_READ, c, 0, 0, 0)) >= 0; c++)
-		if (has == 1 && (keep & SANDBOX_CAP(c)) == 0 &&
+		if (has == 1 && (bounding & SANDBOX_CAP(c)) == 0 &&
 		    prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0)
 			fatal("cannot drop capability %d from the bounding set", c);
 }
@@ -148,7 +148,7 @@ verify_user(const struct sandbox *s)
 	    c.inheritable != 0)
 		fatalx("capabilities remain that should be gone");
 	for (int i = 0; (has = prctl(PR_CAPBSET_READ, i, 0, 0, 0)) >= 0; i++)
-		if ((has == 1) != ((s->keep & SANDBOX_CAP(i)) != 0))
+		if ((has == 1) != ((s->bounding & SANDBOX_CAP(i)) != 0))
 			fatalx("capability %d of the bounding set is not as it should be", i);
 }
 
@@ -160,7 +160,7 @@ sandbox_enter(const struct sandbox *s)
 	set_limits(s->many_descriptors);
 	if (root) {
 		require(s->keep);
-		shrink_bounding_set(s->keep);
+		shrink_bounding_set(s->bounding);
 		change_root(s->root);
 	}
 	if (chdir("/") != 0)

@@ -91,6 +91,7 @@ supervisor_setup_confine(void)
 		    (unsigned long)geteuid());
 	for (size_t i = 0; i < n; i++)
 		sandbox.keep |= rows[i].keep;
+	sandbox.bounding = sandbox.keep;
 	sandbox_enter(&sandbox);
 }
 

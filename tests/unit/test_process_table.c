@@ -35,8 +35,7 @@ grants_no_more_than_the_job_needs(void **state)
 	    {"queue", "queue", "/s", "/sockets/queue", 0, false, true, false},
 	    {"remote", "remote", "/s/sockets/remote", "", 0, false, false, false},
 	    {"local", NULL, "/", "/s/sockets/local",
-		SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) | SANDBOX_CAP(CAP_SETPCAP) |
-		    SANDBOX_CAP(CAP_SYS_CHROOT) | SANDBOX_CAP(CAP_KILL),
+		SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) | SANDBOX_CAP(CAP_KILL),
 		false, false, false},
 	};
 	size_t n;
