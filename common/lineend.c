@@ -8,13 +8,8 @@
  */
 #include "common/lineend.h"
 
+#include <stdint.h>
 #include <string.h>
-
-/*
- * A run is looked for in a window of this many octets: memchr for one of CR and
- * LF must not scan far where only the other stands, again for each short line.
- */
-#define RUN_MAX 2048
 
 static size_t
 room(const struct buf *out)
@@ -22,17 +17,34 @@ room(const struct buf *out)
 	return out->max - out->len;
 }
 
-/* How many octets in front of the first CR or LF stand at the beginning of in. */
+/* Non-zero if one of the eight octets of x is c. */
+static uint64_t
+holds(uint64_t x, unsigned char c)
+{
+	const uint64_t ones = UINT64_MAX / 255;
+
+	x ^= ones * c;
+	return (x - ones) & ~x & (ones * 0x80);
+}
+
+/*
+ * How many octets in front of the first CR or LF stand at the beginning of in.
+ * One look for both, and not memchr for each: where only the other one stands
+ * that would scan all the rest again for every short line.
+ */
 static size_t
 run_length(struct span in)
 {
-	size_t n = in.len < RUN_MAX ? in.len : RUN_MAX;
-	const char *q = memchr(in.p, '\n', n);
+	size_t n = 0;
+	uint64_t eight;
 
-	if (q != NULL)
-		n = (size_t)(q - in.p);
-	if (n > 0 && (q = memchr(in.p, '\r', n)) != NULL)
-		n = (size_t)(q - in.p);
+	for (; in.len - n >= sizeof eight; n += sizeof eight) {
+		memcpy(&eight, in.p + n, sizeof eight);
+		if ((holds(eight, '\r') | holds(eight, '\n')) != 0)
+			break;
+	}
+	while (n < in.len && in.p[n] != '\r' && in.p[n] != '\n')
+		n++;
 	return n;
 }
 
