@@ -1,0 +1,364 @@
+/* drop: takes in the files of spool/drop/. See drop.h. */
+#include "queue/drop.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/xalloc.h"
+#include "queue/bounce.h"
+#include "queue/drop_file.h"
+#include "queue/drop_session.h"
+#include "queue/quarantine.h"
+
+#define LOOK_SEC       1
+#define RETRY_SEC      10
+#define UNFINISHED_SEC 86400 /* a file whose writer died is removed after this long */
+#define HEAD_FIRST     65536
+
+/* The file being submitted. */
+struct drop_work {
+	char *name;
+	int fd;
+	uid_t owner;
+	struct drop_file file;
+	size_t head_size;
+	struct bounce_recipient *refused;
+	size_t nrefused;
+	struct drop_message message;
+	struct buf report; /* for the owner, when recipients were refused */
+	bool reporting;
+	struct span report_to[1];
+};
+
+struct drop {
+	struct event_base *base;
+	struct event *look;
+	int dirfd, corruptfd;
+	char *submit_path, *hostname;
+	struct drop_work *work;
+	struct drop_session *session;
+	int64_t not_before; /* after a failure */
+};
+
+static void on_look(evutil_socket_t, short, void *);
+
+static void
+look_in(struct drop *d, int seconds)
+{
+	event_add(d->look, &(struct timeval){seconds, 0});
+}
+
+static void
+work_free(struct drop_work **wp)
+{
+	struct drop_work *w = *wp;
+
+	if (w == NULL)
+		return;
+	*wp = NULL;
+	if (w->fd >= 0)
+		close(w->fd);
+	drop_file_release(&w->file);
+	buf_release(&w->report);
+	free(w->refused);
+	free(w->name);
+	free(w);
+}
+
+/* Reads the head of the file into w->file. NULL, or what is wrong with it. */
+static const char *
+read_head(struct drop_work *w, const struct stat *st)
+{
+	const char *why = "it has no whole head";
+	size_t want = HEAD_FIRST;
+	char *p = NULL;
+
+	for (;;) {
+		enum drop_result r;
+		ssize_t n;
+
+		p = xrealloc(p, want);
+		n = pread(w->fd, p, want, 0);
+		r = n < 0 ? DROP_BAD
+			  : drop_file_parse(
+				span_make(p, (size_t)n), &w->file, &w->head_size, &why);
+		if (r == DROP_SHORT && (size_t)n == want && want < DROP_HEAD_MAX) {
+			want *= 4;
+			continue;
+		}
+		free(p);
+		if (r != DROP_OK)
+			return why;
+		break;
+	}
+	if (w->head_size + w->file.size != (uint64_t)st->st_size)
+		return "its content is not as long as it says";
+	return NULL;
+}
+
+/* NULL, or why this file is not believed. */
+static const char *
+open_file(struct drop *d, struct drop_work *w)
+{
+	struct stat st, dir;
+
+	w->fd = openat(d->dirfd, w->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (w->fd < 0)
+		return strerror(errno);
+	if (fstat(w->fd, &st) != 0 || fstat(d->dirfd, &dir) != 0)
+		return strerror(errno);
+	if (!S_ISREG(st.st_mode))
+		return "it is not a regular file";
+	if (st.st_nlink != 1)
+		return "it has more than one link";
+	if (st.st_gid != dir.st_gid)
+		return "it does not have the directory's group: it was made elsewhere";
+	w->owner = st.st_uid;
+	return read_head(w, &st);
+}
+
+static void
+remove_file(struct drop *d)
+{
+	if (unlinkat(d->dirfd, d->work->name, 0) != 0)
+		log_warn("drop/%s", d->work->name);
+	(void)fsync(d->dirfd);
+}
+
+static void start_session(struct drop *d);
+
+/* The owner is told who was refused, over the same door. */
+static void
+start_report(struct drop *d)
+{
+	struct drop_work *w = d->work;
+	char own[DROP_NAME_SIZE + 8];
+	struct stat st;
+	struct bounce b = {.hostname = d->hostname,
+	    .id = w->name,
+	    .own_id = own,
+	    .sender = w->file.from,
+	    .arrived = clock_wall(),
+	    .now = clock_wall(),
+	    .recipients = w->refused,
+	    .nrecipients = w->nrefused};
+
+	snprintf(own, sizeof own, "%.24s.r", w->name);
+	if (fstat(w->fd, &st) == 0)
+		b.arrived = st.st_mtime;
+	buf_init(&w->report, WIRE_PAYLOAD_MAX);
+	if (bounce_compose(&b, &w->report) != 0)
+		log_warnx("drop/%s: the report was cut", w->name);
+	w->reporting = true;
+	w->report_to[0] = w->file.from;
+	w->message = (struct drop_message){.submitter = w->owner,
+	    .from = span_str(""),
+	    .recipients = w->report_to,
+	    .nrecipients = 1,
+	    .content = buf_span(&w->report),
+	    .fd = -1};
+	start_session(d);
+}
+
+static void
+on_refused(size_t i, const struct verdict *v, void *arg)
+{
+	struct drop *d = arg;
+	struct drop_work *w = d->work;
+	struct bounce_recipient *r;
+
+	log_info("drop=%s to=<%.*s> refused: %d %s %s", w->name,
+	    SPAN_ARG(w->message.recipients[i]), v->code, v->status, v->text);
+	if (w->reporting)
+		return;
+	w->refused = xreallocarray(w->refused, w->nrefused + 1, sizeof *w->refused);
+	r = &w->refused[w->nrefused++];
+	*r = (struct bounce_recipient){.original = w->file.recipients[i],
+	    .address = w->file.recipients[i],
+	    .mta = span_str(""),
+	    .verdict = *v};
+}
+
+/* Refused as a whole: every recipient that has no verdict yet gets this one. */
+static void
+refuse_all(struct drop_work *w, const struct verdict *v)
+{
+	if (w->nrefused == w->file.nrecipients)
+		return;
+	free(w->refused);
+	w->refused = xcalloc(w->file.nrecipients, sizeof *w->refused);
+	w->nrefused = w->file.nrecipients;
+	for (size_t i = 0; i < w->nrefused; i++)
+		w->refused[i] = (struct bounce_recipient){.original = w->file.recipients[i],
+		    .address = w->file.recipients[i],
+		    .mta = span_str(""),
+		    .verdict = *v};
+}
+
+static void
+end_work(struct drop *d, int look_again_in)
+{
+	work_free(&d->work);
+	look_in(d, look_again_in);
+}
+
+static void
+on_done(const struct verdict *v, void *arg)
+{
+	struct drop *d = arg;
+	struct drop_work *w = d->work;
+
+	d->session = NULL;
+	if (v->kind == VERDICT_TEMPORARY) {
+		log_info("drop=%s not taken in yet: %s", w->name, v->text);
+		d->not_before = clock_wall() + RETRY_SEC;
+		end_work(d, RETRY_SEC);
+		return;
+	}
+	if (v->kind == VERDICT_PERMANENT && !w->reporting)
+		refuse_all(w, v);
+	log_info("drop=%s uid=%d from=<%.*s> %s, %zu refused: %s", w->name, (int)w->owner,
+	    SPAN_ARG(w->file.from), w->reporting ? "told its owner" : "submitted", w->nrefused,
+	    v->text);
+	if (w->nrefused > 0 && !w->reporting && w->file.from.len > 0) {
+		start_report(d);
+		return;
+	}
+	if (v->kind == VERDICT_PERMANENT)
+		quarantine_move(d->dirfd, w->name, d->corruptfd,
+		    "it was refused and nobody could be told");
+	else
+		remove_file(d);
+	end_work(d, 0);
+}
+
+static const struct drop_session_ops session_ops = {
+    .on_refused = on_refused, .on_done = on_done};
+
+static void
+start_session(struct drop *d)
+{
+	d->session =
+	    drop_session_new(d->base, d->submit_path, &d->work->message, &session_ops, d);
+}
+
+static void
+start_work(struct drop *d, const char *name)
+{
+	struct drop_work *w = xcalloc(1, sizeof *w);
+	const char *why;
+
+	d->work = w;
+	w->name = xstrdup(name);
+	why = open_file(d, w);
+	if (why != NULL) {
+		quarantine_move(d->dirfd, name, d->corruptfd, why);
+		end_work(d, 0);
+		return;
+	}
+	w->message = (struct drop_message){.submitter = w->owner,
+	    .from = w->file.from,
+	    .recipients = w->file.recipients,
+	    .nrecipients = w->file.nrecipients,
+	    .eight_bit = w->file.eight_bit,
+	    .fd = w->fd,
+	    .offset = w->head_size,
+	    .size = w->file.size};
+	start_session(d);
+}
+
+static void
+remove_unfinished(struct drop *d, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(d->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_mtime + UNFINISHED_SEC < clock_wall() && unlinkat(d->dirfd, name, 0) == 0)
+		log_info("drop=%s removed: never finished", name);
+}
+
+/* The name of a whole file into out; false if there is none. */
+static bool
+find_file(struct drop *d, char out[DROP_NAME_SIZE])
+{
+	int fd = openat(d->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+	bool found = false;
+
+	if (dir == NULL)
+		return false;
+	while (!found && (e = readdir(dir)) != NULL) {
+		struct span name = span_str(e->d_name);
+
+		if (drop_file_name_unfinished(name))
+			remove_unfinished(d, e->d_name);
+		found = drop_file_name_valid(name);
+		if (found)
+			memcpy(out, name.p, name.len + 1); /* a valid name fits exactly */
+	}
+	closedir(dir);
+	return found;
+}
+
+static void
+on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct drop *d = arg;
+	char name[DROP_NAME_SIZE];
+
+	(void)fd, (void)what;
+	if (d->work != NULL)
+		return;
+	if (clock_wall() >= d->not_before && find_file(d, name))
+		start_work(d, name);
+	else
+		look_in(d, LOOK_SEC);
+}
+
+struct drop *
+drop_new(struct event_base *base, int spoolfd, const char *submit_path, const char *hostname)
+{
+	struct drop *d = xcalloc(1, sizeof *d);
+
+	d->base = base;
+	d->submit_path = xstrdup(submit_path);
+	d->hostname = xstrdup(hostname);
+	d->look = evtimer_new(base, on_look, d);
+	d->dirfd = openat(spoolfd, "drop", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	d->corruptfd = openat(spoolfd, "corrupt", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (d->dirfd < 0 || d->corruptfd < 0)
+		log_warn("spool: drop/ is not looked at");
+	else
+		look_in(d, 0);
+	return d;
+}
+
+void
+drop_free(struct drop **dp)
+{
+	struct drop *d = *dp;
+
+	if (d == NULL)
+		return;
+	*dp = NULL;
+	drop_session_free(&d->session);
+	work_free(&d->work);
+	event_free(d->look);
+	if (d->dirfd >= 0)
+		close(d->dirfd);
+	if (d->corruptfd >= 0)
+		close(d->corruptfd);
+	free(d->submit_path);
+	free(d->hostname);
+	free(d);
+}
