@@ -7,8 +7,7 @@ PREFIX	= /usr/local
 SYSCONFDIR = /etc
 DESTDIR	=
 
-PACKAGES = libevent libevent_openssl libevent_pthreads libcares openssl libconfuse libpcre2-8 \
-	libidn2 libcrypt libseccomp jansson
+PACKAGES = libevent libevent_openssl libcares openssl libconfuse libidn2 libcrypt jansson
 CFLAGS	= -O2 -g
 WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wformat=2 -Werror
