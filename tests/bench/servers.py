@@ -188,9 +188,11 @@ class Postrider(Server):
             f'listen "127.0.0.1:{self.port}" {{ role = mx  tls = none }}',
             'relay-from = { "127.0.0.0/8" }',
             f'smarthost = "[{next_hop[0]}]:{next_hop[1]}"',
-            # Postfix has no pause before its greeting either.
-            'greeting-delay = "0s"',
+            "allow-loopback-destinations = yes",
         ]
+        if work == "idle":
+            # The default of 1000 a worker is there to stop what this work does.
+            lines.append("connection-limit = 20000")
         if os.geteuid() == 0:
             lines.append("users { " + "  ".join(f'{key} = "{uid}"' for key, uid in USERS.items()) + " }")
         (self.dir / "postrider.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
