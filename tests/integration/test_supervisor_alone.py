@@ -93,13 +93,16 @@ class Alone:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(5)
             client.connect(str(self.spool / "sockets/control/status"))
+            text = b""
             try:
                 client.send(say)
             except BrokenPipeError:
                 pass  # it has answered and closed already
-            text = b""
-            while more := client.recv(65536):
-                text += more
+            try:
+                while more := client.recv(65536):
+                    text += more
+            except ConnectionResetError:
+                assert say, "closed with nothing unread"
         head, *groups = [dict(line.split("=", 1) for line in part.splitlines())
                          for part in re.split(r"(?m)^(?=process=)", text.decode())]
         return head, groups
