@@ -1,0 +1,47 @@
+/*
+ * HELO and EHLO (RFC 5321 4.1.1.1, 4.1.4). Both end a transaction and forget what
+ * the other offered. The name is never a reason to trust or distrust; it only has to
+ * be one, since it goes into the trace field.
+ */
+#include <stdlib.h>
+
+#include "common/xalloc.h"
+#include "smtpd/session.h"
+#include "smtpd/txn.h"
+#include "smtpd/verbs.h"
+
+int
+cmd_helo_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r)
+{
+	(void)esmtp;
+	r->reply = arg.len == 0 ? REPLY_ARGUMENT_MISSING : REPLY_HELO_NAME;
+	if (arg.len == 0 || !address_helo_valid(arg))
+		return -1;
+	c->args.name = arg;
+	return 0;
+}
+
+static void
+greeted(struct session *s, struct span name, bool esmtp)
+{
+	txn_free(&s->txn);
+	free(s->helo);
+	s->helo = xspandup(name);
+	s->esmtp = esmtp;
+}
+
+enum command_result
+cmd_helo_run(struct session *s, const struct command *c)
+{
+	greeted(s, c->args.name, false);
+	session_reply_text(s, s->settings->hello);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_ehlo_run(struct session *s, const struct command *c)
+{
+	greeted(s, c->args.name, true);
+	session_reply_text(s, s->settings->ehlo);
+	return COMMAND_DONE;
+}

@@ -1,0 +1,253 @@
+/*
+ * listener: the sockets on which clients arrive. See listener.h. When descriptors
+ * or memory run out, accepting pauses until a session ends or a second has passed:
+ * a connection that cannot be taken waits in the backlog, and nothing spins.
+ */
+#include "smtpd/listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/xalloc.h"
+#include "smtpd/reply.h"
+#include "smtpd/session.h"
+
+/* Connections taken in one turn of the loop, so that those there are get their turn too. */
+#define ACCEPT_MAX 64
+
+#define PAUSE_SEC 1
+
+/* Descriptors kept back for segments, large messages, our sockets and the loop. */
+#define DESCRIPTORS_KEPT 256
+
+struct listener {
+	LIST_ENTRY(listener) link;
+	struct listeners *all;
+	struct event *readable;
+	char *name;
+	enum listener_role role;
+	int fd;
+};
+
+static void on_resume(evutil_socket_t, short, void *);
+
+void
+listeners_init(struct listeners *l, struct server *server)
+{
+	*l = (struct listeners){.server = server, .queue_uid = (uid_t)-1};
+	LIST_INIT(&l->list);
+	client_count_init(&l->clients);
+	l->resume = evtimer_new(server->base, on_resume, l);
+	if (l->resume == NULL)
+		fatalx("cannot make a timer");
+}
+
+static void
+listener_free(struct listener *one)
+{
+	LIST_REMOVE(one, link);
+	event_free(one->readable);
+	close(one->fd);
+	free(one->name);
+	free(one);
+}
+
+void
+listeners_stop(struct listeners *l)
+{
+	while (!LIST_EMPTY(&l->list))
+		listener_free(LIST_FIRST(&l->list));
+	event_del(l->resume);
+}
+
+void
+listeners_release(struct listeners *l)
+{
+	listeners_stop(l);
+	event_free(l->resume);
+	client_count_release(&l->clients);
+}
+
+static void
+pause_all(struct listeners *l)
+{
+	struct listener *one;
+
+	LIST_FOREACH(one, &l->list, link)
+	event_del(one->readable);
+	event_add(l->resume, &(struct timeval){PAUSE_SEC, 0});
+}
+
+static void
+resume_all(struct listeners *l)
+{
+	struct listener *one;
+
+	event_del(l->resume);
+	LIST_FOREACH(one, &l->list, link)
+	event_add(one->readable, NULL);
+}
+
+static void
+on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	resume_all(arg);
+}
+
+/* A connection that cannot be served hears why, if it can be said at once. */
+static void
+turn_away(struct listener *one, int fd, const struct session_origin *o, enum reply_id why)
+{
+	struct buf out;
+
+	buf_init(&out, 1024);
+	reply_format(&out, reply_find(why), (struct span){NULL, 0});
+	if (send(fd, out.p, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		log_debug("client=%s is gone before it was turned away", o->text);
+	one->all->server->counts.refused++;
+	log_info("listener=%s refused=connect code=421 rule=%s client=%s uid=%lld", one->name,
+	    reply_find(why)->rule, o->text[0] != '\0' ? o->text : "local", (long long)o->uid);
+	buf_release(&out);
+	close(fd);
+}
+
+/* Who is there. -1 if the kernel cannot say: nobody is served unnamed. */
+static int
+identify(
+    struct listener *one, int fd, const struct sockaddr_storage *ss, struct session_origin *o)
+{
+	struct ucred cred;
+	socklen_t len = sizeof cred;
+
+	*o = (struct session_origin){.role = one->role, .uid = -1, .peer_uid = -1};
+	if (one->role != LISTENER_SUBMIT) {
+		if (netaddr_from_sockaddr((const struct sockaddr *)ss, &o->client) != 0)
+			return -1;
+		netaddr_format(&o->client, o->text);
+		return 0;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
+		return -1;
+	o->uid = o->peer_uid = cred.uid;
+	o->queue_manager = cred.uid == one->all->queue_uid;
+	return 0;
+}
+
+static void
+take(struct listener *one, int fd, const struct sockaddr_storage *ss)
+{
+	struct listeners *l = one->all;
+	const struct settings *set = l->server->settings;
+	struct session_origin o;
+	int yes = 1;
+
+	if (identify(one, fd, ss, &o) != 0) {
+		log_warn("listener=%s cannot tell who has connected", one->name);
+		close(fd);
+	} else if (l->server->nsessions >= set->connection_limit ||
+		   l->server->nsessions >= l->most) {
+		turn_away(one, fd, &o, REPLY_CONNECTIONS);
+	} else if (client_count_enter(&l->clients, &o, set->connection_limit_per_client) != 0) {
+		turn_away(one, fd, &o, REPLY_CONNECTIONS_CLIENT);
+	} else {
+		if (one->role != LISTENER_SUBMIT)
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+		session_new(l->server, fd, &o);
+	}
+}
+
+static void
+on_accept(evutil_socket_t lfd, short what, void *arg)
+{
+	struct listener *one = arg;
+	struct sockaddr_storage ss;
+
+	(void)what;
+	for (int i = 0; i < ACCEPT_MAX; i++) {
+		socklen_t len = sizeof ss;
+		int fd =
+		    accept4(lfd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			take(one, fd, &ss);
+			continue;
+		}
+		if (errno == EINTR || errno == ECONNABORTED)
+			continue;
+		if (errno != EAGAIN && errno != EWOULDBLOCK) {
+			log_warn("listener=%s cannot accept, trying again in %d s: if this "
+				 "stays so, lower connection-limit or raise the limit of "
+				 "descriptors",
+			    one->name, PAUSE_SEC);
+			pause_all(one->all);
+		}
+		return;
+	}
+}
+
+void
+listeners_add(struct listeners *l, struct span name, enum listener_role role, int fd)
+{
+	struct listener *one = xcalloc(1, sizeof *one);
+
+	evutil_make_socket_nonblocking(fd);
+	one->all = l;
+	one->name = xspandup(name);
+	one->role = role;
+	one->fd = fd;
+	one->readable = event_new(l->server->base, fd, EV_READ | EV_PERSIST, on_accept, one);
+	if (one->readable == NULL)
+		fatalx("cannot watch a socket");
+	LIST_INSERT_HEAD(&l->list, one, link);
+	if (l->started)
+		event_add(one->readable, NULL);
+}
+
+void
+listeners_remove(struct listeners *l, struct span name)
+{
+	struct listener *one;
+
+	LIST_FOREACH(one, &l->list, link)
+	{
+		if (span_is(name, one->name)) {
+			listener_free(one);
+			return;
+		}
+	}
+}
+
+void
+listeners_start(struct listeners *l, uid_t queue_uid)
+{
+	struct rlimit r;
+	rlim_t most = UINT32_MAX;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY)
+		most = r.rlim_cur > 2 * DESCRIPTORS_KEPT ? r.rlim_cur - DESCRIPTORS_KEPT
+							 : r.rlim_cur / 2;
+	l->most = most < UINT32_MAX ? (unsigned)most : UINT32_MAX;
+	if (l->most < l->server->settings->connection_limit)
+		log_warnx("the limit of descriptors allows %u connections, fewer than "
+			  "connection-limit",
+		    l->most);
+	l->queue_uid = queue_uid;
+	l->started = true;
+	resume_all(l);
+}
+
+void
+listeners_session_end(struct listeners *l, const struct session *s)
+{
+	client_count_leave(&l->clients, &s->origin);
+	if (event_pending(l->resume, EV_TIMEOUT, NULL))
+		resume_all(l);
+}

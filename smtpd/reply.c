@@ -1,0 +1,142 @@
+/*
+ * reply: the catalogue of everything smtpd says. See reply.h. Used by the
+ * session alone; what a reply means is in RFC 5321 4.2.2 and RFC 3463.
+ */
+#include "smtpd/reply.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/limits.h"
+
+#define ROW(id, code, status, text, rule) [id] = {code, status, text, rule, false}
+#define END(id, code, status, text, rule) [id] = {code, status, text, rule, true}
+
+static const struct reply catalogue[REPLY_COUNT] = {
+    ROW(REPLY_HELP, 214, "2.0.0",
+	"HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP; see RFC 5321", NULL),
+    END(REPLY_CLOSING, 221, "2.0.0", "Goodbye", NULL),
+    ROW(REPLY_OK, 250, "2.0.0", "OK", NULL),
+    ROW(REPLY_SENDER_OK, 250, "2.1.0", "Sender OK", NULL),
+    ROW(REPLY_RECIPIENT_OK, 250, "2.1.5", "Recipient OK", NULL),
+    ROW(REPLY_QUEUED, 250, "2.0.0", "Queued as", NULL),
+    ROW(REPLY_CANNOT_VERIFY, 252, "2.0.0", "Send mail for it and see", NULL),
+    ROW(REPLY_SEND_CONTENT, 354, NULL, "Send the message, then a line with only a dot", NULL),
+
+    END(REPLY_STOPPING, 421, "4.3.2", "Shutting down, try again later", "stopping"),
+    END(REPLY_IDLE, 421, "4.4.2", "Nothing came for too long", "idle-timeout"),
+    END(REPLY_SESSION_TIME, 421, "4.4.2", "This session has lasted too long",
+	"session-timeout"),
+    END(REPLY_SLOW, 421, "4.4.2", "The message comes too slowly", "data-rate"),
+    END(REPLY_TOO_MANY_ERRORS, 421, "4.7.0", "Too many errors", "error-limit"),
+    END(REPLY_TOO_MUCH_JUNK, 421, "4.7.0", "Too many commands without mail", "junk-limit"),
+    END(REPLY_CONNECTIONS, 421, "4.3.2", "Too many connections, try again later",
+	"connection-limit"),
+    END(REPLY_CONNECTIONS_CLIENT, 421, "4.7.0", "Too many connections from your address",
+	"connection-limit-per-client"),
+    ROW(REPLY_CANNOT_TELL, 451, "4.3.0", "Cannot decide now, try again later", "cannot-tell"),
+    ROW(REPLY_TOO_MANY_RECIPIENTS, 452, "4.5.3",
+	"Too many recipients, send the rest in another message", "recipient-limit"),
+    ROW(REPLY_NO_ROOM, 452, "4.3.1", "No room for mail now, try again later", "no-room"),
+
+    ROW(REPLY_UNKNOWN, 500, "5.5.2", "Unknown command", "unknown-command"),
+    ROW(REPLY_LINE_TOO_LONG, 500, "5.5.2", "Line too long", "command-line-limit"),
+    END(REPLY_LINE_ENDLESS, 500, "5.5.2", "Line too long", "command-line-limit"),
+    END(REPLY_LINE_END, 500, "5.5.2", "Lines end with CR LF and hold neither", "bare-line-end"),
+    ROW(REPLY_CONTROL_OCTET, 500, "5.5.2", "Control octet in a command", "control-octet"),
+    END(REPLY_NOT_TEXT, 500, "5.5.2", "That is not SMTP", "not-smtp"),
+    ROW(REPLY_NO_ARGUMENT_ALLOWED, 501, "5.5.4", "This command takes no argument", "syntax"),
+    ROW(REPLY_ARGUMENT_MISSING, 501, "5.5.4", "This command needs an argument", "syntax"),
+    ROW(REPLY_HELO_NAME, 501, "5.5.4", "Not a host name or address literal", "helo-name"),
+    ROW(REPLY_SYNTAX, 501, "5.5.4", "Syntax:", "syntax"),
+    ROW(REPLY_SENDER_SYNTAX, 501, "5.1.7", "Bad sender address:", "sender-syntax"),
+    ROW(REPLY_RECIPIENT_SYNTAX, 501, "5.1.3", "Bad recipient address:", "recipient-syntax"),
+    ROW(REPLY_PARAMETER_SYNTAX, 501, "5.5.4", "Bad parameter:", "parameter-syntax"),
+    END(REPLY_CHUNK_SIZE, 501, "5.5.4", "Syntax: BDAT size [LAST]", "chunk-size"),
+    END(REPLY_CHUNK_TOO_BIG, 552, "5.3.4", "The chunk is larger than any message may be",
+	"message-size-limit"),
+    ROW(REPLY_NOT_OFFERED, 502, "5.5.1", "Not offered here", "not-offered"),
+    ROW(REPLY_HELLO_FIRST, 503, "5.5.1", "Say EHLO or HELO first", "sequence"),
+    ROW(REPLY_MAIL_FIRST, 503, "5.5.1", "Say MAIL first", "sequence"),
+    ROW(REPLY_RECIPIENT_FIRST, 503, "5.5.1", "Say RCPT first", "sequence"),
+    ROW(REPLY_NESTED, 503, "5.5.1", "A transaction is under way", "sequence"),
+    ROW(REPLY_ONLY_QUIT, 503, "5.5.1", "No service for this client, say QUIT", "sequence"),
+    END(REPLY_EARLY_INPUT, 503, "5.5.1", "Input came before the reply to DATA", "early-input"),
+    END(REPLY_EARLY_TALKER, 554, "5.5.1", "Input came before the greeting", "early-talker"),
+    END(REPLY_FOREIGN, 554, "5.5.1", "This is an SMTP server", "not-smtp"),
+    ROW(REPLY_NO_RECIPIENTS, 554, "5.5.1", "No valid recipients", "no-recipients"),
+    ROW(REPLY_PARAMETER_UNKNOWN, 555, "5.5.4", "Parameter not offered:", "parameter-unknown"),
+    ROW(REPLY_TOO_BIG, 552, "5.3.4", "The message is larger than the limit of",
+	"message-size-limit"),
+    END(REPLY_BARE_LINE_END, 550, "5.5.2", "Bare CR or LF in the message", "bare-line-end"),
+    ROW(REPLY_TOO_MANY_HOPS, 554, "5.4.6", "Too many Received fields, a mail loop?",
+	"hop-limit"),
+};
+
+const struct reply *
+reply_find(enum reply_id id)
+{
+	return &catalogue[id];
+}
+
+void
+reply_escape(struct buf *out, struct span text, size_t room)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+		char coded[4] = {'\\', 'x', hex[c >> 4], hex[c & 15]};
+		bool plain = c >= 0x20 && c <= 0x7e;
+		size_t n = plain ? 1 : sizeof coded;
+
+		if (n > room)
+			return;
+		buf_add(out, plain ? &text.p[i] : coded, n);
+		room -= n;
+	}
+}
+
+/* One line: code, status if there is one, text and, after a space, detail. */
+static void
+add_line(struct buf *out, int code, const char *status, struct span text, struct span detail)
+{
+	size_t start = out->len, limit = REPLY_LINE_MAX - 2;
+
+	buf_addf(out, "%03d ", code);
+	if (status != NULL)
+		buf_addf(out, "%s ", status);
+	reply_escape(out, text, limit - (out->len - start));
+	if (detail.len > 0 && out->len - start < limit) {
+		buf_add_char(out, ' ');
+		reply_escape(out, detail, limit - (out->len - start));
+	}
+	buf_add(out, "\r\n", 2);
+}
+
+void
+reply_format(struct buf *out, const struct reply *r, struct span detail)
+{
+	add_line(out, r->code, r->status, span_str(r->text), detail);
+}
+
+int
+reply_format_verdict(struct buf *out, const struct verdict *v)
+{
+	static const struct {
+		int class, code;
+		const char *status;
+	} fallback[] = {
+	    [VERDICT_TEMPORARY] = {4, 451, "4.3.0"},
+	    [VERDICT_OK] = {2, 250, "2.0.0"},
+	    [VERDICT_PERMANENT] = {5, 550, "5.7.1"},
+	};
+	int class = fallback[v->kind].class;
+	int code = v->code / 100 == class ? v->code : fallback[v->kind].code;
+	const char *status = v->status;
+
+	if (!verdict_status_valid(span_str(status)) || status[0] - '0' != class)
+		status = fallback[v->kind].status;
+	add_line(out, code, status, span_str(v->text), (struct span){NULL, 0});
+	return code;
+}

@@ -1,0 +1,76 @@
+/*
+ * server: what all sessions of one worker share: the loop, the timers, the
+ * settings for new sessions, whom to ask, where to store, the memory budget, the
+ * counters, and the list of sessions itself.
+ */
+#ifndef SMTPD_SERVER_H
+#define SMTPD_SERVER_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "common/buf.h"
+#include "smtpd/content.h"
+#include "smtpd/policy.h"
+#include "smtpd/settings.h"
+#include "smtpd/spool.h"
+#include "smtpd/wheel.h"
+
+/* One read takes at most this much. */
+#define SERVER_INPUT_SIZE (64U << 10)
+
+/* Content gathered in memory by all sessions of a worker. */
+#define SERVER_BUDGET (64U << 20)
+
+struct session;
+
+struct server_counts {
+	uint64_t connections; /* since the start */
+	uint64_t accepted;    /* messages */
+	uint64_t refused;     /* connections, commands and messages */
+};
+
+struct server {
+	struct event_base *base;
+	uint64_t (*clock)(void); /* milliseconds, monotonic */
+	struct wheel wheel;
+	struct settings *settings; /* for sessions to come */
+	const struct policy_ops *policy_ops;
+	void *policy;
+	const struct spool_ops *spool_ops;
+	void *spool;
+	struct budget budget;
+	struct buf scratch;  /* content of large messages passes through it */
+	struct buf envelope; /* where envelopes are written */
+	char *input;	     /* SERVER_INPUT_SIZE: where every read goes */
+	struct server_counts counts;
+	TAILQ_HEAD(, session) sessions;
+	unsigned nsessions;
+	uint64_t next_session;
+	char tag[32]; /* makes session ids unique among workers and their lives */
+	bool stopping;
+	/* May be NULL: a session has ended; nsessions tells how many are left. */
+	void (*on_session_end)(const struct session *s, void *arg);
+	void *arg;
+};
+
+/* The policy and spool seams are borrowed. settings is one reference, the server's from now on. */
+void server_init(struct server *sv, struct event_base *base, struct settings *settings,
+    const struct policy_ops *policy_ops, void *policy, const struct spool_ops *spool_ops,
+    void *spool);
+
+/* Frees every session and what the server holds. */
+void server_release(struct server *sv);
+
+/* New settings for sessions to come; one reference, the server's from now on. */
+void server_set_settings(struct server *sv, struct settings *settings);
+
+/* No service any more: sessions that wait for a command hear 421, others when they are done. */
+void server_stop(struct server *sv);
+
+/* Ends what is left but for messages on their way to disk. */
+void server_abandon(struct server *sv);
+
+#endif

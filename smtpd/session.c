@@ -1,0 +1,445 @@
+/*
+ * session: one SMTP connection. See session.h. Made by the listener, driven by
+ * its socket, its timer and the answers it waits for.
+ *
+ * Each of those events ends in settle: replies leave in one write, reading goes on
+ * or is held back, the clock is set, and a session that has ended is freed. Held
+ * back it is lazily: a client that waits for its answer sends nothing, so most
+ * sessions never change what the kernel watches.
+ */
+#include "smtpd/session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/xalloc.h"
+#include "smtpd/session_input.h"
+#include "smtpd/txn.h"
+
+/* While a command waits the replies before it wait too, up to this many octets (one write for a group). */
+#define HOLD_MAX 2048
+
+/* What is dropped behind the last reply before the connection is cut. */
+#define LINGER_MAX (1U << 20)
+
+#define CLOSING_MS   10000
+#define LINGERING_MS 2000
+#define LONG_MS	     (UINT64_C(24) * 3600 * 1000)
+
+/* A message comes at least this fast, looked at once in an idle-timeout: octets a second. */
+#define RATE_MIN 32
+
+static void on_readable(void *);
+static void on_writable(void *);
+static void settle(struct session *);
+
+static const struct transport_ops transport_ops = {
+    .on_readable = on_readable, .on_writable = on_writable};
+
+/* --- state --- */
+
+static const char *
+state_name(enum session_state state)
+{
+	static const char *const names[] = {
+	    [SESSION_GREETING] = "greeting",
+	    [SESSION_COMMAND] = "command",
+	    [SESSION_OVERLONG] = "overlong",
+	    [SESSION_CHUNK] = "chunk",
+	    [SESSION_WAITING] = "waiting",
+	    [SESSION_CONTENT] = "content",
+	    [SESSION_FILE] = "file",
+	    [SESSION_COMMITTING] = "committing",
+	    [SESSION_CLOSING] = "closing",
+	    [SESSION_LINGERING] = "lingering",
+	    [SESSION_DEAD] = "dead",
+	};
+
+	return names[state];
+}
+
+/* How long a state may last. Those that wait for our own processes are ended by them. */
+static uint64_t
+time_for(const struct session *s, enum session_state state)
+{
+	switch (state) {
+	case SESSION_GREETING:
+		return (s->greeting_waits & GREETING_WAITS_DELAY) != 0
+			   ? s->settings->greeting_delay_ms
+			   : LONG_MS;
+	case SESSION_COMMAND:
+	case SESSION_OVERLONG:
+	case SESSION_CHUNK:
+	case SESSION_CONTENT:
+		return s->settings->idle_ms;
+	case SESSION_CLOSING:
+		return CLOSING_MS;
+	case SESSION_LINGERING:
+		return LINGERING_MS;
+	case SESSION_WAITING:
+	case SESSION_FILE:
+	case SESSION_COMMITTING:
+	case SESSION_DEAD:
+		break;
+	}
+	return LONG_MS;
+}
+
+static void
+restart_clock(struct session *s)
+{
+	s->until_ms = s->server->clock() + time_for(s, s->state);
+}
+
+void
+session_set_state(struct session *s, enum session_state state)
+{
+	if (state != s->state)
+		log_debug("session=%s state %s -> %s", s->id, state_name(s->state),
+		    state_name(state));
+	s->state = state;
+	restart_clock(s);
+}
+
+void
+session_close(struct session *s, const char *end, bool lingers)
+{
+	s->end = end;
+	s->lingers = lingers;
+	session_set_state(s, SESSION_CLOSING);
+}
+
+/* Is the whole session's time-out in force? Not where it is ending anyway or nothing can be undone. */
+static bool
+is_bounded(const struct session *s)
+{
+	return s->state != SESSION_COMMITTING && s->state != SESSION_CLOSING &&
+	       s->state != SESSION_LINGERING;
+}
+
+static bool
+takes_input(const struct session *s)
+{
+	switch (s->state) {
+	case SESSION_GREETING:
+	case SESSION_COMMAND:
+	case SESSION_OVERLONG:
+	case SESSION_CHUNK:
+	case SESSION_CONTENT:
+	case SESSION_LINGERING:
+		return transport_backlog(&s->transport) < SESSION_BACKLOG_MAX;
+	default:
+		return false;
+	}
+}
+
+void
+session_flush(struct session *s)
+{
+	size_t backlog = transport_backlog(&s->transport);
+
+	if (backlog == 0 || (s->state == SESSION_WAITING && backlog < HOLD_MAX))
+		return;
+	if (transport_flush(&s->transport) == TRANSPORT_GONE) {
+		/* A message on its way to disk is not called back; the client will not hear of it. */
+		buf_clear(&s->transport.out);
+		s->transport.sent = 0;
+		if (s->state != SESSION_COMMITTING) {
+			s->end = "connection lost";
+			session_set_state(s, SESSION_DEAD);
+		}
+	}
+}
+
+/* --- questions --- */
+
+void
+session_ask(struct session *s, enum policy_kind kind, policy_fn *fn)
+{
+	struct policy_question q = {
+	    .kind = kind,
+	    .role = s->origin.role,
+	    .client = span_str(s->origin.text),
+	    .uid = s->origin.uid,
+	    .helo = span_str(s->helo),
+	};
+
+	if (s->txn != NULL) {
+		q.from = s->txn->from;
+		q.rcpt = s->txn->asked.address;
+	}
+	s->call.fn = fn;
+	s->call.arg = s;
+	s->server->policy_ops->ask(s->server->policy, &q, &s->call);
+}
+
+void
+session_finish(struct session *s)
+{
+	assert(s->replies == s->awaited);
+	if (s->state == SESSION_WAITING)
+		session_set_state(s, SESSION_COMMAND);
+	session_continue(s);
+}
+
+/* A client that talks before the greeting is sent away where greetings are delayed to find such clients. */
+static bool
+has_to_wait(const struct session *s)
+{
+	return s->settings->greeting_delay_ms > 0 && s->origin.role != LISTENER_SUBMIT;
+}
+
+static void
+on_readable(void *arg)
+{
+	struct session *s = arg;
+	ssize_t n;
+
+	if (!takes_input(s) || (s->state == SESSION_GREETING && !has_to_wait(s))) {
+		transport_set_reading(&s->transport, false);
+		return;
+	}
+	n = transport_read(&s->transport, s->server->input, SERVER_INPUT_SIZE);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return;
+	if (n > 0 && s->state == SESSION_GREETING)
+		session_reply(s, REPLY_EARLY_TALKER);
+	else if (n > 0)
+		session_input_fresh(s, span_make(s->server->input, (size_t)n));
+	else if (s->state == SESSION_LINGERING)
+		session_set_state(s, SESSION_DEAD);
+	else
+		session_close(s, n == 0 ? "client closed" : "connection lost", false);
+	settle(s);
+}
+
+static void
+on_writable(void *arg)
+{
+	session_continue(arg);
+}
+
+void
+session_continue(struct session *s)
+{
+	session_input_kept(s);
+	settle(s);
+}
+
+/* --- what every event ends with --- */
+
+/* Whatever was under way is given up; nobody may come back to it. */
+static void
+give_up(struct session *s)
+{
+	s->server->policy_ops->cancel(s->server->policy, &s->call);
+	txn_free(&s->txn);
+	buf_release(&s->in);
+}
+
+/* The last reply has left. */
+static void
+finish_closing(struct session *s)
+{
+	/* At the end of service nobody is waited for; an idle client has sent nothing that could reset it. */
+	if (s->lingers && !s->server->stopping) {
+		s->dropped = 0;
+		transport_end(&s->transport);
+		session_set_state(s, SESSION_LINGERING);
+	} else {
+		session_set_state(s, SESSION_DEAD);
+	}
+}
+
+static void
+settle(struct session *s)
+{
+	uint64_t until;
+
+	if (s->server->stopping && s->state == SESSION_COMMAND)
+		session_reply(s, REPLY_STOPPING);
+	if (s->state == SESSION_CLOSING)
+		give_up(s);
+	session_flush(s);
+	if (s->state == SESSION_CLOSING && transport_backlog(&s->transport) == 0)
+		finish_closing(s);
+	if (s->state == SESSION_DEAD ||
+	    (s->state == SESSION_LINGERING && s->dropped > LINGER_MAX)) {
+		session_free(&s);
+		return;
+	}
+	if (takes_input(s))
+		transport_set_reading(&s->transport, true);
+	else if (s->state == SESSION_CLOSING)
+		transport_set_reading(&s->transport, false);
+	until = s->until_ms;
+	if (is_bounded(s) && s->began_ms + s->settings->session_ms < until)
+		until = s->began_ms + s->settings->session_ms;
+	wheel_set(&s->server->wheel, &s->timer, until);
+}
+
+/* --- time --- */
+
+/* An idle-timeout of content is over: did enough come? */
+static void
+check_rate(struct session *s)
+{
+	const struct content *c = s->txn->content;
+	uint64_t now = c->size + c->dropped, came = now - s->mark;
+
+	if (came >= s->settings->idle_ms * RATE_MIN / 1000 && came > 0) {
+		s->mark = now;
+		restart_clock(s);
+		return;
+	}
+	session_reply(s, came == 0 ? REPLY_IDLE : REPLY_SLOW);
+}
+
+static void
+greet(struct session *s)
+{
+	if (s->greeting_waits != 0)
+		return;
+	session_reply_text(s, s->settings->greeting);
+	session_set_state(s, SESSION_COMMAND);
+}
+
+void
+session_on_time(struct session *s)
+{
+	uint64_t now = s->server->clock();
+
+	if (is_bounded(s) && now >= s->began_ms + s->settings->session_ms) {
+		session_reply(s, REPLY_SESSION_TIME);
+	} else if (now >= s->until_ms) {
+		switch (s->state) {
+		case SESSION_GREETING:
+			s->greeting_waits &= ~(unsigned)GREETING_WAITS_DELAY;
+			restart_clock(s);
+			greet(s);
+			break;
+		case SESSION_COMMAND:
+		case SESSION_OVERLONG:
+		case SESSION_CHUNK:
+			session_reply(s, REPLY_IDLE);
+			break;
+		case SESSION_CONTENT:
+			check_rate(s);
+			break;
+		case SESSION_CLOSING:
+		case SESSION_LINGERING:
+		case SESSION_DEAD:
+			session_set_state(s, SESSION_DEAD);
+			break;
+		case SESSION_WAITING:
+		case SESSION_FILE:
+		case SESSION_COMMITTING:
+			restart_clock(s);
+			break;
+		}
+	}
+	settle(s);
+}
+
+struct session *
+session_of_timer(struct wheel_entry *e)
+{
+	return (struct session *)(void *)((char *)e - offsetof(struct session, timer));
+}
+
+void
+session_on_stop(struct session *s)
+{
+	if (s->state == SESSION_GREETING || s->state == SESSION_OVERLONG ||
+	    s->state == SESSION_CHUNK)
+		session_reply(s, REPLY_STOPPING);
+	settle(s);
+}
+
+/* --- life --- */
+
+/* RFC 5321 3.1: 554 instead of the greeting, and then only QUIT is served; 421 for what may pass. */
+static void
+refuse_client(struct session *s, const struct policy_answer *a)
+{
+	struct verdict v = a->verdict;
+
+	v.code = v.kind == VERDICT_PERMANENT ? 554 : 421;
+	s->refused = true;
+	session_set_state(s, SESSION_COMMAND);
+	session_reply_verdict(s, &v, a->rule);
+}
+
+static void
+on_client_answer(const struct policy_answer *a, void *arg)
+{
+	struct session *s = arg;
+
+	s->greeting_waits &= ~(unsigned)GREETING_WAITS_ANSWER;
+	/* Could not tell is no reason to send a client away: MAIL and RCPT ask again. */
+	if (s->state == SESSION_GREETING && a->told && a->verdict.kind != VERDICT_OK)
+		refuse_client(s, a);
+	else if (s->state == SESSION_GREETING)
+		greet(s);
+	session_continue(s);
+}
+
+struct session *
+session_new(struct server *sv, int fd, const struct session_origin *origin)
+{
+	struct session *s = xcalloc(1, sizeof *s);
+
+	s->server = sv;
+	s->settings = settings_ref(sv->settings);
+	s->origin = *origin;
+	snprintf(s->id, sizeof s->id, "%s.%" PRIx64, sv->tag, ++sv->next_session);
+	buf_init(&s->in, 2 * SERVER_INPUT_SIZE + s->settings->command_line_limit);
+	transport_init(&s->transport, sv->base, fd, &transport_ops, s);
+	s->greeting_waits = GREETING_WAITS_ANSWER;
+	if (has_to_wait(s))
+		s->greeting_waits |= GREETING_WAITS_DELAY;
+	s->began_ms = sv->clock();
+	TAILQ_INSERT_TAIL(&sv->sessions, s, link);
+	sv->nsessions++;
+	sv->counts.connections++;
+	log_debug("session=%s client=%s uid=%" PRId64 " connected", s->id,
+	    origin->text[0] != '\0' ? origin->text : "local", origin->uid);
+	session_set_state(s, SESSION_GREETING);
+	session_ask(s, POLICY_CONNECT, on_client_answer);
+	settle(s);
+	return s;
+}
+
+void
+session_free(struct session **sp)
+{
+	struct session *s = *sp;
+	struct server *sv;
+
+	if (s == NULL)
+		return;
+	*sp = NULL;
+	sv = s->server;
+	log_info("session=%s client=%s uid=%" PRId64
+		 " end=\"%s\" accepted=%u refused=%u ms=%" PRIu64,
+	    s->id, s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid,
+	    s->end != NULL ? s->end : "abandoned", s->accepted, s->refusals,
+	    sv->clock() - s->began_ms);
+	TAILQ_REMOVE(&sv->sessions, s, link);
+	sv->nsessions--;
+	if (sv->on_session_end != NULL)
+		sv->on_session_end(s, sv->arg);
+	wheel_cancel(&sv->wheel, &s->timer);
+	sv->policy_ops->cancel(sv->policy, &s->call);
+	txn_free(&s->txn);
+	transport_release(&s->transport);
+	buf_release(&s->in);
+	free(s->helo);
+	settings_unref(&s->settings);
+	free(s);
+}

@@ -1,0 +1,121 @@
+/*
+ * session: one SMTP connection (RFC 5321 3.1): its socket, its state, its input
+ * and output, its clocks, and the transaction under way. Verbs (smtpd/cmd_*.c)
+ * say what a command does; when input is read, replies leave and the connection
+ * ends is decided here alone.
+ *
+ * Functions that verbs and callbacks use never free the session; the outermost
+ * one does (session_continue, or the event that began it).
+ */
+#ifndef SMTPD_SESSION_H
+#define SMTPD_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "common/buf.h"
+#include "common/netaddr.h"
+#include "common/span.h"
+#include "common/verdict.h"
+#include "smtpd/command.h"
+#include "smtpd/policy.h"
+#include "smtpd/server.h"
+#include "smtpd/session_reply.h"
+#include "smtpd/transport.h"
+#include "smtpd/wheel.h"
+
+/* Beyond this many octets that the client has not read nothing more is done for it. */
+#define SESSION_BACKLOG_MAX (16U << 10)
+
+enum session_state {
+	SESSION_GREETING, /* the greeting waits for its delay and the answer about the client */
+	SESSION_COMMAND,  /* reading commands */
+	SESSION_OVERLONG, /* dropping the rest of a command line that is too long */
+	SESSION_CHUNK,	  /* dropping the octets of a chunk that was refused */
+	SESSION_WAITING,  /* a command waits for its answer; input waits behind it */
+	SESSION_CONTENT,  /* reading message content */
+	SESSION_FILE,	  /* content waits for the file of a large message */
+	SESSION_COMMITTING, /* the message is on its way to disk */
+	SESSION_CLOSING,    /* the last reply is leaving */
+	SESSION_LINGERING,  /* dropping what still comes: a reset would overtake the reply */
+	SESSION_DEAD,	    /* to be freed by the outermost caller */
+};
+
+/* Who is at the other end. */
+struct session_origin {
+	enum listener_role role;
+	struct netaddr client;	      /* unless role is LISTENER_SUBMIT */
+	char text[NETADDR_TEXT_SIZE]; /* the same as text; "" for the submit socket */
+	int64_t uid;		      /* of a local submitter, else -1 */
+	int64_t peer_uid;	      /* the same before XSUBMITTER */
+	bool queue_manager;	      /* may submit on behalf of another uid */
+};
+
+/* What the greeting still waits for. */
+enum session_greeting_wait {
+	GREETING_WAITS_DELAY = 1,
+	GREETING_WAITS_ANSWER = 2,
+};
+
+struct session {
+	TAILQ_ENTRY(session) link;
+	struct wheel_entry timer;
+	struct server *server;
+	struct settings *settings;
+	struct transport transport;
+	struct buf in; /* read and not yet used; holds no memory when empty */
+	enum session_state state;
+	struct session_origin origin;
+	char id[56];
+	char *helo;   /* the name given with HELO or EHLO; NULL before */
+	bool esmtp;   /* EHLO was said */
+	bool refused; /* by connect: only QUIT is served */
+	bool lingers; /* see SESSION_LINGERING */
+	unsigned greeting_waits;
+	const struct verb *verb; /* the command under way */
+	struct txn *txn;	 /* NULL: none */
+	struct policy_call call;
+	unsigned replies; /* to commands and messages, so far */
+	unsigned awaited; /* what replies will be when the waiting command is done */
+	unsigned errors;  /* 5xx replies */
+	unsigned junk;	  /* commands that brought no message nearer */
+	unsigned accepted, refusals;
+	uint64_t began_ms, until_ms; /* until_ms: when the state has lasted too long */
+	uint64_t mark;		     /* content octets when the rate was looked at last */
+	uint64_t skip;		     /* octets of a chunk still to drop */
+	size_t dropped;		     /* octets of an overlong line, or while lingering */
+	const char *end;	     /* why it ended, for the log */
+};
+
+/* Takes the descriptor. The session belongs to the server. */
+struct session *session_new(struct server *sv, int fd, const struct session_origin *origin);
+void session_free(struct session **s);
+
+/* Changes the state, with a line in the debug log, and sets its clock. */
+void session_set_state(struct session *s, enum session_state state);
+
+/*
+ * Ends the session once what is queued has left; end says why, in the log (static). lingers: the
+ * client may still be sending, see SESSION_LINGERING.
+ */
+void session_close(struct session *s, const char *end, bool lingers);
+
+/* Asks the policy about the session, its transaction and recipient; fn is called with the session. */
+void session_ask(struct session *s, enum policy_kind kind, policy_fn *fn);
+
+/* Sends the replies that are due. */
+void session_flush(struct session *s);
+
+/* The command that waited has left its reply: goes on with the input behind it. */
+void session_finish(struct session *s);
+
+/* Uses the input at hand, sends replies, sets clocks; frees the session if it has ended. */
+void session_continue(struct session *s);
+
+/* Events from the server: the timer, the end of service. They may free the session. */
+void session_on_time(struct session *s);
+void session_on_stop(struct session *s);
+struct session *session_of_timer(struct wheel_entry *e);
+
+#endif

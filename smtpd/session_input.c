@@ -1,0 +1,152 @@
+/*
+ * session_input: what a session does with octets. See session_input.h. Called by
+ * the session when something was read and when a wait is over. Every loop here
+ * ends because input is used up, the state changed, or a reply closed the session.
+ */
+#include "smtpd/session_input.h"
+
+#include "common/log.h"
+#include "smtpd/line.h"
+#include "smtpd/session.h"
+#include "smtpd/verbs.h"
+
+/* What is dropped of an overlong line before the connection ends. */
+#define OVERLONG_MAX (64U << 10)
+
+/* A part of a command line keeps no more memory than this, whatever came before it. */
+#define KEPT_CAP_MAX 4096
+
+/* The command line at the front of *in. False if it is not whole yet. */
+static bool
+take_command(struct session *s, struct span *in)
+{
+	struct span line;
+
+	if (s->server->stopping) {
+		session_reply(s, REPLY_STOPPING);
+		return true;
+	}
+	s->verb = NULL;
+	switch (line_take(in, s->settings->command_line_limit, &line)) {
+	case LINE_WHOLE:
+		command_dispatch(s, line, in->len > 0);
+		if (s->state == SESSION_COMMAND)
+			session_set_state(s, SESSION_COMMAND);
+		return true;
+	case LINE_MORE:
+		return false;
+	case LINE_LONG:
+		s->dropped = 0;
+		session_set_state(s, SESSION_OVERLONG);
+		return true;
+	case LINE_BARE:
+		session_reply(s, REPLY_LINE_END);
+		return true;
+	case LINE_FOREIGN:
+		session_reply(s, REPLY_NOT_TEXT);
+		return true;
+	}
+	return true;
+}
+
+static void
+drop_line(struct session *s, struct span *in)
+{
+	bool whole;
+
+	s->dropped += line_skip(in, &whole);
+	if (whole) {
+		session_set_state(s, SESSION_COMMAND);
+		session_reply(s, REPLY_LINE_TOO_LONG);
+	} else if (s->dropped > OVERLONG_MAX) {
+		session_reply(s, REPLY_LINE_ENDLESS);
+	}
+}
+
+static void
+drop_chunk(struct session *s, struct span *in)
+{
+	size_t n = in->len < s->skip ? in->len : (size_t)s->skip;
+
+	*in = span_skip(*in, n);
+	s->skip -= n;
+	if (s->skip == 0)
+		session_set_state(s, SESSION_COMMAND);
+}
+
+/* Is there room for another reply? A client that sends without reading has to wait. */
+static bool
+can_say_more(struct session *s)
+{
+	if (transport_backlog(&s->transport) >= SESSION_BACKLOG_MAX)
+		session_flush(s);
+	return transport_backlog(&s->transport) < SESSION_BACKLOG_MAX;
+}
+
+/* Uses *in as far as the state allows. */
+static void
+consume(struct session *s, struct span *in)
+{
+	while (in->len > 0) {
+		if (!can_say_more(s))
+			return;
+		switch (s->state) {
+		case SESSION_COMMAND:
+			if (!take_command(s, in))
+				return;
+			break;
+		case SESSION_OVERLONG:
+			drop_line(s, in);
+			break;
+		case SESSION_CHUNK:
+			drop_chunk(s, in);
+			break;
+		case SESSION_CONTENT:
+			cmd_data_feed(s, in);
+			break;
+		case SESSION_CLOSING:
+		case SESSION_LINGERING:
+		case SESSION_DEAD:
+			s->dropped += in->len;
+			*in = (struct span){NULL, 0};
+			break;
+		case SESSION_GREETING:
+		case SESSION_WAITING:
+		case SESSION_FILE:
+		case SESSION_COMMITTING:
+			return;
+		}
+	}
+}
+
+/* Uses what was kept, and keeps what is left of it. */
+void
+session_input_kept(struct session *s)
+{
+	struct span in = buf_span(&s->in);
+	size_t had = in.len;
+
+	consume(s, &in);
+	buf_drop(&s->in, had - in.len);
+	if (s->in.len == 0) {
+		buf_release(&s->in);
+	} else if (s->in.cap > KEPT_CAP_MAX && s->in.len < KEPT_CAP_MAX / 2) {
+		struct buf small = {.max = s->in.max};
+
+		buf_add_span(&small, buf_span(&s->in));
+		buf_release(&s->in);
+		s->in = small;
+	}
+}
+
+/* Uses what was read just now; what cannot be used yet is copied out of the shared buffer. */
+void
+session_input_fresh(struct session *s, struct span fresh)
+{
+	if (s->in.len == 0)
+		consume(s, &fresh);
+	if (fresh.len > 0 && buf_add_span(&s->in, fresh) != 0)
+		fatalx("session=%s read more than it was to", s->id);
+	if (s->in.len > fresh.len)
+		session_input_kept(s);
+}

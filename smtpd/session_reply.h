@@ -1,0 +1,26 @@
+/*
+ * session_reply: what a session says. Each call queues one reply; it leaves when
+ * the session settles. Refusals are counted and logged with their rule here, and
+ * the one that reaches error-limit becomes 421 (RFC 5321 4.3.2 lets any command be
+ * answered so).
+ */
+#ifndef SMTPD_SESSION_REPLY_H
+#define SMTPD_SESSION_REPLY_H
+
+#include "common/span.h"
+#include "common/verdict.h"
+#include "smtpd/reply.h"
+
+struct session;
+
+/* A row of the catalogue, which may close the session; detail follows its text. */
+void session_reply(struct session *s, enum reply_id id);
+void session_reply_detail(struct session *s, enum reply_id id, struct span detail);
+
+/* What another process decided; rule is its name for the log. 421 closes the session. */
+void session_reply_verdict(struct session *s, const struct verdict *v, struct span rule);
+
+/* A whole reply made in advance, with its CRLF. */
+void session_reply_text(struct session *s, const char *text);
+
+#endif

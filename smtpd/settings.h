@@ -1,0 +1,38 @@
+/*
+ * settings: what smtpd uses of the configuration, with the replies that depend
+ * on it made in advance. Counted: a session keeps those it began with, a reload
+ * is for the sessions that follow.
+ */
+#ifndef SMTPD_SETTINGS_H
+#define SMTPD_SETTINGS_H
+
+#include <stdint.h>
+
+#include "conf/config.h"
+
+struct settings {
+	unsigned refs;
+	char *hostname;
+	char *greeting; /* whole replies, with their CRLF */
+	char *hello;	/* to HELO */
+	char *ehlo;
+	uint64_t message_size_limit;
+	uint32_t recipient_limit;
+	uint32_t error_limit;
+	uint32_t hop_limit;
+	uint32_t command_line_limit;
+	uint32_t connection_limit;
+	uint32_t connection_limit_per_client;
+	uint64_t idle_ms;
+	uint64_t session_ms;
+	uint64_t greeting_delay_ms;
+};
+
+/* From a configuration, which is not kept. One reference belongs to the caller. */
+struct settings *settings_new(const struct config *c);
+
+/* One more reference; one less (clears *s; frees at none; NULL is fine). */
+struct settings *settings_ref(struct settings *s);
+void settings_unref(struct settings **s);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * txn: a mail transaction (RFC 5321 3.3): reverse-path, recipients, content.
+ * A session has one or none; no transaction is a NULL pointer, so that "MAIL is
+ * gone but RCPT is kept" cannot be said. RSET, EHLO, an accepted message and every
+ * error end it by the same txn_free.
+ */
+#ifndef SMTPD_TXN_H
+#define SMTPD_TXN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/span.h"
+#include "queue/spool_record.h"
+#include "smtpd/arena.h"
+#include "smtpd/recipient.h"
+
+struct content;
+
+struct txn {
+	struct arena strings; /* what the spans point into */
+	struct span from;     /* canonical reverse-path, empty for <> */
+	uint64_t declared;    /* SIZE of MAIL, 0 if not given */
+	bool eight_bit;	      /* BODY=8BITMIME */
+	struct span envid, ret;
+	struct recipients recipients;
+	struct recipient asked;	 /* the one whose answer is awaited */
+	unsigned refused;	 /* RCPTs that were refused */
+	uint64_t message;	 /* number of the message; 0 before DATA */
+	char id[SPOOL_ID_SIZE];	 /* the same for people */
+	int64_t received_ms;	 /* when content began, since 1970 */
+	struct content *content; /* NULL before DATA */
+};
+
+/* What the session knows about where a message comes from. */
+struct txn_origin {
+	struct span client; /* address, empty for local submission */
+	struct span helo;
+	int64_t uid; /* -1 if it came from the network */
+};
+
+/* from is copied. */
+struct txn *txn_new(struct span from);
+
+/* Ends the transaction, with a large message under way. Clears *t; NULL is fine. */
+void txn_free(struct txn **t);
+
+/* Would the envelope of more recipients be in danger of exceeding ENVELOPE_MAX? */
+bool txn_is_full(const struct txn *t);
+
+/* Appends the envelope as it is stored. -1 if it exceeds ENVELOPE_MAX. */
+int txn_format_envelope(const struct txn *t, const struct txn_origin *o, struct buf *out);
+
+#endif
