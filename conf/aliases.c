@@ -196,8 +196,8 @@ at_empty_line(const struct parser *p)
 }
 
 /*
- * What stands before the next c outside of quotes, or before the end of the line; moves behind it, but
- * not behind a line end. Says whether there was a c.
+ * What stands before the next c outside of quotes, or before the end of the line or a comment there;
+ * moves behind it, but not behind a line end. Says whether there was a c.
  */
 static bool
 take_until(struct parser *p, char c, struct span *taken)
@@ -206,17 +206,23 @@ take_until(struct parser *p, char c, struct span *taken)
 	size_t i = 0;
 	bool quoted = false, found;
 
+	size_t end;
+
 	for (; i < s.len && s.p[i] != '\n'; i++) {
 		if (s.p[i] == '\\' && i + 1 < s.len && s.p[i + 1] != '\n')
 			i++;
 		else if (s.p[i] == '"')
 			quoted = !quoted;
-		else if (!quoted && s.p[i] == c)
+		else if (!quoted &&
+			 (s.p[i] == c || (s.p[i] == '#' && (i == 0 || is_blank(s.p[i - 1])))))
 			break;
 	}
+	end = i;
 	found = i < s.len && s.p[i] == c;
+	while (!found && i < s.len && s.p[i] != '\n')
+		i++;
 	p->rest = span_skip(s, found ? i + 1 : i);
-	s.len = i;
+	s.len = end;
 	while (s.len > 0 && is_blank(s.p[s.len - 1]))
 		s.len--;
 	while (s.len > 0 && is_blank(s.p[0]))
@@ -368,9 +374,13 @@ parser_init(struct parser *p, struct aliases_file *f, struct span text, const ch
 static void
 parser_finish(struct parser *p)
 {
-	size_t n = p->text.len;
+	struct aliases_file *f = p->f;
 
-	p->f->text = xrealloc(buf_take(&p->text), n + 1); /* no slack: there may be many */
+	/* No slack: there may be many. */
+	f->text_len = p->text.len;
+	f->text = xrealloc(buf_take(&p->text), f->text_len + 1);
+	if (f->ntargets > 0)
+		f->targets = xreallocarray(f->targets, f->ntargets, sizeof *f->targets);
 }
 
 int

@@ -50,6 +50,7 @@ struct aliases_file {
 	struct alias_target *targets;
 	size_t ntargets;
 	char *text;
+	size_t text_len;
 };
 
 /*

@@ -47,7 +47,7 @@ datafile_trusted(const struct stat *st, uid_t owner, struct buf *why)
 		return false;
 	}
 	if ((st->st_mode & 022) != 0) {
-		buf_addf(why, "may be written by %s (mode %04o): chmod go-w it",
+		buf_addf(why, "is writable by %s (mode %04o): chmod go-w it",
 		    (st->st_mode & 002) != 0 ? "everybody" : "its group", st->st_mode & 07777);
 		return false;
 	}

@@ -82,6 +82,8 @@ parse_line(struct parser *p, struct span line)
 		return "expected a number or nothing as uid (third field)";
 	if (parse_id(field[3], &u.gid, &u.has_gid) != 0)
 		return "expected a number or nothing as gid (fourth field)";
+	if ((u.has_uid && u.uid == 0) || (u.has_gid && u.gid == 0))
+		return "expected a uid and gid other than 0, root has no mailbox here";
 	u.name_len = (uint8_t)fold_name(field[0], name);
 	wrong = parse_home(p, field[5], span_make(name, u.name_len), home);
 	if (wrong != NULL)
