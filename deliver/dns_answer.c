@@ -241,24 +241,29 @@ has_soa(struct cursor *c, unsigned count, const char *who, uint32_t *ttl)
 	return false;
 }
 
-static void
+/* Takes the records asked for. Were there any, usable or not? Without any, c stands behind the answers. */
+static bool
 collect(struct dns_answer *a, struct cursor *c, unsigned count, const char *who, uint16_t type,
     uint32_t *ttl)
 {
+	bool seen = false;
+
 	for (unsigned i = 0; i < count && a->n < DNS_RECORDS_MAX; i++) {
 		struct record r;
 
 		record(c, &r);
 		if (c->bad)
-			return;
+			return false;
 		if (r.type != type || r.class != CLASS_IN || strcmp(r.owner, who) != 0)
 			continue;
+		seen = true;
 		*ttl = r.ttl < *ttl ? r.ttl : *ttl;
 		if (type == DNS_TYPE_MX)
 			take_mx(a, c, &r);
 		else
 			take_address(a, c, &r);
 	}
+	return seen;
 }
 
 /* A TTL with its highest bit set counts as 0 (RFC 2181 8). */
@@ -277,6 +282,7 @@ parse(struct cursor *c, const char *name_, uint16_t type, struct dns_answer *a, 
 	uint16_t flags, count[4];
 	struct cursor answers;
 	unsigned rcode;
+	bool seen;
 
 	u16(c);
 	flags = u16(c);
@@ -294,20 +300,11 @@ parse(struct cursor *c, const char *name_, uint16_t type, struct dns_answer *a, 
 	answers = *c;
 	if (!follow_cname(&answers, count[1], who, ttl))
 		return DNS_TEMPORARY;
-	collect(a, c, count[1], who, type, ttl);
+	seen = collect(a, c, count[1], who, type, ttl);
 	if (c->bad)
 		return DNS_TEMPORARY;
-	if (a->n > 0)
-		return DNS_FOUND;
-	for (unsigned i = 0; i < count[1];
-	     i++) /* again from the start: to what follows the answers */
-		if (i == 0)
-			*c = answers;
-	for (unsigned i = 0; i < count[1]; i++) {
-		struct record r;
-
-		record(c, &r);
-	}
+	if (a->n > 0 || (seen && type == DNS_TYPE_MX))
+		return DNS_FOUND; /* MX records that cannot be used are no reason to look for addresses */
 	if (rcode == 3)
 		return has_soa(c, count[2], who, ttl) ? DNS_NO_NAME : DNS_TEMPORARY;
 	return DNS_NO_DATA;

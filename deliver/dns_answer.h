@@ -27,7 +27,7 @@
 #define DNS_TTL_MAX 3600
 
 enum dns_result {
-	DNS_FOUND,
+	DNS_FOUND,     /* n may be 0 for MX: there are some, none of them usable */
 	DNS_NO_DATA,   /* the name exists, without records of this type */
 	DNS_NO_NAME,   /* NXDOMAIN, and the zone's SOA says so */
 	DNS_TEMPORARY, /* SERVFAIL, a malformed answer, no answer: could not tell */

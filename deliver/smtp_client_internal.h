@@ -48,9 +48,10 @@ struct smtp_client {
 	struct smtp_transaction *t;
 	size_t sent, answered; /* commands: 0 MAIL, 1 to n RCPT, n + 1 DATA */
 	size_t naccepted;
-	bool said;    /* the server has answered something */
-	bool refused; /* MAIL got 4xx */
-	uint64_t at;  /* octets of content read */
+	bool said;	/* the server has answered something */
+	bool refused;	/* MAIL was refused */
+	bool elsewhere; /* for now only: another host may do better */
+	uint64_t at;	/* octets of content read */
 	struct wire_end wire;
 
 	/* what `later` is to do */

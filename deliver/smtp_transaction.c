@@ -60,7 +60,9 @@ smtp_transaction_break(struct smtp_client *c, const struct verdict *v)
 		verdict_set_parts(&temporary, VERDICT_TEMPORARY, v->code, span_str(v->status),
 		    span_str(v->text));
 	decide_rest(c, &temporary);
-	smtp_transaction_end(c, c->said ? SMTP_BROKEN : SMTP_STALE);
+	smtp_transaction_end(c, !c->said       ? SMTP_STALE
+				: c->elsewhere ? SMTP_REFUSED
+					       : SMTP_BROKEN);
 }
 
 /* --- the end of a transaction --- */
@@ -86,7 +88,7 @@ on_rset_reply(struct smtp_client *c)
 static void
 end_and_reset(struct smtp_client *c)
 {
-	smtp_transaction_end(c, c->refused ? SMTP_REFUSED : SMTP_DONE);
+	smtp_transaction_end(c, c->elsewhere ? SMTP_REFUSED : SMTP_DONE);
 	if (!c->doomed)
 		perform_rset(c);
 }
@@ -181,6 +183,7 @@ on_mail_reply(struct smtp_client *c)
 	reply_verdict(&c->reply, &v);
 	decide_rest(c, &v);
 	c->refused = true;
+	c->elsewhere = v.kind == VERDICT_TEMPORARY;
 	return true;
 }
 
@@ -335,6 +338,7 @@ smtp_transaction_on_reply(struct smtp_client *c)
 
 	c->said = true;
 	if (c->reply.code == 421) { /* RFC 5321 3.8: it will close */
+		c->elsewhere = c->state == SMTP_ENVELOPE && (c->answered == 0 || c->elsewhere);
 		reply_verdict(&c->reply, &v);
 		smtp_client_fail(c, SMTP_STAGE_TRANSACTION, &v);
 		return;
@@ -387,7 +391,7 @@ smtp_client_send(struct smtp_client *c, struct smtp_transaction *t)
 {
 	c->t = t;
 	c->sent = c->answered = c->naccepted = 0;
-	c->said = c->refused = false;
+	c->said = c->refused = c->elsewhere = false;
 	smtp_client_set_state(c, SMTP_ENVELOPE);
 	c->decided_here = !check_extensions(c);
 	if (c->decided_here)

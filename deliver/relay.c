@@ -1,0 +1,231 @@
+/* relay: one job of remote on its way. See relay.h. Called by remote_main.c. */
+#include "deliver/relay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/xalloc.h"
+
+struct relay {
+	const struct relay_env *env;
+	struct job *job;
+	struct smtp_transaction t;
+	struct connection *connection;
+	bool reused; /* the connection had been idle before */
+	struct route_targets targets;
+	size_t next;	     /* target to try next */
+	bool clear;	     /* the handshake with this target failed: no TLS */
+	struct verdict last; /* of the target tried last */
+	char last_host[DOMAIN_MAX + 1];
+};
+
+static void try_next(struct relay *);
+
+static void
+finish(struct relay *r)
+{
+	free(r->t.recipients);
+	job_finish(&r->job);
+	free(r);
+}
+
+/* No host took it: what the last one said, or the way to it. */
+static void
+give_up(struct relay *r)
+{
+	job_decide_rest(r->job, &r->last, r->last_host[0] != '\0' ? r->last_host : NULL);
+	finish(r);
+}
+
+static ssize_t
+read_content(void *content, uint64_t at, void *out, size_t n)
+{
+	return job_read(content, at, out, n);
+}
+
+static bool
+is_ascii(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s >= 0x80)
+			return false;
+	return true;
+}
+
+/* Exact for what is in memory; a file's lines are not counted for it (RFC 1870 5 asks for an estimate). */
+static uint64_t
+wire_size(const struct job *j)
+{
+	uint64_t n = j->size;
+	const char *at = j->content, *end = at + j->size;
+
+	while (at != NULL && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		n++;
+		at++;
+	}
+	return n;
+}
+
+/* The transaction as it goes to a host; recipients start undecided. */
+static void
+prepare(struct relay *r)
+{
+	const struct job *j = r->job;
+
+	if (r->t.recipients == NULL)
+		r->t.recipients = xcalloc(j->nrecipients, sizeof *r->t.recipients);
+	r->t.from = j->from;
+	r->t.eight_bit = j->eight_bit;
+	r->t.utf8 = !is_ascii(j->from);
+	r->t.size = j->size;
+	r->t.wire_size = wire_size(j);
+	r->t.read = read_content;
+	r->t.content = r->job;
+	r->t.nrecipients = j->nrecipients;
+	for (size_t i = 0; i < j->nrecipients; i++) {
+		r->t.recipients[i] =
+		    (struct smtp_recipient){.address = j->recipients[i].address};
+		r->t.utf8 = r->t.utf8 || !is_ascii(j->recipients[i].address);
+	}
+}
+
+static void
+send_now(struct relay *r)
+{
+	connection_send(r->connection, &r->t);
+}
+
+/* --- connections --- */
+
+static void
+on_ready(struct connection *c, void *owner)
+{
+	(void)c;
+	send_now(owner);
+}
+
+/* The rest of this host's addresses would tell the same. */
+static void
+skip_host(struct relay *r)
+{
+	unsigned rank = r->next > 0 ? r->targets.v[r->next - 1].rank : 0;
+
+	while (r->next < r->targets.n && r->targets.v[r->next].rank == rank)
+		r->next++;
+}
+
+static void
+take_verdicts(struct relay *r, const char *host)
+{
+	for (size_t i = 0; i < r->t.nrecipients; i++)
+		job_decide(r->job, i, &r->t.recipients[i].verdict, host);
+	finish(r);
+}
+
+static void
+on_done(struct connection *c, enum smtp_outcome outcome, void *owner)
+{
+	struct relay *r = owner;
+	bool reused = r->reused;
+
+	connection_release(c, outcome == SMTP_DONE);
+	r->connection = NULL;
+	r->clear = false;
+	snprintf(r->last_host, sizeof r->last_host, "%s", connection_host(c));
+	r->last = r->t.recipients[0].verdict;
+	if (outcome == SMTP_DONE || outcome == SMTP_BROKEN) {
+		take_verdicts(r, r->last_host);
+		return;
+	}
+	if (!reused)
+		skip_host(r);
+	try_next(r);
+}
+
+static void
+on_closed(struct connection *c, enum smtp_stage stage, const struct verdict *v, void *owner)
+{
+	struct relay *r = owner;
+
+	snprintf(r->last_host, sizeof r->last_host, "%s", connection_host(c));
+	r->connection = NULL;
+	r->last = *v;
+	log_debug("id=%s host=%s %s", r->job->message, r->last_host, v->text);
+	if (stage == SMTP_STAGE_TLS && !r->clear) {
+		r->next--;
+		r->clear = true;
+		log_info("id=%s host=%s TLS failed, trying without: %s", r->job->message,
+		    r->last_host, v->text);
+	} else {
+		r->clear = false;
+	}
+	try_next(r);
+}
+
+const struct connection_ops relay_connection_ops = {
+    .on_ready = on_ready, .on_done = on_done, .on_closed = on_closed};
+
+static void
+open_connection(struct relay *r, const struct route_target *to)
+{
+	struct smtp_options options = r->env->smtp;
+
+	if (r->clear)
+		options.tls = NULL;
+	r->reused = false;
+	r->connection =
+	    connection_pool_open(r->env->pool, r->job->destination, to, &options, r);
+}
+
+/* --- routes --- */
+
+static void
+on_route(const struct route_targets *t, void *arg)
+{
+	struct relay *r = arg;
+
+	r->targets = *t;
+	r->next = 0;
+	if (t->n == 0) {
+		r->last = t->verdict;
+		r->last_host[0] = '\0';
+		give_up(r);
+		return;
+	}
+	try_next(r);
+}
+
+/* The next target; the route first, if it was not needed yet. */
+static void
+try_next(struct relay *r)
+{
+	prepare(r);
+	if (r->targets.n == 0) {
+		route_find(r->env->dns, &r->env->route, r->job->destination, on_route, r);
+		return;
+	}
+	if (r->next == r->targets.n) {
+		give_up(r);
+		return;
+	}
+	open_connection(r, &r->targets.v[r->next++]);
+}
+
+void
+relay_start(const struct relay_env *env, struct job *j)
+{
+	struct relay *r = xcalloc(1, sizeof *r);
+
+	r->env = env;
+	r->job = j;
+	verdict_init(&r->last);
+	r->connection = connection_pool_take(env->pool, j->destination, r);
+	if (r->connection == NULL) {
+		try_next(r);
+		return;
+	}
+	r->reused = true;
+	prepare(r);
+	send_now(r);
+}
