@@ -5,6 +5,8 @@
  */
 #include "queue/sendmail_header.h"
 
+#include <string.h>
+
 #include "common/clock.h"
 #include "queue/sendmail_list.h"
 #include "queue/sendmail_phrase.h"
@@ -71,6 +73,9 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* What a mailbox's separator line begins with. */
+static const char from_line[] = "From ";
+
 /* Octets of a mailbox's separator line, which some programs hand over with the message; 0 if there is none. */
 static size_t
 from_line_len(struct span text)
@@ -78,10 +83,19 @@ from_line_len(struct span text)
 	struct span rest = text, line = span_cut(&rest, '\n');
 	size_t colon;
 
-	if (rest.p == NULL || !span_starts_with(line, "From ") ||
+	if (rest.p == NULL || !span_starts_with(line, from_line) ||
 	    field_name_len(line, &colon) > 0)
 		return 0;
 	return line.len + 1;
+}
+
+/* A line whose end was not seen yet: is it clear already that no colon ends a name in it? */
+static bool
+is_no_field(struct span begun, size_t colon)
+{
+	size_t n = begun.len < strlen(from_line) ? begun.len : strlen(from_line);
+
+	return colon < begun.len && memcmp(begun.p, from_line, n) != 0;
 }
 
 bool
@@ -95,11 +109,11 @@ sendmail_header_scan(struct span text, size_t *at)
 		struct span rest = span_skip(text, *at), line = span_cut(&rest, '\n');
 		size_t colon;
 
-		if (rest.p == NULL)
-			return false;
 		if (field_name_len(line, &colon) == 0 &&
 		    !(*at > first && line.len > 0 && is_blank(line.p[0])))
-			return true;
+			return rest.p != NULL || is_no_field(line, colon);
+		if (rest.p == NULL)
+			return false;
 		*at += line.len + 1;
 	}
 	return false;

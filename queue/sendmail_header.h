@@ -22,7 +22,8 @@
 /*
  * Looks for the end of the header in the text's whole lines, from *at on (0 at first), moving *at
  * behind the lines that belong to it. True when the line at *at does not: it is empty (and to be
- * left out), or the body's first (an empty line is to be put before it). False: more text is needed.
+ * left out), or the body's first (an empty line is to be put before it). False: more text is needed. Only
+ * the text's last line may be without its line end.
  */
 bool sendmail_header_scan(struct span text, size_t *at);
 

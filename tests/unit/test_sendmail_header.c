@@ -77,6 +77,10 @@ finds_the_end(void **state)
 	    {"Subject: x\n  \nTo: y\n\n", true, 20},
 	    {"Subject: x\nbody\n", true, 11},
 	    {"Subject: x\nbod", false, 11},
+	    {"Subject: x\nbody goes on", true, 11},
+	    {"From b", false, 0},
+	    {"Subject: x\n fol", false, 11},
+	    {"Subject  ", false, 0},
 	    {"Subject: x\n", false, 11},
 	    {" continues nothing\n", true, 0},
 	    {"From bob Sat Nov 21 22:50:11 2026\nTo: x\n\n", true, 40},
@@ -106,6 +110,7 @@ goes_on_where_it_stopped(void **state)
 	(void)state;
 	for (size_t n = 0; n < 23; n++)
 		assert_false(sendmail_header_scan(span_make(text, n), &at));
+	assert_int_equal(at, 22);
 	assert_true(sendmail_header_scan(span_make(text, 23), &at));
 	assert_int_equal(at, 22);
 }
