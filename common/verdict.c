@@ -63,17 +63,12 @@ void
 verdict_set_parts(
     struct verdict *v, enum verdict_kind kind, int code, struct span status, struct span text)
 {
-	struct verdict old = *v; /* text may point into v */
-
-	if (text.p >= v->text && text.p < v->text + sizeof v->text)
-		text.p = old.text + (text.p - v->text);
-	if (status.p >= v->status && status.p < v->status + sizeof v->status)
-		status.p = old.status + (status.p - v->status);
 	v->kind = kind;
 	v->code = code;
 	if (!verdict_status_valid(status))
 		status = span_str("0.0.0");
-	memcpy(v->status, status.p, status.len);
+	/* status and text may point into v: each is read before anything is written over it. */
+	memmove(v->status, status.p, status.len);
 	v->status[status.len] = '\0';
 	v->status[0] = class_of(kind);
 	set_text(v, text);
@@ -117,5 +112,5 @@ verdict_status_valid(struct span status)
 	if (!span_is(class, "2") && !span_is(class, "4") && !span_is(class, "5"))
 		return false;
 	return subject.len <= 3 && span_to_u64(subject, 999, &n) == 0 && status.len <= 3 &&
-	    span_to_u64(status, 999, &n) == 0;
+	       span_to_u64(status, 999, &n) == 0;
 }
