@@ -12,7 +12,7 @@
 #include "common/span.h"
 
 enum address_flags {
-	ADDRESS_UTF8 = 1,	 /* SMTPUTF8 was given: UTF-8 local parts and U-labels are allowed */
+	ADDRESS_UTF8 = 1, /* SMTPUTF8 was given: UTF-8 local parts and U-labels are allowed */
 	ADDRESS_ALLOW_EMPTY = 2, /* <> is allowed (reverse-path) */
 	ADDRESS_POSTMASTER = 4,	 /* <postmaster> without a domain is allowed (RCPT) */
 };
@@ -22,7 +22,8 @@ enum address_flags {
  * lower case with A-labels (IDNA2008, no mapping), literals as written in lower case.
  */
 struct address {
-	char text[ADDRESS_MAX + 1]; /* local@domain; "" for the null reverse-path; "postmaster" alone */
+	char text[ADDRESS_MAX +
+		  1]; /* local@domain; "" for the null reverse-path; "postmaster" alone */
 	size_t len;
 	size_t local_len; /* of the local part in its canonical, perhaps quoted, form */
 	bool utf8;	  /* the local part holds UTF-8, or the domain was given as U-labels */
@@ -57,6 +58,7 @@ bool address_helo_valid(struct span s);
  * mapping), each label LDH and at most 63 octets, 253 in all. utf8 says whether U-labels are allowed.
  * -1 and *why if it is not a domain. out is NUL-terminated.
  */
-int domain_canonical(struct span s, bool utf8, char out[DOMAIN_MAX + 1], size_t *len, const char **why);
+int domain_canonical(
+    struct span s, bool utf8, char out[DOMAIN_MAX + 1], size_t *len, const char **why);
 
 #endif

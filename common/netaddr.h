@@ -14,9 +14,9 @@
 #include "common/span.h"
 
 struct netaddr {
-	sa_family_t family; /* AF_INET, AF_INET6 */
+	sa_family_t family;   /* AF_INET, AF_INET6 */
 	unsigned char ip[16]; /* network order; 4 octets in use for AF_INET */
-	uint16_t port;	    /* host order */
+	uint16_t port;	      /* host order */
 };
 
 struct netblock {
