@@ -39,7 +39,8 @@ struct peer {
 	unsigned backoff_ms;
 	bool up, said_down;
 	uint64_t next_id;
-	struct call *calls; /* ring of cap (a power of two); slot = id & (cap - 1), empty if fn is NULL */
+	struct call *
+	    calls; /* ring of cap (a power of two); slot = id & (cap - 1), empty if fn is NULL */
 	size_t cap;
 	uint64_t oldest; /* no call under way has a smaller id */
 };
@@ -81,7 +82,7 @@ static void
 skip_empty(struct peer *p)
 {
 	while (p->oldest < p->next_id &&
-	    (slot(p, p->oldest)->fn == NULL || slot(p, p->oldest)->id != p->oldest))
+	       (slot(p, p->oldest)->fn == NULL || slot(p, p->oldest)->id != p->oldest))
 		p->oldest++;
 }
 
@@ -235,7 +236,7 @@ peer_new(struct event_base *base, const char *path, const char *role,
 {
 	struct peer *p = xcalloc(1, sizeof *p);
 
-	if (strlen(path) >= sizeof ((struct sockaddr_un *)0)->sun_path)
+	if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)
 		fatalx("socket path too long: %s", path);
 	p->base = base;
 	p->ops = ops;
@@ -272,7 +273,8 @@ peer_free(struct peer **pp)
 }
 
 void
-peer_call(struct peer *p, struct wire_out *w, unsigned timeout_ms, peer_answer_fn *fn, void *arg)
+peer_call(
+    struct peer *p, struct wire_out *w, unsigned timeout_ms, peer_answer_fn *fn, void *arg)
 {
 	uint64_t id = p->next_id - 1;
 

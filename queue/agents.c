@@ -10,9 +10,9 @@
 #include "common/xalloc.h"
 #include "queue/spool_record.h"
 
-#define SLOTS_MAX	10000
-#define SERVICES_MAX	4
-#define BACKLOG_ENOUGH	(8U << 20) /* an agent with this much unread gets no more for now */
+#define SLOTS_MAX      10000
+#define SERVICES_MAX   4
+#define BACKLOG_ENOUGH (8U << 20) /* an agent with this much unread gets no more for now */
 
 struct agents_job {
 	TAILQ_ENTRY(agents_job) link;
@@ -75,7 +75,8 @@ agents_free(struct agents **ap)
 static bool
 has_slot(const struct agent *g)
 {
-	return g->jobs < g->slots && channel_backlog(client_channel(g->client)) < BACKLOG_ENOUGH;
+	return g->jobs < g->slots &&
+	       channel_backlog(client_channel(g->client)) < BACKLOG_ENOUGH;
 }
 
 /* The agent of this kind with the fewest jobs that takes one more. */
@@ -85,8 +86,8 @@ pick(const struct agents *a, enum agent_kind kind)
 	struct agent *g, *best = NULL;
 
 	TAILQ_FOREACH(g, &a->all, link)
-		if (g->kind == kind && has_slot(g) && (best == NULL || g->jobs < best->jobs))
-			best = g;
+	if (g->kind == kind && has_slot(g) && (best == NULL || g->jobs < best->jobs))
+		best = g;
 	return best;
 }
 
@@ -125,8 +126,8 @@ end_job(struct agents *a, struct agents_job *j)
 }
 
 static void
-write_job(struct wire_out *w, struct recipient *const *recipients, size_t n, int fd,
-    uint64_t offset)
+write_job(
+    struct wire_out *w, struct recipient *const *recipients, size_t n, int fd, uint64_t offset)
 {
 	const struct message *m = recipients[0]->message;
 	char id[SPOOL_ID_SIZE];
@@ -144,7 +145,7 @@ write_job(struct wire_out *w, struct recipient *const *recipients, size_t n, int
 	/* A delivery may have happened before a crash: whoever delivers looks for it. */
 	for (size_t i = 0; i < n; i++) {
 		unsigned a = 1U + recipients[i]->attempts + recipients[i]->losses +
-		    (recipients[i]->recovered ? 1U : 0U);
+			     (recipients[i]->recovered ? 1U : 0U);
 
 		attempt = a > attempt ? a : attempt;
 	}
@@ -263,7 +264,7 @@ on_message(struct client *c, struct wire_msg *m, void *arg)
 	if (span_is(m->verb, "answer")) {
 		on_answer(a, g, m);
 	} else if (span_is(m->verb, "ready") &&
-	    wire_get_u64(m, "slots", SLOTS_MAX, &slots) == 0) {
+		   wire_get_u64(m, "slots", SLOTS_MAX, &slots) == 0) {
 		g->slots = (unsigned)slots;
 		a->ops->on_ready(g->kind, a->arg);
 	} else {

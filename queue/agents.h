@@ -14,7 +14,6 @@
 
 struct agents;
 
-
 struct agents_ops {
 	/* An agent of this kind can take (more) jobs. */
 	void (*on_ready)(enum agent_kind kind, void *arg);

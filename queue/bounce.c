@@ -112,7 +112,8 @@ add_status(const struct bounce *b, struct buf *out)
 			add_clean(out, r->mta);
 			buf_add_str(out, "\n");
 		}
-		buf_addf(out, "Diagnostic-Code: %s; ", r->verdict.code != 0 ? "smtp" : "X-Postrider");
+		buf_addf(out, "Diagnostic-Code: %s; ",
+		    r->verdict.code != 0 ? "smtp" : "X-Postrider");
 		if (r->verdict.code != 0)
 			buf_addf(out, "%d ", r->verdict.code);
 		buf_addf(out, "%s ", r->verdict.status);

@@ -22,10 +22,10 @@ struct bounce_recipient {
 
 struct bounce {
 	const char *hostname;
-	const char *id;	  /* the failed message's, for people */
+	const char *id;	    /* the failed message's, for people */
 	const char *own_id; /* of the report itself: makes its Message-ID and boundary */
 	struct span sender; /* reverse-path of the failed message: who is told */
-	int64_t arrived;  /* seconds since 1970 */
+	int64_t arrived;    /* seconds since 1970 */
 	int64_t now;
 	const struct bounce_recipient *recipients;
 	size_t nrecipients;

@@ -13,8 +13,9 @@
 #include "queue/spool_envelope.h"
 #include "queue/spool_record.h"
 
-#define LIST_LIMIT_MAX	 100000
-#define ANSWER_ENOUGH	 (WIRE_TEXT_MAX - 65536) /* a list that has grown to this ends with more=yes */
+#define LIST_LIMIT_MAX 100000
+#define ANSWER_ENOUGH                                                                          \
+	(WIRE_TEXT_MAX - 65536) /* a list that has grown to this ends with more=yes */
 #define DESTINATIONS_MAX 1000
 
 struct control {
@@ -186,7 +187,8 @@ run_cat(struct control *c, struct client *cl, struct wire_msg *m, const struct q
 	fd = msg != NULL ? segment_pool_read_fd(store_pool(store), msg->segment) : -1;
 	if (fd < 0) {
 		answer_refused(cl, m,
-		    msg != NULL ? "The message cannot be read" : "No such message in the queue");
+		    msg != NULL ? "The message cannot be read"
+				: "No such message in the queue");
 		return;
 	}
 	begin_answer(&w, m);
@@ -233,13 +235,15 @@ run_act(struct control *c, struct client *cl, struct wire_msg *m, const struct q
 }
 
 static void
-run_retry(struct control *c, struct client *cl, struct wire_msg *m, const struct queue_filter *f)
+run_retry(
+    struct control *c, struct client *cl, struct wire_msg *m, const struct queue_filter *f)
 {
 	run_act(c, cl, m, f, manager_retry);
 }
 
 static void
-run_remove(struct control *c, struct client *cl, struct wire_msg *m, const struct queue_filter *f)
+run_remove(
+    struct control *c, struct client *cl, struct wire_msg *m, const struct queue_filter *f)
 {
 	run_act(c, cl, m, f, wire_is_yes(m, "bounce") ? manager_fail : manager_remove);
 }
@@ -259,7 +263,8 @@ add_destinations(struct wire_out *w, struct scheduler *s)
 }
 
 static void
-run_status(struct control *c, struct client *cl, struct wire_msg *m, const struct queue_filter *f)
+run_status(
+    struct control *c, struct client *cl, struct wire_msg *m, const struct queue_filter *f)
 {
 	struct store *store = manager_store(c->manager);
 	struct scheduler *s = manager_scheduler(c->manager);
@@ -292,8 +297,8 @@ run_status(struct control *c, struct client *cl, struct wire_msg *m, const struc
 
 static const struct {
 	const char *verb;
-	void (*run)(struct control *, struct client *, struct wire_msg *,
-	    const struct queue_filter *);
+	void (*run)(
+	    struct control *, struct client *, struct wire_msg *, const struct queue_filter *);
 } verbs[] = {
     {"list", run_list},
     {"show", run_show},

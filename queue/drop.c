@@ -234,8 +234,8 @@ on_done(const struct verdict *v, void *arg)
 		return;
 	}
 	if (v->kind == VERDICT_PERMANENT)
-		quarantine_move(d->dirfd, w->name, d->corruptfd,
-		    "it was refused and nobody could be told");
+		quarantine_move(
+		    d->dirfd, w->name, d->corruptfd, "it was refused and nobody could be told");
 	else
 		remove_file(d);
 	end_work(d, 0);
@@ -335,7 +335,8 @@ drop_new(struct event_base *base, int spoolfd, const char *submit_path, const ch
 	d->hostname = xstrdup(hostname);
 	d->look = evtimer_new(base, on_look, d);
 	d->dirfd = openat(spoolfd, "drop", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	d->corruptfd = openat(spoolfd, "corrupt", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	d->corruptfd =
+	    openat(spoolfd, "corrupt", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (d->dirfd < 0 || d->corruptfd < 0)
 		log_warn("spool: drop/ is not looked at");
 	else

@@ -98,7 +98,8 @@ ask_next_recipient(struct drop_session *s)
 		s->stage = STAGE_DATA;
 		say(s, "DATA", span_str(""), "");
 	} else {
-		verdict_set(&none, VERDICT_PERMANENT, 0, "5.5.0", "Every recipient was refused");
+		verdict_set(
+		    &none, VERDICT_PERMANENT, 0, "5.5.0", "Every recipient was refused");
 		finish(s, &none);
 	}
 }
@@ -118,7 +119,8 @@ read_content(struct drop_session *s, char *out, size_t n)
 		memcpy(out, m->content.p + s->sent, n);
 		return (ssize_t)n;
 	}
-	return pread(m->fd, out, n, (off_t)(m->offset + s->sent)) == (ssize_t)n ? (ssize_t)n : -1;
+	return pread(m->fd, out, n, (off_t)(m->offset + s->sent)) == (ssize_t)n ? (ssize_t)n
+										: -1;
 }
 
 static void
@@ -225,7 +227,7 @@ on_readable(struct bufferevent *bev, void *arg)
 	char *line;
 
 	while (s->stage != STAGE_OVER &&
-	    (line = evbuffer_readln(in, &len, EVBUFFER_EOL_CRLF_STRICT)) != NULL) {
+	       (line = evbuffer_readln(in, &len, EVBUFFER_EOL_CRLF_STRICT)) != NULL) {
 		uint64_t code = 0;
 
 		if (len < 3 || span_to_u64(span_make(line, 3), 599, &code) != 0)
@@ -253,8 +255,9 @@ on_event(struct bufferevent *bev, short what, void *arg)
 {
 	(void)bev;
 	if ((what & BEV_EVENT_CONNECTED) == 0)
-		finish_lost(arg, (what & BEV_EVENT_TIMEOUT) != 0 ? "no reply in time"
-								 : "the submit socket is closed");
+		finish_lost(arg, (what & BEV_EVENT_TIMEOUT) != 0
+				     ? "no reply in time"
+				     : "the submit socket is closed");
 }
 
 struct drop_session *

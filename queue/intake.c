@@ -95,7 +95,7 @@ intake_on_ready(struct intake *i)
 	struct worker_client *w;
 
 	TAILQ_FOREACH(w, &i->workers, link)
-		supply(w);
+	supply(w);
 }
 
 void
@@ -103,7 +103,8 @@ intake_on_space(struct intake *i, bool room)
 {
 	struct worker_client *w;
 
-	TAILQ_FOREACH(w, &i->workers, link) {
+	TAILQ_FOREACH(w, &i->workers, link)
+	{
 		say_space(w, room);
 		if (room)
 			supply(w);
@@ -265,10 +266,10 @@ static int
 on_count(struct worker_client *w, const struct wire_msg *m)
 {
 	return wire_get_u64(m, "connections", UINT64_MAX, &w->connections) != 0 ||
-		wire_get_u64(m, "accepted", UINT64_MAX, &w->accepted) != 0 ||
-		wire_get_u64(m, "refused", UINT64_MAX, &w->refused) != 0
-	    ? -1
-	    : 0;
+		       wire_get_u64(m, "accepted", UINT64_MAX, &w->accepted) != 0 ||
+		       wire_get_u64(m, "refused", UINT64_MAX, &w->refused) != 0
+		   ? -1
+		   : 0;
 }
 
 static const struct {
@@ -347,7 +348,8 @@ intake_counts(const struct intake *i)
 	struct intake_counts n = {0};
 	struct worker_client *w;
 
-	TAILQ_FOREACH(w, &i->workers, link) {
+	TAILQ_FOREACH(w, &i->workers, link)
+	{
 		n.workers++;
 		n.connections += w->connections;
 		n.accepted += w->accepted;

@@ -50,9 +50,9 @@ struct journal {
 	void *arg;
 	int dirfd, corruptfd;
 	uint64_t instance;
-	uint64_t number;   /* of the log being written */
+	uint64_t number; /* of the log being written */
 	int fd;
-	uint64_t at;	   /* octets of the log written so far */
+	uint64_t at; /* octets of the log written so far */
 	uint64_t allocated;
 	uint64_t last_checkpoint_size;
 	struct buf collecting, flushing; /* frames not written, being written */
@@ -159,8 +159,8 @@ rest_is_cut_write(uint64_t instance, struct span rest)
 
 /* Calls replay for each frame; false if the file is damaged. want_end: a checkpoint, which must end with END. */
 static bool
-replay_bytes(struct journal *j, struct span bytes, bool want_end, journal_replay_fn *replay,
-    void *arg)
+replay_bytes(
+    struct journal *j, struct span bytes, bool want_end, journal_replay_fn *replay, void *arg)
 {
 	struct span body;
 	int r;
@@ -211,8 +211,7 @@ replay_file(struct journal *j, uint64_t number, const char *suffix, bool want_en
 	char name[NAME_SIZE];
 	size_t len = 0;
 	char *p = read_file(j->dirfd, file_name(number, suffix, name), &len);
-	bool whole =
-	    p != NULL && replay_bytes(j, span_make(p, len), want_end, replay, arg);
+	bool whole = p != NULL && replay_bytes(j, span_make(p, len), want_end, replay, arg);
 
 	free(p);
 	return whole;
@@ -252,9 +251,12 @@ replay_all(struct journal *j, journal_replay_fn *replay, void *arg)
 	for (size_t i = 0; i < n; i++) {
 		if (numbers[i] > j->number)
 			j->number = numbers[i];
-		if (numbers[i] >= from && !replay_file(j, numbers[i], ".log", false, replay, arg))
-			quarantine_copy(j->dirfd, file_name(numbers[i], ".log", name), j->corruptfd,
-			    "records in the middle of this log are damaged; what follows them was not "
+		if (numbers[i] >= from &&
+		    !replay_file(j, numbers[i], ".log", false, replay, arg))
+			quarantine_copy(j->dirfd, file_name(numbers[i], ".log", name),
+			    j->corruptfd,
+			    "records in the middle of this log are damaged; what follows them "
+			    "was not "
 			    "used: some mail may be delivered twice, none is lost");
 	}
 	free(numbers);
@@ -269,12 +271,12 @@ begin_log(struct journal *j)
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0 && errno == EEXIST && unlinkat(j->dirfd, name, 0) == 0)
-		fd = openat(j->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    0600);
+		fd = openat(
+		    j->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
-	if ((fallocate(fd, 0, 0, JOURNAL_CHUNK) != 0 && errno != EOPNOTSUPP) || fsync(fd) != 0 ||
-	    fsync(j->dirfd) != 0) {
+	if ((fallocate(fd, 0, 0, JOURNAL_CHUNK) != 0 && errno != EOPNOTSUPP) ||
+	    fsync(fd) != 0 || fsync(j->dirfd) != 0) {
 		int saved = errno;
 
 		close(fd);
@@ -340,8 +342,8 @@ flush_run(struct worker_task *t)
 		j->allocated += JOURNAL_CHUNK;
 	}
 	while (done < j->flushing.len) {
-		ssize_t n = pwrite(j->fd, j->flushing.p + done, j->flushing.len - done,
-		    (off_t)(j->at + done));
+		ssize_t n = pwrite(
+		    j->fd, j->flushing.p + done, j->flushing.len - done, (off_t)(j->at + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -380,7 +382,8 @@ recover_log(struct journal *j)
 {
 	errno = j->error;
 	if (j->healthy)
-		log_warn("journal: log %" PRIu64 " cannot be written, a new one is tried", j->number);
+		log_warn("journal: log %" PRIu64 " cannot be written, a new one is tried",
+		    j->number);
 	set_health(j, false);
 	j->failed_log = true;
 	event_add(j->timer, &(struct timeval){RETRY_SEC, 0});
@@ -451,7 +454,8 @@ add_frame(struct journal *j, struct span record)
 	unsigned char h[FRAME_HEADER];
 
 	frame_header(j->instance, record, h);
-	if (buf_add(&j->collecting, h, sizeof h) != 0 || buf_add_span(&j->collecting, record) != 0)
+	if (buf_add(&j->collecting, h, sizeof h) != 0 ||
+	    buf_add_span(&j->collecting, record) != 0)
 		fatalx("the journal cannot be written and its buffer is full");
 }
 
@@ -541,7 +545,8 @@ write_checkpoint(struct journal *j, uint64_t number)
 	file_name(number, ".ckpt", name);
 	file_name(number, ".ckpt.new", temporary);
 	(void)unlinkat(j->dirfd, temporary, 0);
-	fd = openat(j->dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(
+	    j->dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	j->checkpoint = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (j->checkpoint == NULL)
 		return -1;

@@ -20,7 +20,7 @@
 #define SOON_MS		   1000 /* after the directory or an agent was lost */
 #define LOSSES_FREE	   3	/* deaths of an agent that do not count as an attempt */
 #define JOB_RECIPIENTS	   100	/* RFC 5321 4.5.3.1.8 */
-#define LOCAL_CONCURRENCY  100	/* jobs at once for one domain's mailboxes: they share flushes */
+#define LOCAL_CONCURRENCY  100 /* jobs at once for one domain's mailboxes: they share flushes */
 #define TICK_MAX_MS	   60000
 
 struct manager {
@@ -67,11 +67,13 @@ put_off(struct manager *m, struct recipient *r, uint64_t ms)
 }
 
 static void
-log_outcome(const struct recipient *r, const char *what, const struct verdict *v, struct span mta)
+log_outcome(
+    const struct recipient *r, const char *what, const struct verdict *v, struct span mta)
 {
 	char id[SPOOL_ID_SIZE];
 
-	log_info("id=%s rcpt=%u to=<%s> %s attempts=%u delay=%lld mta=%.*s status=%s text=%d %s",
+	log_info(
+	    "id=%s rcpt=%u to=<%s> %s attempts=%u delay=%lld mta=%.*s status=%s text=%d %s",
 	    spool_id_format(r->message->number, id), r->entry, r->address, what, r->attempts,
 	    (long long)(clock_wall() - r->message->received / 1000), SPAN_ARG(mta), v->status,
 	    v->code, v->text);
@@ -129,7 +131,8 @@ conclude(struct manager *m, struct recipient *r, const struct verdict *v, struct
 			defer(m, r, v, mta);
 			break;
 		}
-		store_fail(m->store, r, v); /* the reason stays: the report says it was given up */
+		store_fail(
+		    m->store, r, v); /* the reason stays: the report says it was given up */
 		log_outcome(r, "expired", v, mta);
 		break;
 	}
@@ -185,7 +188,8 @@ on_resolved(struct wire_msg *answer, void *arg)
 	pump_soon(m);
 	if (answer == NULL || resolved_parse(answer, &res) != 0) {
 		if (answer != NULL)
-			log_warnx("directory: an answer about <%s> is not understood", r->address);
+			log_warnx(
+			    "directory: an answer about <%s> is not understood", r->address);
 		put_off(m, r, SOON_MS);
 		return;
 	}
@@ -278,8 +282,8 @@ on_pump(evutil_socket_t fd, short what, void *arg)
 		ask(m, r);
 	for (int k = 0; k < AGENT_KINDS; k++)
 		while (agents_may_send(m->agents, (enum agent_kind)k) &&
-		    (n = scheduler_next_job(
-			 m->scheduler, (enum agent_kind)k, job, JOB_RECIPIENTS)) > 0)
+		       (n = scheduler_next_job(
+			    m->scheduler, (enum agent_kind)k, job, JOB_RECIPIENTS)) > 0)
 			send_job(m, (enum agent_kind)k, job, n);
 }
 
@@ -309,7 +313,8 @@ on_lost(struct recipient *r, void *arg)
 		put_off(m, r, SOON_MS);
 		return;
 	}
-	verdict_set(&v, VERDICT_TEMPORARY, 0, "4.3.0", "The delivery process died on this message");
+	verdict_set(
+	    &v, VERDICT_TEMPORARY, 0, "4.3.0", "The delivery process died on this message");
 	conclude(m, r, &v, span_str(""));
 }
 
@@ -494,7 +499,8 @@ manager_stop(struct manager *m, unsigned timeout_ms, void (*done)(void *arg), vo
 	m->stopping = true;
 	m->stopped = done;
 	m->stopped_arg = arg;
-	if (agents_jobs(m->agents, AGENT_LOCAL) == 0 && agents_jobs(m->agents, AGENT_REMOTE) == 0)
+	if (agents_jobs(m->agents, AGENT_LOCAL) == 0 &&
+	    agents_jobs(m->agents, AGENT_REMOTE) == 0)
 		event_active(m->stop_timer, EV_TIMEOUT, 0);
 	else
 		event_add(m->stop_timer, &tv);
@@ -581,7 +587,8 @@ manager_fail(struct manager *m, struct recipient *r)
 
 	if (!take_out(m, r))
 		return false;
-	verdict_set(&v, VERDICT_PERMANENT, 0, "5.0.0", "Removed from the queue by the administrator");
+	verdict_set(
+	    &v, VERDICT_PERMANENT, 0, "5.0.0", "Removed from the queue by the administrator");
 	set_mta(r, span_str(""));
 	store_fail(m->store, r, &v);
 	log_outcome(r, "failed", &v, span_str(""));

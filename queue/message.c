@@ -40,7 +40,7 @@ static bool
 is_busy(enum recipient_state s)
 {
 	return s == RECIPIENT_DUE || s == RECIPIENT_RESOLVING || s == RECIPIENT_WAITING ||
-	    s == RECIPIENT_ACTIVE;
+	       s == RECIPIENT_ACTIVE;
 }
 
 struct recipient *
@@ -52,7 +52,8 @@ message_add_recipient(
 	/* Grown by powers of two: the array is full exactly when its length is one. */
 	if ((m->nrecipients & (m->nrecipients - 1)) == 0)
 		m->recipients = xreallocarray(m->recipients,
-		    m->nrecipients > 0 ? (size_t)m->nrecipients * 2 : 1, sizeof(*m->recipients));
+		    m->nrecipients > 0 ? (size_t)m->nrecipients * 2 : 1,
+		    sizeof(*m->recipients));
 	r->message = m;
 	r->address = xspandup(address);
 	r->entry = m->nrecipients;
@@ -74,8 +75,8 @@ message_recipient(const struct message *m, uint32_t n)
 const char *
 recipient_state_name(enum recipient_state state)
 {
-	static const char *const names[] = {"due", "resolving", "waiting", "active", "deferred",
-	    "failed", "settled"};
+	static const char *const names[] = {
+	    "due", "resolving", "waiting", "active", "deferred", "failed", "settled"};
 
 	return names[state];
 }
@@ -91,7 +92,8 @@ recipient_set_state(struct recipient *r, enum recipient_state state)
 		log_debug("id=%s rcpt=%u %s -> %s", spool_id_format(m->number, id), r->entry,
 		    recipient_state_name(old), recipient_state_name(state));
 	m->busy += (uint32_t)is_busy(state) - (uint32_t)is_busy(old);
-	m->failed += (uint32_t)(state == RECIPIENT_FAILED) - (uint32_t)(old == RECIPIENT_FAILED);
+	m->failed +=
+	    (uint32_t)(state == RECIPIENT_FAILED) - (uint32_t)(old == RECIPIENT_FAILED);
 	m->unsettled +=
 	    (uint32_t)(state != RECIPIENT_SETTLED) - (uint32_t)(old != RECIPIENT_SETTLED);
 	r->state = (uint8_t)state;
@@ -117,8 +119,8 @@ recipient_get_reason(const struct recipient *r, struct verdict *v)
 	status = span_cut(&rest, ' ');
 	(void)span_to_u64(code, 599, &n);
 	verdict_set_parts(v,
-	    span_starts_with(status, "5")     ? VERDICT_PERMANENT
-		: span_starts_with(status, "2") ? VERDICT_OK
-						: VERDICT_TEMPORARY,
+	    span_starts_with(status, "5")   ? VERDICT_PERMANENT
+	    : span_starts_with(status, "2") ? VERDICT_OK
+					    : VERDICT_TEMPORARY,
 	    (int)n, status, rest);
 }

@@ -70,7 +70,7 @@ struct message {
 	uint32_t failed;    /* entries FAILED */
 	uint64_t bounce_of; /* the message this DSN reports on, 0 if it is none */
 	bool eight_bit;
-	bool bouncing; /* its DSN is being written, or waits for space */
+	bool bouncing;	   /* its DSN is being written, or waits for space */
 	bool report_waits; /* in the reporter's list */
 	TAILQ_ENTRY(message) report_link;
 };
@@ -79,8 +79,8 @@ struct message *message_new(uint64_t number);
 void message_free(struct message **m);
 
 /* Appends an entry in state DUE; address is copied. */
-struct recipient *message_add_recipient(struct message *m, enum recipient_kind kind,
-    uint32_t parent, struct span address);
+struct recipient *message_add_recipient(
+    struct message *m, enum recipient_kind kind, uint32_t parent, struct span address);
 
 /* Entry n, or NULL. */
 struct recipient *message_recipient(const struct message *m, uint32_t n);

@@ -36,7 +36,8 @@ write_reason(int corruptfd, const char *kept, const char *reason)
 	int fd;
 
 	snprintf(name, sizeof name, "%s.reason", kept);
-	fd = openat(corruptfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd =
+	    openat(corruptfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 || dprintf(fd, "%s\n", reason) < 0 || fsync(fd) != 0)
 		log_warn("corrupt/%s", name);
 	if (fd >= 0)
@@ -59,8 +60,8 @@ static bool
 copy_file(int dirfd, const char *name, int corruptfd, const char *kept)
 {
 	int in = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	int out = openat(
-	    corruptfd, kept, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int out =
+	    openat(corruptfd, kept, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	bool ok = in >= 0 && out >= 0 && copy_bytes(in, out);
 
 	if (in >= 0)

@@ -28,7 +28,7 @@ queue_filter_recipient(const struct queue_filter *f, const struct recipient *r)
 	if (f->recipient.p != NULL && !span_eq_nocase(f->recipient, a))
 		return false;
 	return f->domain.p == NULL ||
-	    (at >= 0 && span_eq_nocase(f->domain, span_skip(a, (size_t)at + 1)));
+	       (at >= 0 && span_eq_nocase(f->domain, span_skip(a, (size_t)at + 1)));
 }
 
 bool

@@ -12,10 +12,10 @@
 #include "queue/message.h"
 
 struct queue_filter {
-	uint64_t id;		/* 0: any */
-	struct span sender;	/* the whole reverse-path; NULL pointer: any */
-	struct span recipient;	/* a whole address */
-	struct span domain;	/* of a recipient */
+	uint64_t id;	       /* 0: any */
+	struct span sender;    /* the whole reverse-path; NULL pointer: any */
+	struct span recipient; /* a whole address */
+	struct span domain;    /* of a recipient */
 };
 
 /* Reads id=, sender=, recipient=, domain=; -1 if an id is none. Spans live as long as the message. */

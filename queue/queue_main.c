@@ -15,7 +15,8 @@
 #include "queue/intake.h"
 #include "queue/manager.h"
 
-#define STOP_JOBS_MS 2500 /* for deliveries under way; what is not done by then is tried after the start */
+#define STOP_JOBS_MS                                                                           \
+	2500 /* for deliveries under way; what is not done by then is tried after the start */
 
 struct queue {
 	struct process *process;
@@ -67,8 +68,8 @@ serve(struct queue *q, const char *name, int fd)
 	else if (span_is(s, "local/queue"))
 		agents_listen(manager_agents(q->manager), fd, name, 0);
 	else if (span_is(s, "remote/queue"))
-		agents_listen(manager_agents(q->manager), fd, name,
-		    process_uid_of(q->process, "remote"));
+		agents_listen(
+		    manager_agents(q->manager), fd, name, process_uid_of(q->process, "remote"));
 	else if (span_is(s, "control/queue"))
 		control_listen(q->control, fd, name);
 	else
@@ -118,13 +119,14 @@ on_start(struct process *p, void *arg)
 	struct event_base *base = process_base(p);
 
 	q->process = p;
-	q->manager = manager_new(base, q->spoolfd, q->config, process_socket(p, "directory"),
-	    &manager_ops, q);
+	q->manager = manager_new(
+	    base, q->spoolfd, q->config, process_socket(p, "directory"), &manager_ops, q);
 	if (q->manager == NULL)
 		fatalx("the spool %s cannot be used: see the lines above", q->config->spool);
 	q->intake = intake_new(base, manager_store(q->manager));
 	q->control = control_new(base, q->manager, q->intake);
-	q->drop = drop_new(base, q->spoolfd, process_socket(p, "../submit/smtp"), q->config->hostname);
+	q->drop = drop_new(
+	    base, q->spoolfd, process_socket(p, "../submit/smtp"), q->config->hostname);
 	for (size_t i = 0; i < q->nlisteners; i++)
 		serve(q, q->listeners[i].name, q->listeners[i].fd);
 }

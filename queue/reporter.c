@@ -14,10 +14,10 @@
 #include "queue/spool_envelope.h"
 #include "queue/spool_writer.h"
 
-#define WHOLE_MAX	(64U << 10) /* messages up to this size are returned whole */
-#define HEADER_MAX	(32U << 10)
-#define RECIPIENTS_MAX	1000 /* named in one report; the others are counted in its text */
-#define RETRY_SEC	10
+#define WHOLE_MAX      (64U << 10) /* messages up to this size are returned whole */
+#define HEADER_MAX     (32U << 10)
+#define RECIPIENTS_MAX 1000 /* named in one report; the others are counted in its text */
+#define RETRY_SEC      10
 
 struct reporter {
 	struct store *store;
@@ -41,11 +41,13 @@ on_durable(uint64_t segment, uint64_t generation, uint64_t offset, void *arg)
 
 	(void)generation;
 	if (s != NULL && store_intake(r->store, s, offset) != 0)
-		log_warnx("segment=%" PRIu64 " does not have the reports just written", segment);
+		log_warnx(
+		    "segment=%" PRIu64 " does not have the reports just written", segment);
 }
 
 static void
-on_sealed(uint64_t segment, uint64_t generation, uint64_t offset, enum spool_seal why, void *arg)
+on_sealed(
+    uint64_t segment, uint64_t generation, uint64_t offset, enum spool_seal why, void *arg)
 {
 	struct reporter *r = arg;
 	struct spool_segment *s = segment_pool_find(store_pool(r->store), segment, false);

@@ -14,7 +14,8 @@
 
 struct reporter;
 
-struct reporter *reporter_new(struct event_base *base, struct store *store, const char *hostname);
+struct reporter *reporter_new(
+    struct event_base *base, struct store *store, const char *hostname);
 void reporter_set_hostname(struct reporter *r, const char *hostname);
 
 /* Waits for the flush under way. */

@@ -10,8 +10,8 @@ static bool
 target_ok(const struct resolved_target *t)
 {
 	return t->address.len > 0 && t->address.len <= ADDRESS_MAX &&
-	    !span_has_control(t->address) && t->destination.len > 0 &&
-	    t->destination.len <= ADDRESS_MAX && !span_has_control(t->destination);
+	       !span_has_control(t->address) && t->destination.len > 0 &&
+	       t->destination.len <= ADDRESS_MAX && !span_has_control(t->destination);
 }
 
 static int

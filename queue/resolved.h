@@ -17,7 +17,8 @@ struct resolved_target {
 
 struct resolved {
 	struct verdict verdict;
-	struct resolved_target *targets; /* n > 0 if the verdict is ok; spans live as long as the answer */
+	struct resolved_target
+	    *targets; /* n > 0 if the verdict is ok; spans live as long as the answer */
 	size_t n;
 };
 

@@ -183,7 +183,8 @@ leave_waiting(struct destination *d, struct recipient *r)
 }
 
 size_t
-scheduler_next_job(struct scheduler *s, enum agent_kind kind, struct recipient **out, size_t max)
+scheduler_next_job(
+    struct scheduler *s, enum agent_kind kind, struct recipient **out, size_t max)
 {
 	struct destination *d = TAILQ_FIRST(&s->turns[kind]);
 	struct recipient *r, *next;

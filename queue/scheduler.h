@@ -78,6 +78,7 @@ size_t scheduler_count_deferred(const struct scheduler *s);
  * When to try again after this many attempts: the interval of the schedule (milliseconds, the last
  * one repeats) with up to a tenth of jitter either way, taken from random.
  */
-uint64_t scheduler_interval(const uint64_t *schedule, size_t n, unsigned attempts, uint32_t random);
+uint64_t scheduler_interval(
+    const uint64_t *schedule, size_t n, unsigned attempts, uint32_t random);
 
 #endif

@@ -80,8 +80,8 @@ load_entry(struct segment_pool *p, const char *name, bool large)
 		return;
 	}
 	s = spool_segment_name_parse(name, large, &number) == 0
-	    ? spool_segment_open(dirfd, name, large, p->instance, &why)
-	    : NULL;
+		? spool_segment_open(dirfd, name, large, p->instance, &why)
+		: NULL;
 	if (s != NULL && s->number != number) {
 		spool_segment_free(&s);
 		why = "its header names another segment";
@@ -98,8 +98,8 @@ load_entry(struct segment_pool *p, const char *name, bool large)
 static int
 load_directory(struct segment_pool *p, bool large)
 {
-	int fd = openat(large ? p->large_fd : p->segments_fd, ".",
-	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(
+	    large ? p->large_fd : p->segments_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *e;
 
@@ -216,9 +216,8 @@ static void
 prepare_run(struct worker_task *t)
 {
 	struct segment_pool *p = (struct segment_pool *)(void *)t;
-	int r = p->renewing != NULL
-	    ? spool_segment_renew(p->segments_fd, &p->header)
-	    : spool_segment_create(p->segments_fd, &p->header, false);
+	int r = p->renewing != NULL ? spool_segment_renew(p->segments_fd, &p->header)
+				    : spool_segment_create(p->segments_fd, &p->header, false);
 
 	p->error = r != 0 ? errno : 0;
 }
@@ -242,7 +241,8 @@ prepared(struct segment_pool *p)
 
 	if (s == NULL) {
 		s = spool_segment_open(p->segments_fd,
-		    spool_segment_name(p->header.number, false, name), false, p->instance, &why);
+		    spool_segment_name(p->header.number, false, name), false, p->instance,
+		    &why);
 		if (s == NULL) {
 			log_warnx("segment=%s cannot be used: %s", name, why);
 			return;
@@ -285,8 +285,8 @@ find_free(struct segment_pool *p)
 	struct spool_segment *s;
 
 	TAILQ_FOREACH(s, &p->all, link)
-		if (s->state == SEGMENT_FREE && s->size == p->size)
-			return s;
+	if (s->state == SEGMENT_FREE && s->size == p->size)
+		return s;
 	return NULL;
 }
 
@@ -300,11 +300,11 @@ prepare(struct segment_pool *p)
 	s = p->nfree > 0 ? find_free(p) : NULL;
 	p->generation++;
 	p->ops->on_generation(p->generation, p->arg);
-	p->header = (struct spool_segment_header){
-	    .number = s != NULL ? s->number : p->next_number++,
-	    .generation = p->generation,
-	    .instance = p->instance,
-	    .size = p->size};
+	p->header =
+	    (struct spool_segment_header){.number = s != NULL ? s->number : p->next_number++,
+		.generation = p->generation,
+		.instance = p->instance,
+		.size = p->size};
 	if (s != NULL) {
 		s->state = SEGMENT_PREPARING;
 		p->nfree--;
@@ -328,8 +328,8 @@ segment_pool_take(struct segment_pool *p, void *owner, int *fd)
 	struct spool_segment *s;
 
 	TAILQ_FOREACH(s, &p->all, link)
-		if (s->state == SEGMENT_READY)
-			break;
+	if (s->state == SEGMENT_READY)
+		break;
 	if (s == NULL)
 		return NULL;
 	*fd = spool_segment_write_fd(p->segments_fd, s);
@@ -399,8 +399,8 @@ let_go(struct segment_pool *p, struct spool_segment *s)
 	char name[SPOOL_NAME_SIZE];
 
 	if (s->large || s->damaged || p->nfree >= FREE_MAX || s->size != p->size) {
-		(void)unlinkat(segment_pool_dirfd(p, s),
-		    spool_segment_name(s->number, s->large, name), 0);
+		(void)unlinkat(
+		    segment_pool_dirfd(p, s), spool_segment_name(s->number, s->large, name), 0);
 		drop(p, s);
 		return;
 	}

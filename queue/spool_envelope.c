@@ -53,7 +53,8 @@ take_field(struct envelope *e, const struct wire_field *f)
 	uint64_t uid;
 
 	if (span_is(f->name, "rcpt"))
-		e->recipients[e->nrecipients++] = (struct envelope_recipient){.address = f->value};
+		e->recipients[e->nrecipients++] =
+		    (struct envelope_recipient){.address = f->value};
 	else if (span_is(f->name, "orcpt") && last != NULL)
 		last->orcpt = f->value;
 	else if (span_is(f->name, "notify") && last != NULL)

@@ -24,12 +24,13 @@ struct envelope {
 	struct span from;   /* canonical; empty for <> */
 	struct span client; /* address of the client, empty for local submission */
 	struct span helo;
-	struct span auth; /* account, empty if none */
-	int64_t uid;	  /* submitter, -1 if it came from the network */
-	bool eight_bit;	  /* BODY=8BITMIME was said or content has octets above 127 */
-	bool utf8;	  /* SMTPUTF8 */
+	struct span auth;	/* account, empty if none */
+	int64_t uid;		/* submitter, -1 if it came from the network */
+	bool eight_bit;		/* BODY=8BITMIME was said or content has octets above 127 */
+	bool utf8;		/* SMTPUTF8 */
 	struct span envid, ret; /* RFC 3461, empty if none */
-	struct span bounce_of;  /* of a DSN: the number of the message it reports on, in decimal; empty if none */
+	struct span
+	    bounce_of; /* of a DSN: the number of the message it reports on, in decimal; empty if none */
 	struct envelope_recipient *recipients;
 	size_t nrecipients;
 	char *arena; /* owned by a parsed envelope: what the spans point into */

@@ -18,11 +18,11 @@
 
 #include "common/span.h"
 
-#define SPOOL_PAGE	     4096U
-#define SPOOL_ALIGN	     8U
-#define SPOOL_RECORD_SIZE    80U /* of a record's header */
-#define SPOOL_ID_SIZE	     14U /* a message id for people, with its NUL */
-#define SPOOL_COUNT_BITS     24
+#define SPOOL_PAGE	  4096U
+#define SPOOL_ALIGN	  8U
+#define SPOOL_RECORD_SIZE 80U /* of a record's header */
+#define SPOOL_ID_SIZE	  14U /* a message id for people, with its NUL */
+#define SPOOL_COUNT_BITS  24
 
 /* The header page of a segment. */
 struct spool_segment_header {
@@ -35,15 +35,16 @@ struct spool_segment_header {
 /* The header of a record; envelope and content follow it, in this order. */
 struct spool_record {
 	uint64_t generation, instance;
-	uint64_t batch;	   /* counts the flushes of this segment's generation, from 1 */
-	uint64_t message;  /* number of the message, unique in the spool's life */
-	int64_t received;  /* milliseconds since 1970 */
+	uint64_t batch;	  /* counts the flushes of this segment's generation, from 1 */
+	uint64_t message; /* number of the message, unique in the spool's life */
+	int64_t received; /* milliseconds since 1970 */
 	uint64_t content_len;
 	uint32_t envelope_len;
 	uint32_t envelope_crc, content_crc; /* CRC-32C */
 };
 
-void spool_segment_header_format(const struct spool_segment_header *h, unsigned char out[SPOOL_PAGE]);
+void spool_segment_header_format(
+    const struct spool_segment_header *h, unsigned char out[SPOOL_PAGE]);
 
 /* -1 if it is none: wrong magic, version or checksum. in has SPOOL_PAGE octets. */
 int spool_segment_header_parse(struct span in, struct spool_segment_header *h);

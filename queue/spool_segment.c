@@ -18,7 +18,8 @@
 const char *
 spool_segment_name(uint64_t number, bool large, char out[SPOOL_NAME_SIZE])
 {
-	snprintf(out, SPOOL_NAME_SIZE, large ? "%016" PRIx64 ".seg" : "%010" PRIu64 ".seg", number);
+	snprintf(
+	    out, SPOOL_NAME_SIZE, large ? "%016" PRIx64 ".seg" : "%010" PRIu64 ".seg", number);
 	return out;
 }
 
@@ -71,8 +72,9 @@ fill_new_file(int dirfd, int fd, const char *temporary, const char *name,
 {
 	if (!large && allocate(fd, h->size) != 0)
 		return -1;
-	if (large && h->size > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)h->size) != 0 &&
-	    errno != EOPNOTSUPP && errno != ENOSYS)
+	if (large && h->size > 0 &&
+	    fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)h->size) != 0 && errno != EOPNOTSUPP &&
+	    errno != ENOSYS)
 		return -1;
 	if (write_header(fd, h) != 0 || fsync(fd) != 0)
 		return -1;
@@ -91,7 +93,8 @@ spool_segment_create(int dirfd, const struct spool_segment_header *h, bool large
 	snprintf(temporary, sizeof temporary, "%s.new", name);
 	if (unlinkat(dirfd, temporary, 0) != 0 && errno != ENOENT)
 		return -1;
-	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(
+	    dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
 	r = fill_new_file(dirfd, fd, temporary, name, h, large);
@@ -143,8 +146,7 @@ check_file(int fd, struct stat *st)
 }
 
 struct spool_segment *
-spool_segment_open(
-    int dirfd, const char *name, bool large, uint64_t instance, const char **why)
+spool_segment_open(int dirfd, const char *name, bool large, uint64_t instance, const char **why)
 {
 	struct spool_segment_header h;
 	struct spool_segment *s;

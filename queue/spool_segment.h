@@ -18,12 +18,12 @@
 #include "queue/spool_record.h"
 
 enum spool_segment_state {
-	SEGMENT_FREE,	 /* holds nothing of value; may get a new generation */
+	SEGMENT_FREE,	   /* holds nothing of value; may get a new generation */
 	SEGMENT_PREPARING, /* its new header is being flushed */
-	SEGMENT_READY,	 /* fresh generation, to be handed out */
-	SEGMENT_OWNED,	 /* a writer we know appends to it */
-	SEGMENT_ORPHAN,	 /* a writer we have not heard of since our start appends to it */
-	SEGMENT_SEALED,	 /* nobody writes; survives while it has live messages */
+	SEGMENT_READY,	   /* fresh generation, to be handed out */
+	SEGMENT_OWNED,	   /* a writer we know appends to it */
+	SEGMENT_ORPHAN,	   /* a writer we have not heard of since our start appends to it */
+	SEGMENT_SEALED,	   /* nobody writes; survives while it has live messages */
 };
 
 struct spool_segment {
@@ -73,7 +73,7 @@ typedef void spool_scan_fn(struct spool_segment *s, uint64_t offset,
     const struct spool_record *r, struct span envelope, void *arg);
 
 struct spool_scan_result {
-	uint64_t end;	  /* behind the last intact record, page-aligned; from if there is none */
+	uint64_t end; /* behind the last intact record, page-aligned; from if there is none */
 	unsigned damaged; /* records that were once durable and are not intact */
 };
 

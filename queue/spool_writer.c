@@ -42,7 +42,8 @@ STAILQ_HEAD(item_list, item);
 struct segment {
 	STAILQ_ENTRY(segment) link;
 	uint64_t number, generation, instance, size;
-	uint64_t at;	  /* where the next batch goes; everything below is durable or being flushed */
+	uint64_t
+	    at; /* where the next batch goes; everything below is durable or being flushed */
 	uint64_t durable; /* everything below is on disk */
 	uint64_t batch;	  /* flushes so far */
 	uint64_t count;	  /* message numbers given out */
@@ -145,7 +146,7 @@ spool_writer_each_segment(struct spool_writer *w,
 	struct segment *s;
 
 	STAILQ_FOREACH(s, &w->segments, link)
-		fn(s->number, s->generation, s->durable, arg);
+	fn(s->number, s->generation, s->durable, arg);
 }
 
 bool
@@ -284,7 +285,8 @@ batch_run(struct worker_task *t)
 	struct item *i;
 	int n = 0;
 
-	STAILQ_FOREACH(i, &b->items, link) {
+	STAILQ_FOREACH(i, &b->items, link)
+	{
 		complete_record(i, b->segment);
 		b->iov[n++] = (struct iovec){i->bytes, i->extent};
 		bytes += i->extent;
@@ -384,8 +386,8 @@ cut_batch(struct spool_writer *w)
 	b->count = 0;
 	STAILQ_INIT(&b->items);
 	while ((i = STAILQ_FIRST(&w->waiting)) != NULL && b->count < BATCH_MESSAGES &&
-	    (b->count == 0 || bytes + i->extent <= BATCH_BYTES) &&
-	    s->at + spool_page_align(bytes + i->extent) <= s->size) {
+	       (b->count == 0 || bytes + i->extent <= BATCH_BYTES) &&
+	       s->at + spool_page_align(bytes + i->extent) <= s->size) {
 		STAILQ_REMOVE_HEAD(&w->waiting, link);
 		STAILQ_INSERT_TAIL(&b->items, i, link);
 		bytes += i->extent;
@@ -475,8 +477,8 @@ large_run(struct worker_task *t)
 	unsigned char header[SPOOL_RECORD_SIZE];
 
 	spool_record_format(&l->record, header);
-	if (l->error == 0 && (write_at(l->fd, header, sizeof header, SPOOL_PAGE) != 0 ||
-				 flush_fd(l->fd) != 0))
+	if (l->error == 0 &&
+	    (write_at(l->fd, header, sizeof header, SPOOL_PAGE) != 0 || flush_fd(l->fd) != 0))
 		l->error = errno;
 }
 

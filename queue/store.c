@@ -89,9 +89,8 @@ on_pool_generation(uint64_t generation, void *arg)
 	(void)record_generation(s->journal, generation);
 }
 
-const struct segment_pool_ops store_pool_ops = {.on_ready = on_pool_ready,
-    .on_space = on_pool_space,
-    .on_generation = on_pool_generation};
+const struct segment_pool_ops store_pool_ops = {
+    .on_ready = on_pool_ready, .on_space = on_pool_space, .on_generation = on_pool_generation};
 
 struct segment_pool *
 store_pool(struct store *s)
@@ -247,7 +246,8 @@ store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
 	if (idmap_find(&s->messages, r->message) != NULL)
 		return NULL;
 	if (envelope_parse(text, &e) != 0) {
-		log_warnx("segment=%" PRIu64 " offset=%" PRIu64 " has an envelope that is not understood",
+		log_warnx("segment=%" PRIu64 " offset=%" PRIu64
+			  " has an envelope that is not understood",
 		    seg->number, offset);
 		return NULL;
 	}
@@ -256,8 +256,7 @@ store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
 	m->offset = offset;
 	store_fill_message(m, r, &e);
 	for (size_t i = 0; i < e.nrecipients; i++)
-		message_add_recipient(
-		    m, RECIPIENT_GIVEN, (uint32_t)i, e.recipients[i].address);
+		message_add_recipient(m, RECIPIENT_GIVEN, (uint32_t)i, e.recipients[i].address);
 	m->given = m->nrecipients;
 	envelope_release(&e);
 	(void)idmap_insert(&s->messages, m->number, m);
@@ -337,7 +336,8 @@ store_seal(struct store *s, struct spool_segment *seg)
 }
 
 void
-store_report_damage(struct store *s, struct spool_segment *seg, const struct spool_scan_result *r)
+store_report_damage(
+    struct store *s, struct spool_segment *seg, const struct spool_scan_result *r)
 {
 	char name[SPOOL_NAME_SIZE];
 
@@ -347,7 +347,8 @@ store_report_damage(struct store *s, struct spool_segment *seg, const struct spo
 	s->counts.damaged += r->damaged;
 	quarantine_copy(segment_pool_dirfd(s->pool, seg),
 	    spool_segment_name(seg->number, seg->large, name), s->corruptfd,
-	    "records in this segment that were once on disk are damaged; the others are in use");
+	    "records in this segment that were once on disk are damaged; the others are in "
+	    "use");
 }
 
 void
@@ -371,8 +372,8 @@ store_read_content(struct store *s, struct message *m, struct buf *out)
 
 	if (buf_reserve(out, m->content_len) != 0)
 		return -1;
-	if (spool_segment_read(m->segment, store_content_offset(m), out->p + at, m->content_len) ==
-		0 &&
+	if (spool_segment_read(
+		m->segment, store_content_offset(m), out->p + at, m->content_len) == 0 &&
 	    crc32c(0, out->p + at, m->content_len) == m->content_crc) {
 		out->len = at + m->content_len;
 		out->p[out->len] = '\0';
@@ -383,7 +384,8 @@ store_read_content(struct store *s, struct message *m, struct buf *out)
 		m->segment->damaged = true;
 		s->counts.damaged++;
 		quarantine_copy(segment_pool_dirfd(s->pool, m->segment),
-		    spool_segment_name(m->segment->number, m->segment->large, name), s->corruptfd,
+		    spool_segment_name(m->segment->number, m->segment->large, name),
+		    s->corruptfd,
 		    "a message in this segment is damaged; the others are in use");
 	}
 	return -1;

@@ -34,10 +34,12 @@ struct message *store_add_record(struct store *s, struct spool_segment *seg, uin
     const struct spool_record *r, struct span envelope);
 
 /* What record and envelope say, into the message; recipients are left to the caller. */
-void store_fill_message(struct message *m, const struct spool_record *r, const struct envelope *e);
+void store_fill_message(
+    struct message *m, const struct spool_record *r, const struct envelope *e);
 
 /* Damaged records in a segment: it is copied to corrupt/, once, and never recycled. */
-void store_report_damage(struct store *s, struct spool_segment *seg, const struct spool_scan_result *r);
+void store_report_damage(
+    struct store *s, struct spool_segment *seg, const struct spool_scan_result *r);
 
 void store_reap(evutil_socket_t fd, short what, void *arg);
 

@@ -68,7 +68,8 @@ obtain_instance(int spoolfd, uint64_t *instance)
 	if (fd < 0)
 		return -1;
 	if (dprintf(fd, "%016" PRIx64 "\n", *instance) != 17 || fsync(fd) != 0 ||
-	    renameat(spoolfd, "instance.new", spoolfd, "instance") != 0 || fsync(spoolfd) != 0) {
+	    renameat(spoolfd, "instance.new", spoolfd, "instance") != 0 ||
+	    fsync(spoolfd) != 0) {
 		close(fd);
 		return -1;
 	}
@@ -137,7 +138,8 @@ adopt_message(struct store *s, struct message *m)
 		if (!m->segment->damaged)
 			quarantine_copy(segment_pool_dirfd(s->pool, m->segment),
 			    spool_segment_name(m->segment->number, m->segment->large, name),
-			    s->corruptfd, "a message in this segment cannot be read; the others are in use");
+			    s->corruptfd,
+			    "a message in this segment cannot be read; the others are in use");
 		m->segment->damaged = true;
 		message_free(&m);
 		return;
@@ -171,8 +173,8 @@ scan_segment(struct store *s, struct spool_segment *seg)
 
 	if (orphan && (seg->large || fdatasync(seg->fd) != 0))
 		return;
-	spool_segment_scan(seg, s->instance, seg->accounted, seg->size, !orphan, scan_record, s,
-	    &result);
+	spool_segment_scan(
+	    seg, s->instance, seg->accounted, seg->size, !orphan, scan_record, s, &result);
 	if (!orphan)
 		store_report_damage(s, seg, &result);
 }

@@ -13,15 +13,16 @@
 #include "common/xalloc.h"
 #include "queue/spool_record.h"
 
-#define NUMBERS_MAX 8
-#define EXPANSION_MAX (8U << 20)
+#define RECIPIENTS_MAX 1000000
+#define EXPANSION_MAX  (8U << 20)
 
 /* The record that says a message exists; large is 1 for a file of its own. end: where the next record may begin. */
-#define MESSAGE_FORMAT                                                                          \
-	"M %" PRIu64 " %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu32 " %" PRIu64
-#define MESSAGE_ARGS(m, end)                                                                    \
-	(m)->number, (m)->segment->large ? 1 : 0, (m)->segment->number, (m)->segment->generation, \
-	    (m)->offset, (end), (m)->given, (m)->bounce_of
+#define MESSAGE_FORMAT                                                                         \
+	"M %" PRIu64 " %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu32 " "        \
+										    "%" PRIu64
+#define MESSAGE_ARGS(m, end)                                                                   \
+	(m)->number, (m)->segment->large ? 1 : 0, (m)->segment->number,                        \
+	    (m)->segment->generation, (m)->offset, (end), (m)->given, (m)->bounce_of
 
 uint64_t
 record_message(struct journal *j, const struct message *m, uint64_t end)
@@ -36,8 +37,8 @@ record_delivered(struct journal *j, const struct recipient *r)
 }
 
 #define OUTCOME_FORMAT "%c %" PRIu64 " %" PRIu32 " %u %" PRIi64 " %s"
-#define OUTCOME_ARGS(kind, r)                                                                   \
-	(kind), (r)->message->number, (r)->entry, (r)->attempts, (r)->next,                     \
+#define OUTCOME_ARGS(kind, r)                                                                  \
+	(kind), (r)->message->number, (r)->entry, (r)->attempts, (r)->next,                    \
 	    (r)->reason != NULL ? (r)->reason : ""
 
 uint64_t
@@ -72,14 +73,13 @@ record_generation(struct journal *j, uint64_t generation)
 
 /* X message parent first count, then a line "kind address" for each new entry. */
 static void
-format_expansion(struct buf *b, const struct message *m, uint32_t parent, uint32_t first,
-    uint32_t end)
+format_expansion(
+    struct buf *b, const struct message *m, uint32_t parent, uint32_t first, uint32_t end)
 {
 	buf_addf(b, "X %" PRIu64 " %" PRIu32 " %" PRIu32 " %" PRIu32, m->number, parent, first,
 	    end - first);
 	for (uint32_t i = first; i < end; i++)
-		buf_addf(b, "\n%c %s",
-		    m->recipients[i]->kind == RECIPIENT_MAILBOX ? 'm' : 'r',
+		buf_addf(b, "\n%c %s", m->recipients[i]->kind == RECIPIENT_MAILBOX ? 'm' : 'r',
 		    m->recipients[i]->address);
 }
 
@@ -168,6 +168,12 @@ find_entry(struct replay *rp, uint64_t number, uint64_t entry)
 	return m != NULL && entry < m->nrecipients ? m->recipients[entry] : NULL;
 }
 
+static struct spool_segment *
+find_segment(struct replay *rp, uint64_t number, bool large)
+{
+	return rp->pool != NULL ? segment_pool_find(rp->pool, number, large) : NULL;
+}
+
 static void
 account(struct spool_segment *s, uint64_t offset)
 {
@@ -186,9 +192,9 @@ apply_message(struct replay *rp, struct span rest)
 	struct spool_segment *s;
 	struct message *m;
 
-	if (take_numbers(&rest, v, 8) != 0 || v[6] == 0 || v[6] > UINT32_MAX)
+	if (take_numbers(&rest, v, 8) != 0 || v[6] == 0 || v[6] > RECIPIENTS_MAX)
 		return -1;
-	s = segment_pool_find(rp->pool, v[2], v[1] == 1);
+	s = find_segment(rp, v[2], v[1] == 1);
 	if (s != NULL && !s->large && s->generation != v[3])
 		s = NULL;
 	if (s != NULL)
@@ -302,7 +308,7 @@ apply_segment(struct replay *rp, struct span rest)
 
 	if (take_numbers(&rest, v, 4) != 0)
 		return -1;
-	s = segment_pool_find(rp->pool, v[1], v[0] == 1);
+	s = find_segment(rp, v[1], v[0] == 1);
 	if (s != NULL && (s->large || s->generation == v[2]))
 		account(s, v[3]);
 	return 0;

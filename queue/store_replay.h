@@ -16,7 +16,7 @@
  * segment stands for a message whose segment is gone.
  */
 struct replay {
-	struct segment_pool *pool;
+	struct segment_pool *pool; /* NULL: no segment is known */
 	struct idmap messages;
 	uint64_t generation;
 	unsigned malformed; /* records that could not be understood */

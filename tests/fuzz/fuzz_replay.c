@@ -1,0 +1,26 @@
+/* The journal's records as a stranger might have written them: one a line, applied to nothing and to each other. */
+#include "common/log.h"
+#include "queue/store_replay.h"
+
+int
+LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	struct span rest = span_make(data, size);
+	struct replay rp = {.pool = NULL};
+	struct message *m;
+	size_t at = 0;
+
+	log_set_level(LOG_LEVEL_FATAL);
+	if (size > 4096)
+		return 0;
+	idmap_init(&rp.messages);
+	while (rest.p != NULL) {
+		struct span record = span_cut(&rest, '\0');
+
+		replay_record(record, &rp);
+	}
+	while ((m = idmap_next(&rp.messages, &at)) != NULL)
+		message_free(&m);
+	idmap_release(&rp.messages);
+	return 0;
+}

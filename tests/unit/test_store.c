@@ -1,0 +1,461 @@
+/* The store: what is recovered after each state that a stop or a crash can leave (doc/SPOOL.md). */
+#include "tests/unit/spool_fixture.h"
+
+#include <dirent.h>
+
+#include "queue/spool_record.h"
+
+static struct verdict
+verdict_of(enum verdict_kind kind, const char *status, const char *text)
+{
+	struct verdict v;
+
+	verdict_set(&v, kind, 0, status, "%s", text);
+	return v;
+}
+
+static size_t
+count_files(struct fixture *f, const char *dir)
+{
+	int fd = openat(f->spoolfd, dir, O_RDONLY | O_DIRECTORY);
+	DIR *d = fdopendir(fd);
+	struct dirent *e;
+	size_t n = 0;
+
+	while ((e = readdir(d)) != NULL)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+static void
+test_recovers_what_was_journaled(void **state)
+{
+	struct fixture f;
+	uint64_t number;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	number = fixture_send(&f, "Subject: one\n\nbody\n");
+	assert_int_equal(f.acked, 1);
+	assert_int_equal(f.nseen, 1);
+	fixture_reopen(&f);
+	assert_int_equal(f.nseen, 1);
+	assert_true(f.seen[0]->number == number);
+	assert_string_equal(f.seen[0]->recipients[0]->address, "bob@domain1.test");
+	assert_string_equal(f.seen[0]->from, "alice@domain2.test");
+	assert_true(f.seen[0]->recipients[0]->recovered);
+	fixture_release(&f);
+}
+
+/* The writer made it durable, and the queue manager never heard: the scan finds it. */
+static void
+test_recovers_what_was_never_noticed(void **state)
+{
+	struct fixture f;
+	struct store *kept;
+	struct buf content;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	kept = f.store;
+	f.store = NULL; /* the writer's notices go nowhere */
+	fixture_send(&f, "a\n");
+	fixture_send(&f, "b\n");
+	f.store = kept;
+	assert_int_equal(f.nseen, 0);
+	fixture_reopen(&f);
+	assert_int_equal(f.nseen, 2);
+	buf_init(&content, 100);
+	assert_int_equal(store_read_content(f.store, f.seen[0], &content), 0);
+	assert_int_equal(content.len, 2);
+	buf_release(&content);
+	fixture_reopen(&f);
+	assert_int_equal(f.nseen, 2);
+	fixture_release(&f);
+}
+
+static void
+test_delivered_stays_delivered(void **state)
+{
+	struct verdict ok = verdict_of(VERDICT_OK, "2.0.0", "done");
+	static const char *const rcpts[] = {"a@d.test", "b@d.test", "c@d.test"};
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	fixture_send_to(&f, "s@d.test", rcpts, 3, "x\n", "");
+	fixture_until(&f, fixture_idle);
+	store_deliver(f.store, f.seen[0]->recipients[1], &ok);
+	fixture_reopen(&f);
+	assert_int_equal(f.nseen, 1);
+	assert_int_equal(f.seen[0]->unsettled, 2);
+	assert_int_equal(f.seen[0]->recipients[1]->state, RECIPIENT_SETTLED);
+	store_deliver(f.store, f.seen[0]->recipients[0], &ok);
+	store_deliver(f.store, f.seen[0]->recipients[2], &ok);
+	fixture_reopen(&f);
+	assert_int_equal(f.nseen, 0);
+	fixture_release(&f);
+}
+
+static void
+test_deferral_keeps_its_time_and_reason(void **state)
+{
+	struct verdict later = verdict_of(VERDICT_TEMPORARY, "4.2.2", "mailbox full");
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	fixture_send(&f, "x\n");
+	f.seen[0]->recipients[0]->attempts = 3;
+	store_defer(f.store, f.seen[0]->recipients[0], &later, 1700001234);
+	for (int again = 0; again < 2; again++) {
+		struct recipient *r;
+		struct verdict v;
+
+		fixture_reopen(&f);
+		assert_int_equal(f.nseen, 1);
+		r = f.seen[0]->recipients[0];
+		assert_int_equal(r->state, RECIPIENT_DEFERRED);
+		assert_int_equal(r->attempts, 3);
+		assert_true(r->next == 1700001234);
+		recipient_get_reason(r, &v);
+		assert_string_equal(v.status, "4.2.2");
+		assert_string_equal(v.text, "mailbox full");
+	}
+	fixture_release(&f);
+}
+
+static void
+test_expansion_survives(void **state)
+{
+	struct verdict ok = verdict_of(VERDICT_OK, "2.0.0", "done");
+	struct store_target targets[] = {
+	    {RECIPIENT_MAILBOX, {"x@d.test", 8}}, {RECIPIENT_REMOTE, {"y@e.test", 8}}};
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	fixture_send(&f, "x\n");
+	assert_int_equal(store_expand(f.store, f.seen[0]->recipients[0], targets, 2), 1);
+	store_deliver(f.store, f.seen[0]->recipients[2], &ok);
+	for (int again = 0; again < 2; again++) {
+		fixture_reopen(&f);
+		assert_int_equal(f.nseen, 1);
+		assert_int_equal(f.seen[0]->nrecipients, 3);
+		assert_int_equal(f.seen[0]->unsettled, 1);
+		assert_string_equal(f.seen[0]->recipients[1]->address, "x@d.test");
+		assert_int_equal(f.seen[0]->recipients[1]->kind, RECIPIENT_MAILBOX);
+		assert_int_equal(f.seen[0]->recipients[1]->parent, 0);
+		assert_int_equal(f.seen[0]->recipients[2]->state, RECIPIENT_SETTLED);
+	}
+	fixture_release(&f);
+}
+
+/* Failed and not told: so it stays. A report found in the spool, whose B was lost, settles it. */
+static void
+test_report_in_spool_settles_failure(void **state)
+{
+	struct verdict no = verdict_of(VERDICT_PERMANENT, "5.1.1", "no such user");
+	static const char *const rcpt[] = {"alice@domain2.test"};
+	struct fixture f;
+	uint64_t number;
+	char of[24];
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	number = fixture_send(&f, "x\n");
+	store_fail(f.store, f.seen[0]->recipients[0], &no);
+	fixture_reopen(&f);
+	assert_int_equal(f.nseen, 1);
+	assert_int_equal(f.seen[0]->failed, 1);
+	fixture_add_writer(&f);
+	snprintf(of, sizeof of, "%" PRIu64, number);
+	fixture_send_to(&f, "", rcpt, 1, "report\n", of);
+	fixture_until(&f, fixture_idle);
+	fixture_reopen(&f);
+	assert_int_equal(f.nseen, 1);
+	assert_true(f.seen[0]->bounce_of == number);
+	fixture_reopen(&f);
+	assert_int_equal(f.nseen, 1);
+	assert_true(f.seen[0]->bounce_of == number);
+	fixture_release(&f);
+}
+
+static void
+test_unfinished_files_are_removed(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_close(&f);
+	close(openat(f.spoolfd, "segments/0000000009.seg.new", O_CREAT | O_WRONLY, 0600));
+	close(openat(f.spoolfd, "large/00000000000000ff.seg.new", O_CREAT | O_WRONLY, 0600));
+	close(openat(f.spoolfd, "journal/0000000001.ckpt.new", O_CREAT | O_WRONLY, 0600));
+	close(openat(f.spoolfd, "segments/rubbish", O_CREAT | O_WRONLY, 0600));
+	fixture_open(&f);
+	assert_int_equal(faccessat(f.spoolfd, "segments/0000000009.seg.new", F_OK, 0), -1);
+	assert_int_equal(faccessat(f.spoolfd, "large/00000000000000ff.seg.new", F_OK, 0), -1);
+	assert_int_equal(faccessat(f.spoolfd, "journal/0000000001.ckpt.new", F_OK, 0), -1);
+	assert_int_equal(count_files(&f, "corrupt"), 2); /* the rubbish and its reason */
+	fixture_release(&f);
+}
+
+static void
+flip(struct fixture *f, const char *name, off_t at)
+{
+	int fd = openat(f->spoolfd, name, O_RDWR);
+	char c;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &c, 1, at), 1);
+	c = (char)(c ^ 0x10);
+	assert_int_equal(pwrite(fd, &c, 1, at), 1);
+	close(fd);
+}
+
+static void
+segment_file(const struct message *m, char *out, size_t n)
+{
+	char name[SPOOL_NAME_SIZE];
+
+	snprintf(out, n, "segments/%s", spool_segment_name(m->segment->number, false, name));
+}
+
+/* Bit rot in one message: it is reported and set aside, the others live. */
+static void
+test_damage_hurts_one_message_only(void **state)
+{
+	struct fixture f;
+	struct buf content;
+	char name[64];
+	off_t at;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	for (int i = 0; i < 5; i++)
+		fixture_send(&f, "some content\n");
+	segment_file(f.seen[2], name, sizeof name);
+	at = (off_t)f.seen[2]->offset + 30; /* its header */
+	fixture_close(&f);
+	flip(&f, name, at);
+	fixture_open(&f);
+	assert_int_equal(f.nseen, 4);
+	assert_int_equal(store_counts(f.store)->damaged, 1);
+	assert_int_equal(count_files(&f, "corrupt"), 2);
+	at = (off_t)store_content_offset(f.seen[0]);
+	flip(&f, name, at);
+	buf_init(&content, 1000);
+	assert_int_equal(store_read_content(f.store, f.seen[0], &content), -1);
+	assert_int_equal(store_read_content(f.store, f.seen[1], &content), 0);
+	buf_release(&content);
+	fixture_release(&f);
+}
+
+static void
+cut_file(struct fixture *f, const char *name, off_t size)
+{
+	int fd = openat(f->spoolfd, name, O_WRONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, size), 0);
+	close(fd);
+}
+
+/* The rest of a log is cut at every length: a start is never refused, and no message is lost. */
+static void
+test_journal_cut_anywhere(void **state)
+{
+	struct verdict ok = verdict_of(VERDICT_OK, "2.0.0", "done");
+	char log[] = "journal/0000000002.log";
+	struct fixture f;
+
+	(void)state;
+	for (off_t cut = 0; cut < 400; cut += 7) {
+		fixture_init(&f);
+		fixture_reopen(&f);
+		fixture_add_writer(&f);
+		fixture_send(&f, "one\n");
+		fixture_send(&f, "two\n");
+		store_deliver(f.store, f.seen[0]->recipients[0], &ok);
+		fixture_close(&f);
+		cut_file(&f, log, cut);
+		fixture_open(&f);
+		assert_true(f.nseen == 1 || f.nseen == 2);
+		fixture_release(&f);
+	}
+}
+
+/* A segment with a new life: what it held before does not come back. */
+static void
+test_recycled_segment_forgets(void **state)
+{
+	struct verdict ok = verdict_of(VERDICT_OK, "2.0.0", "done");
+	struct fixture f;
+	uint64_t number, generation;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	for (int i = 0; i < 10; i++)
+		fixture_send(&f, "old\n");
+	number = f.seen[0]->segment->number;
+	generation = f.seen[0]->segment->generation;
+	while (f.nseen > 0) {
+		store_deliver(f.store, f.seen[0]->recipients[0], &ok);
+		fixture_turn(&f, 1);
+	}
+	spool_writer_stop(f.writer);
+	fixture_turn(&f, 60);
+	spool_writer_free(&f.writer);
+	for (int i = 0; i < 4; i++) {
+		struct spool_segment *s;
+
+		fixture_add_writer(&f);
+		fixture_send(&f, "new\n");
+		s = segment_pool_find(store_pool(f.store), number, false);
+		if (s != NULL && s->generation > generation && s->live > 0)
+			break;
+		spool_writer_stop(f.writer);
+		fixture_turn(&f, 30);
+		spool_writer_free(&f.writer);
+	}
+	assert_true(
+	    segment_pool_find(store_pool(f.store), number, false)->generation > generation);
+	{
+		size_t n = f.nseen;
+
+		fixture_reopen(&f);
+		assert_int_equal(f.nseen, n);
+	}
+	fixture_release(&f);
+}
+
+static void
+test_missing_segment_is_reported(void **state)
+{
+	struct fixture f;
+	char name[64];
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	fixture_send(&f, "x\n");
+	segment_file(f.seen[0], name, sizeof name);
+	fixture_close(&f);
+	assert_int_equal(unlinkat(f.spoolfd, name, 0), 0);
+	fixture_open(&f);
+	assert_int_equal(f.nseen, 0);
+	assert_int_equal(store_counts(f.store)->damaged, 1);
+	fixture_release(&f);
+}
+
+static void
+test_large_file_without_record_is_removed(void **state)
+{
+	struct fixture f;
+	struct spool_segment *s;
+	int fd;
+
+	(void)state;
+	fixture_init(&f);
+	s = segment_pool_create_large(store_pool(f.store), 77, 1000000, &f, &fd);
+	assert_non_null(s);
+	assert_int_equal(pwrite(fd, "half", 4, 5000), 4);
+	close(fd);
+	fixture_reopen(&f);
+	fixture_turn(&f, 60);
+	assert_int_equal(f.nseen, 0);
+	assert_int_equal(count_files(&f, "large"), 0);
+	fixture_release(&f);
+}
+
+static void
+test_large_message(void **state)
+{
+	static const char *const rcpt[] = {"bob@d.test"};
+	struct spool_large *l;
+	struct spool_segment *s;
+	struct fixture f;
+	struct buf e;
+	int fd;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	fixture_envelope(&e, "a@d.test", rcpt, 1, "");
+	s = segment_pool_create_large(store_pool(f.store), 4711, 0, &f, &fd);
+	assert_non_null(s);
+	l = spool_large_new(
+	    f.writer, fd, 4711, s->generation, store_instance(f.store), 5000, buf_span(&e));
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(spool_large_append(l, span_str("0123456789\n")), 0);
+	spool_large_commit(&l, fixture_on_done, &f);
+	fixture_until(&f, fixture_idle);
+	assert_int_equal(f.acked, 1);
+	fixture_reopen(&f);
+	assert_int_equal(f.nseen, 1);
+	assert_true(f.seen[0]->number == 4711);
+	assert_int_equal(f.seen[0]->content_len, 11000);
+	buf_release(&e);
+	fixture_release(&f);
+}
+
+/* A living writer's segment is left to it; when the writer is gone the segment is taken in. */
+static void
+test_living_writer_keeps_its_segment(void **state)
+{
+	struct spool_writer *writer;
+	struct fixture f;
+	struct spool_segment *s;
+	uint64_t number;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	fixture_send(&f, "x\n");
+	number = f.seen[0]->segment->number;
+	writer = f.writer;
+	f.writer = NULL; /* lives on while the queue manager starts anew */
+	store_close(&f.store);
+	fixture_open(&f);
+	assert_int_equal(f.nseen, 1);
+	s = segment_pool_find(store_pool(f.store), number, false);
+	assert_int_equal(s->state, SEGMENT_ORPHAN);
+	spool_writer_free(&writer);
+	store_poll_orphans(f.store);
+	fixture_turn(&f, 60);
+	assert_int_equal(s->state, SEGMENT_SEALED);
+	fixture_release(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_recovers_what_was_journaled),
+	    cmocka_unit_test(test_recovers_what_was_never_noticed),
+	    cmocka_unit_test(test_delivered_stays_delivered),
+	    cmocka_unit_test(test_deferral_keeps_its_time_and_reason),
+	    cmocka_unit_test(test_expansion_survives),
+	    cmocka_unit_test(test_report_in_spool_settles_failure),
+	    cmocka_unit_test(test_unfinished_files_are_removed),
+	    cmocka_unit_test(test_damage_hurts_one_message_only),
+	    cmocka_unit_test(test_journal_cut_anywhere),
+	    cmocka_unit_test(test_recycled_segment_forgets),
+	    cmocka_unit_test(test_missing_segment_is_reported),
+	    cmocka_unit_test(test_large_file_without_record_is_removed),
+	    cmocka_unit_test(test_large_message),
+	    cmocka_unit_test(test_living_writer_keeps_its_segment),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
