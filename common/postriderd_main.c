@@ -267,28 +267,38 @@ absolute(const char *path)
 	return xasprintf("%s/%s", here, path);
 }
 
+/* Does this directory (the caller frees it, or this does) hold the other programs? */
+static char *
+if_programs(char *dir)
+{
+	size_t n;
+	const struct process_row *row = process_table(&n);
+	char *path = xasprintf("%s/%s", dir, row->program);
+	bool found = faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
+
+	free(path);
+	if (found)
+		return dir;
+	free(dir);
+	return NULL;
+}
+
 /* The other programs lie beside this one (build/bin), or where they were installed. */
 static char *
 find_program_dir(void)
 {
-	size_t n;
-	const struct process_row *row = process_table(&n);
-	char self[PATH_MAX], *slash, *beside;
+	char self[PATH_MAX], *slash, *dir = NULL;
 	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
 
-	if (len > 0) {
-		self[len] = '\0';
-		slash = strrchr(self, '/');
-		if (slash != NULL)
-			*slash = '\0';
-		beside = xasprintf("%s/%s", self, row->program);
-		if (faccessat(AT_FDCWD, beside, X_OK, AT_EACCESS) == 0) {
-			free(beside);
-			return xstrdup(self);
-		}
-		free(beside);
+	self[len > 0 ? len : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (slash != NULL) {
+		*slash = '\0';
+		dir = if_programs(xstrdup(self));
+		if (dir == NULL)
+			dir = if_programs(xasprintf("%s/../libexec/postrider", self));
 	}
-	return xstrdup(LIBEXECDIR);
+	return dir != NULL ? dir : xstrdup(LIBEXECDIR);
 }
 
 static int

@@ -56,12 +56,13 @@ sandbox_is_root(void)
 	       (c.effective & SANDBOX_CAP(CAP_SETUID)) != 0;
 }
 
-/* A container may have taken what we need: say which, instead of failing half-way. */
-static void
-require(uint64_t keep)
+void
+sandbox_require(uint64_t keep)
 {
 	struct capabilities c;
 
+	if (!sandbox_is_root())
+		return;
 	if (capabilities_get(&c) != 0)
 		fatal("cannot read the capabilities");
 	for (int i = 0; i < 64; i++)
@@ -159,7 +160,7 @@ sandbox_enter(const struct sandbox *s)
 
 	set_limits(s->many_descriptors);
 	if (root) {
-		require(s->keep);
+		sandbox_require(s->keep);
 		shrink_bounding_set(s->bounding);
 		change_root(s->root);
 	}

@@ -30,6 +30,9 @@ struct sandbox {
 /* May this process change users (root with CAP_SETUID)? If not, users and root directories stay as they are. */
 bool sandbox_is_root(void);
 
+/* As root: ends the process (fatal) naming a capability of keep that is missing; a container may have taken it. */
+void sandbox_require(uint64_t keep);
+
 /*
  * Enters. As root: all of it. Otherwise user, root directory and capabilities
  * stay, and everything else is done. Ends the process (fatal) if a step fails

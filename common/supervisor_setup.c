@@ -48,11 +48,32 @@ check_programs(const char *program_dir)
 	return r;
 }
 
+/*
+ * As root it keeps what its children need at their start (they cannot have what their parent
+ * has not: all have renounced new privileges), low ports and keys after a reload, and SIGKILL.
+ */
+static uint64_t
+rights_kept(void)
+{
+	uint64_t keep = SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) |
+			SANDBOX_CAP(CAP_SETPCAP) | SANDBOX_CAP(CAP_SYS_CHROOT) |
+			SANDBOX_CAP(CAP_KILL) | SANDBOX_CAP(CAP_NET_BIND_SERVICE) |
+			SANDBOX_CAP(CAP_DAC_READ_SEARCH);
+	size_t n;
+	const struct process_row *rows = process_table(&n);
+
+	for (size_t i = 0; i < n; i++)
+		keep |= rows[i].keep;
+	return keep;
+}
+
 int
 supervisor_setup_prepare(struct supervisor_setup *u, const struct supervisor_options *o,
     const struct supervisor_plan *plan)
 {
 	*u = (struct supervisor_setup){.spool_lock = -1};
+	sandbox_require(rights_kept() | SANDBOX_CAP(CAP_CHOWN) | SANDBOX_CAP(CAP_FOWNER) |
+			SANDBOX_CAP(CAP_FSETID));
 	raise_descriptors(u);
 	if (check_programs(o->program_dir) != 0 || spool_tree_check(plan->spool) != 0)
 		return EX_CONFIG;
@@ -70,28 +91,17 @@ supervisor_setup_prepare(struct supervisor_setup *u, const struct supervisor_opt
 	return o->pid_file == NULL || pid_file_write(o->pid_file) == 0 ? EX_OK : EX_CONFIG;
 }
 
-/*
- * As root it keeps what its children need at their start (they cannot have what their parent
- * has not: all have renounced new privileges), low ports and keys after a reload, and SIGKILL.
- */
 void
 supervisor_setup_confine(void)
 {
 	struct sandbox sandbox = {.uid = geteuid(),
 	    .gid = getegid(),
-	    .keep = SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) |
-		    SANDBOX_CAP(CAP_SETPCAP) | SANDBOX_CAP(CAP_SYS_CHROOT) |
-		    SANDBOX_CAP(CAP_KILL) | SANDBOX_CAP(CAP_NET_BIND_SERVICE) |
-		    SANDBOX_CAP(CAP_DAC_READ_SEARCH)};
-	size_t n;
-	const struct process_row *rows = process_table(&n);
+	    .keep = rights_kept(),
+	    .bounding = rights_kept()};
 
 	if (!sandbox_is_root())
 		log_info("started without root: every process runs as user %lu",
 		    (unsigned long)geteuid());
-	for (size_t i = 0; i < n; i++)
-		sandbox.keep |= rows[i].keep;
-	sandbox.bounding = sandbox.keep;
 	sandbox_enter(&sandbox);
 }
 
