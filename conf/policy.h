@@ -1,0 +1,50 @@
+/*
+ * policy: may this client send this sender's mail to this recipient? Asked by
+ * smtpd through the directory process for each connection, MAIL and RCPT; the
+ * verdict is what the client hears, the rule is the name of what decided.
+ *
+ * Who may do what:
+ *	mx		everybody, to mailboxes of hosted domains and to relay-domains;
+ *			clients in relay-from to everywhere
+ *	submission	authenticated users, to everywhere
+ *	submit		users of this system (known by uid), to everywhere
+ * A recipient in a hosted domain must resolve (conf/resolve.h), whoever sends.
+ *
+ * Pure, but for what the resolver asks.
+ */
+#ifndef CONF_POLICY_H
+#define CONF_POLICY_H
+
+#include "common/netaddr.h"
+#include "common/verdict.h"
+#include "conf/config.h"
+#include "conf/resolve.h"
+#include "conf/trace.h"
+
+/* What is known of a client when it asks. */
+struct policy_client {
+	enum listener_role role;
+	struct netaddr address; /* family 0: a Unix socket */
+	uid_t uid;		/* of role submit */
+	struct span helo;
+	struct span auth; /* account that has authenticated; empty: none */
+};
+
+/* The decision. rule is a static word: "relay-from", "hosted", "no-such-user", … */
+struct policy_answer {
+	struct verdict verdict;
+	const char *rule;
+};
+
+void policy_connect(const struct resolve_env *env, const struct policy_client *client,
+    struct trace *trace, struct policy_answer *answer);
+
+/* from is canonical; its text is empty for the null reverse-path. */
+void policy_mail(const struct resolve_env *env, const struct policy_client *client,
+    const struct address *from, struct trace *trace, struct policy_answer *answer);
+
+void policy_rcpt(const struct resolve_env *env, const struct policy_client *client,
+    const struct address *from, const struct address *rcpt, struct trace *trace,
+    struct policy_answer *answer);
+
+#endif
