@@ -137,6 +137,9 @@ format:
 install: all
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' sh conf/install.sh
 
+uninstall:
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' sh conf/uninstall.sh
+
 clean:
 	rm -rf build
 
