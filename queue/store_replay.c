@@ -13,7 +13,7 @@
 #include "common/xalloc.h"
 #include "queue/spool_record.h"
 
-#define RECIPIENTS_MAX 1000000
+#define RECIPIENTS_MAX 100000
 #define EXPANSION_MAX  (8U << 20)
 
 /* The record that says a message exists; large is 1 for a file of its own. end: where the next record may begin. */
