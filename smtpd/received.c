@@ -14,7 +14,7 @@ add_name(struct buf *out, struct span name)
 		char c = name.p[i];
 		bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 			    (c >= '0' && c <= '9') ||
-			    (c != '\0' && strchr("-._:[]", c) != NULL);
+			    (c != '\0' && strchr("-_.:[]", c) != NULL);
 
 		buf_add_char(out, fits ? c : '?');
 	}

@@ -1,7 +1,7 @@
 /*
  * received: the trace field that is put on top of every message (RFC 5321 4.4).
  * Pure. Nothing a client said can leave the place it is given: what is not a
- * letter, digit or one of -._:[] in its HELO name becomes a question mark.
+ * letter, digit or one of -_.:[] in its HELO name becomes a question mark.
  */
 #ifndef SMTPD_RECEIVED_H
 #define SMTPD_RECEIVED_H

@@ -141,7 +141,8 @@ on_segment(struct spool_client *c, struct wire_msg *m)
 	int fd = wire_take_fd(m, 0);
 
 	if (c->stopping != NULL) {
-		close(fd); /* it goes to another worker, or to our successor */
+		if (fd >= 0)
+			close(fd); /* it goes to another worker, or to our successor */
 		return;
 	}
 	if (fd < 0 || wire_get_u64(m, "number", UINT64_MAX, &number) != 0 ||
