@@ -1,0 +1,381 @@
+/* directory: questions and answers. See directory.h and doc/IPC.md. */
+#include "conf/directory.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/xalloc.h"
+#include "conf/policy.h"
+
+struct directory {
+	struct config *config;
+	struct domains *domains;
+	struct resolve_env env;
+	uint64_t questions;
+	uint64_t started; /* clock_mono_ms */
+};
+
+static enum lookup
+find_domain(void *arg, struct span name, struct domain **out, struct buf *why)
+{
+	return domains_find(arg, name, out, why);
+}
+
+static enum lookup
+find_include(void *arg, struct domain *d, struct span path, const struct aliases_file **list,
+    const char **file, struct buf *why)
+{
+	return domains_include(arg, d, path, list, file, why);
+}
+
+static enum lookup
+find_first(void *arg, char out[DOMAIN_MAX + 1])
+{
+	return domains_first(arg, out);
+}
+
+void
+directory_env(struct resolve_env *env, const struct config *c, struct domains *domains,
+    bool privileged, const struct domain_ids *self)
+{
+	*env = (struct resolve_env){.config = c,
+	    .source = {find_domain, find_include, find_first, domains},
+	    .privileged = privileged,
+	    .self = *self};
+}
+
+struct directory *
+directory_new(bool privileged, const struct domain_ids *self)
+{
+	struct directory *d = xcalloc(1, sizeof *d);
+
+	d->env.privileged = privileged;
+	d->env.self = *self;
+	d->started = clock_mono_ms();
+	return d;
+}
+
+void
+directory_free(struct directory **dp)
+{
+	struct directory *d = *dp;
+
+	if (d == NULL)
+		return;
+	*dp = NULL;
+	domains_free(&d->domains);
+	config_free(&d->config);
+	free(d);
+}
+
+void
+directory_configure(struct directory *d, struct config *c)
+{
+	const struct domains_limits limits = DOMAINS_LIMITS_DEFAULT;
+
+	if (d->domains != NULL && strcmp(domains_root(d->domains), c->domains) != 0)
+		domains_free(&d->domains);
+	if (d->domains == NULL)
+		d->domains = domains_new(c->domains, &limits, NULL, NULL);
+	config_free(&d->config);
+	d->config = c;
+	directory_env(&d->env, c, d->domains, d->env.privileged, &d->env.self);
+}
+
+int
+directory_fd(const struct directory *d)
+{
+	return domains_fd(d->domains);
+}
+
+void
+directory_refresh(struct directory *d)
+{
+	domains_begin(d->domains);
+}
+
+/* The fields of a question that say who asks. -1 if one is missing or malformed. */
+static int
+get_client(const struct wire_msg *m, struct policy_client *c)
+{
+	struct span role, address;
+	uint64_t uid = 0;
+
+	*c = (struct policy_client){.role = LISTENER_MX};
+	if (wire_get(m, "role", &role) != 0 || listener_role_parse(role, &c->role) != 0)
+		return -1;
+	if (wire_get(m, "client", &address) == 0 && address.len > 0 &&
+	    netaddr_parse(address, &c->address) != 0)
+		return -1;
+	if (c->role == LISTENER_SUBMIT) {
+		if (wire_get_u64(m, "uid", UINT32_MAX, &uid) != 0)
+			return -1;
+	} else if (c->address.family == 0) {
+		return -1;
+	}
+	c->uid = (uid_t)uid;
+	wire_get(m, "helo", &c->helo);
+	wire_get(m, "auth", &c->auth);
+	return 0;
+}
+
+/* An address field. 0; 1 if it does not parse (*v says so); -1 if it is not there. */
+static int
+get_address(const struct wire_msg *m, const char *name, unsigned flags, struct address *a,
+    struct verdict *v)
+{
+	const char *why = "";
+	struct span s;
+
+	if (wire_get(m, name, &s) != 0)
+		return -1;
+	if (address_parse(s, ADDRESS_UTF8 | flags, a, &why) == 0)
+		return 0;
+	verdict_set(v, VERDICT_PERMANENT, 553, "5.1.3", "%s", why);
+	return 1;
+}
+
+static int
+send_decision(struct wire_out *w, const struct policy_answer *a)
+{
+	wire_add_verdict(w, &a->verdict);
+	wire_add_str(w, "rule", a->rule);
+	return 0;
+}
+
+static int
+answer_connect(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	struct policy_client client;
+	struct policy_answer a;
+
+	if (get_client(m, &client) != 0)
+		return -1;
+	policy_connect(&d->env, &client, NULL, &a);
+	return send_decision(w, &a);
+}
+
+static int
+answer_mail(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	struct policy_answer a = {.rule = "bad-address"};
+	struct policy_client client;
+	struct address from;
+	int r;
+
+	if (get_client(m, &client) != 0)
+		return -1;
+	r = get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
+	if (r < 0)
+		return -1;
+	if (r == 0)
+		policy_mail(&d->env, &client, &from, NULL, &a);
+	return send_decision(w, &a);
+}
+
+static int
+answer_rcpt(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	struct policy_answer a = {.rule = "bad-address"};
+	struct policy_client client;
+	struct address from, rcpt;
+	int r;
+
+	if (get_client(m, &client) != 0)
+		return -1;
+	r = get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
+	if (r == 0)
+		r = get_address(m, "rcpt", ADDRESS_POSTMASTER, &rcpt, &a.verdict);
+	if (r < 0)
+		return -1;
+	if (r == 0)
+		policy_rcpt(&d->env, &client, &from, &rcpt, NULL, &a);
+	return send_decision(w, &a);
+}
+
+/* The targets, if together they fit a message; else the verdict says that they do not. */
+static void
+send_targets(struct wire_out *w, struct resolution *r)
+{
+	size_t octets = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		octets += strlen(r->v[i].address) + strlen(r->v[i].destination) + 48;
+	if (octets > WIRE_TEXT_MAX - 65536) {
+		resolution_release(r);
+		verdict_set(&r->verdict, VERDICT_PERMANENT, 550, "5.4.6",
+		    "Expands to more addresses than can be taken");
+	}
+	wire_add_verdict(w, &r->verdict);
+	for (size_t i = 0; i < r->n; i++) {
+		wire_add_str(
+		    w, "target", r->v[i].kind == TARGET_MAILBOX ? "mailbox" : "remote");
+		wire_add_str(w, "address", r->v[i].address);
+		wire_add_str(w, "destination", r->v[i].destination);
+	}
+}
+
+static int
+answer_resolve(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	struct resolution r = {.v = NULL};
+	struct address a;
+	int got = get_address(m, "address", ADDRESS_POSTMASTER, &a, &r.verdict);
+
+	if (got < 0)
+		return -1;
+	if (got == 0)
+		resolve(&d->env, &a, wire_is_yes(m, "final") ? RESOLVE_FINAL : 0, NULL, &r);
+	send_targets(w, &r);
+	resolution_release(&r);
+	return 0;
+}
+
+static int
+answer_mailbox(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	struct mailbox box = {.user = NULL};
+	struct address a;
+	struct verdict v;
+	int got = get_address(m, "address", 0, &a, &v);
+
+	if (got < 0)
+		return -1;
+	if (got == 0)
+		resolve_mailbox(&d->env, &a, &v, &box);
+	wire_add_verdict(w, &v);
+	if (v.kind == VERDICT_OK) {
+		wire_add_str(w, "user", box.user);
+		wire_add_str(w, "domain", box.domain);
+		wire_add_u64(w, "uid", box.ids.uid);
+		wire_add_u64(w, "gid", box.ids.gid);
+		wire_add_str(w, "directory", box.directory);
+		wire_add_str(w, "home", box.home);
+		wire_add_str(w, "maildir", box.maildir);
+	}
+	mailbox_release(&box);
+	return 0;
+}
+
+static void
+send_steps(struct wire_out *w, const struct trace *t, size_t from)
+{
+	for (size_t i = from; i < t->n; i++)
+		wire_add_str(w, "step", t->v[i]);
+}
+
+/* As a client would be answered: what the resolver found, then who may send there. */
+static void
+explain_client(struct directory *d, const struct policy_client *client,
+    const struct address *from, const struct address *rcpt, struct resolution *r,
+    struct trace *steps, struct wire_out *w)
+{
+	struct policy_answer a;
+	struct trace policy;
+	bool hosted;
+
+	trace_init(&policy);
+	policy_mail(&d->env, client, from, NULL, &a);
+	if (a.verdict.kind == VERDICT_OK)
+		policy_rcpt(&d->env, client, from, rcpt, &policy, &a);
+	/* For a hosted recipient policy went the resolver's way: its last step is what is new. */
+	hosted = r->n == 0 || r->v[0].kind == TARGET_MAILBOX;
+	if (a.verdict.kind != VERDICT_OK || hosted)
+		r->verdict = a.verdict;
+	if (a.verdict.kind != VERDICT_OK) {
+		struct verdict v = a.verdict;
+
+		resolution_release(r);
+		r->verdict = v;
+	}
+	wire_add_str(w, "rule", a.rule);
+	send_steps(w, steps, 0);
+	send_steps(w, &policy, hosted && policy.n > 0 ? policy.n - 1 : 0);
+	trace_release(&policy);
+}
+
+static int
+answer_explain(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	struct policy_client client = {.role = LISTENER_MX};
+	struct resolution r = {.v = NULL};
+	struct address rcpt, from;
+	struct span s;
+	struct trace steps;
+	int got = get_address(m, "address", ADDRESS_POSTMASTER, &rcpt, &r.verdict);
+
+	if (got < 0)
+		return -1;
+	from = (struct address){.len = 0};
+	if (got == 0 && wire_get(m, "from", &s) == 0)
+		got = get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &r.verdict);
+	trace_init(&steps);
+	if (got == 0)
+		resolve(&d->env, &rcpt, 0, &steps, &r);
+	if (got == 0 && wire_get(m, "client", &s) == 0) {
+		wire_get(m, "helo", &client.helo);
+		wire_get(m, "auth", &client.auth);
+		if (client.auth.len > 0)
+			client.role = LISTENER_SUBMISSION;
+		if (netaddr_parse(s, &client.address) == 0) {
+			explain_client(d, &client, &from, &rcpt, &r, &steps, w);
+		} else {
+			resolution_release(&r);
+			verdict_set(&r.verdict, VERDICT_PERMANENT, 0, "5.5.4",
+			    "%.*s: expected the client's IP address", SPAN_ARG(s));
+			wire_add_str(w, "rule", "bad-client");
+		}
+	} else {
+		wire_add_str(w, "rule", got == 0 ? "resolve" : "bad-address");
+		send_steps(w, &steps, 0);
+	}
+	send_targets(w, &r);
+	trace_release(&steps);
+	resolution_release(&r);
+	return 0;
+}
+
+static int
+answer_status(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	(void)m;
+	wire_add_u64(w, "domains-loaded", domains_loaded(d->domains));
+	wire_add_u64(w, "questions", d->questions);
+	wire_add_u64(w, "uptime", (clock_mono_ms() - d->started) / 1000);
+	return 0;
+}
+
+typedef int answer_fn(struct directory *d, const struct wire_msg *m, struct wire_out *w);
+
+/* Who may ask what: a question that is not here closes the connection of who asked it. */
+static const struct {
+	const char *socket_name, *verb;
+	answer_fn *answer;
+} questions[] = {
+    {"smtpd/directory", "rcpt", answer_rcpt},
+    {"smtpd/directory", "mail", answer_mail},
+    {"smtpd/directory", "connect", answer_connect},
+    {"queue/directory", "resolve", answer_resolve},
+    {"local/directory", "mailbox", answer_mailbox},
+    {"control/directory", "explain", answer_explain},
+    {"control/directory", "status", answer_status},
+};
+
+int
+directory_answer(
+    struct directory *d, const char *socket_name, const struct wire_msg *m, struct wire_out *w)
+{
+	if (m->id == 0 || d->config == NULL)
+		return -1;
+	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+		if (!span_is(m->verb, questions[i].verb) ||
+		    strcmp(socket_name, questions[i].socket_name) != 0)
+			continue;
+		d->questions++;
+		domains_begin(d->domains);
+		return questions[i].answer(d, m, w);
+	}
+	return -1;
+}
