@@ -1,0 +1,247 @@
+/* The journal: what is replayed after a stop, a cut, a flipped bit, and a checkpoint. */
+#include "tests/unit/spool_fixture.h"
+
+#include "queue/journal.h"
+
+#define INSTANCE 99
+
+struct log {
+	char path[64];
+	int dirfd, corruptfd;
+	struct event_base *base;
+	struct journal *journal;
+	unsigned replayed;
+	uint64_t sum, durable;
+};
+
+static void
+replay(struct span record, void *arg)
+{
+	struct log *l = arg;
+	uint64_t v;
+
+	assert_int_equal(span_to_u64(record, UINT64_MAX, &v), 0);
+	l->replayed++;
+	l->sum += v;
+}
+
+static void
+on_durable(uint64_t position, void *arg)
+{
+	((struct log *)arg)->durable = position;
+}
+
+static void
+on_health(bool healthy, void *arg)
+{
+	(void)healthy, (void)arg;
+}
+
+/* The state is one number. */
+static void
+on_checkpoint(struct journal *j, void *arg)
+{
+	journal_checkpoint_addf(j, "%" PRIu64, ((struct log *)arg)->sum);
+}
+
+static const struct journal_ops ops = {
+    .on_durable = on_durable, .on_health = on_health, .on_checkpoint = on_checkpoint};
+
+static void
+log_open(struct log *l)
+{
+	l->replayed = 0;
+	l->sum = l->durable = 0;
+	l->journal = journal_open(l->base, l->dirfd, l->corruptfd, INSTANCE, replay, &ops, l);
+	assert_non_null(l->journal);
+}
+
+static void
+log_init_dir(struct log *l)
+{
+	memset(l, 0, sizeof *l);
+	snprintf(l->path, sizeof l->path, "/tmp/postrider-test.XXXXXX");
+	assert_non_null(mkdtemp(l->path));
+	l->dirfd = open(l->path, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(mkdirat(l->dirfd, "corrupt", 0700), 0);
+	l->corruptfd = openat(l->dirfd, "corrupt", O_RDONLY | O_DIRECTORY);
+	l->base = event_base_new();
+	log_open(l);
+}
+
+static void
+log_release(struct log *l)
+{
+	journal_close(&l->journal);
+	event_base_free(l->base);
+	close(l->dirfd);
+	close(l->corruptfd);
+	nftw(l->path, fixture_unlink, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void
+add(struct log *l, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i <= to; i++) {
+		journal_appendf(l->journal, "%u", i);
+		l->sum += i;
+	}
+}
+
+static void
+reopen(struct log *l)
+{
+	journal_close(&l->journal);
+	log_open(l);
+}
+
+static void
+test_replays_in_full(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 1000);
+	reopen(&l);
+	assert_int_equal(l.replayed, 1000);
+	assert_int_equal(l.sum, 500500);
+	log_release(&l);
+}
+
+static void
+test_flushes_by_itself(void **state)
+{
+	struct log l;
+	uint64_t position;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 10);
+	position = journal_position(l.journal);
+	for (int i = 0; i < 2000 && l.durable < position; i++) {
+		event_base_loop(l.base, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+	assert_true(l.durable == position);
+	assert_true(journal_durable(l.journal) == position);
+	log_release(&l);
+}
+
+static void
+test_checkpoint_replaces_logs(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 100);
+	reopen(&l);
+	assert_int_equal(journal_settle(l.journal), 0);
+	assert_int_equal(faccessat(l.dirfd, "0000000001.log", F_OK, 0), -1);
+	add(&l, 1, 10);
+	reopen(&l);
+	assert_int_equal(l.replayed, 11);
+	assert_int_equal(l.sum, 5050 + 55);
+	log_release(&l);
+}
+
+/* Without its END a checkpoint does not count, and the one before it does. */
+static void
+test_unfinished_checkpoint_is_not_used(void **state)
+{
+	struct log l;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 100);
+	reopen(&l);
+	fd = openat(l.dirfd, "0000000002.ckpt", O_CREAT | O_WRONLY, 0600);
+	assert_int_equal(write(fd, "\0\0\0\1xxxx1", 9), 9);
+	close(fd);
+	reopen(&l);
+	assert_int_equal(l.sum, 5050);
+	assert_int_equal(fstatat(l.dirfd, "0000000002.ckpt", &st, 0), -1);
+	log_release(&l);
+}
+
+static void
+damage(struct log *l, const char *name, off_t at)
+{
+	int fd = openat(l->dirfd, name, O_RDWR);
+	char c;
+
+	assert_int_equal(pread(fd, &c, 1, at), 1);
+	c = (char)(c ^ 1);
+	assert_int_equal(pwrite(fd, &c, 1, at), 1);
+	close(fd);
+}
+
+/* Behind a damaged record nothing is used; the log is kept for people. */
+static void
+test_damaged_middle_is_set_aside(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 9); /* nine octets each */
+	journal_close(&l.journal);
+	damage(&l, "0000000001.log", 4 * 9 + 8);
+	log_open(&l);
+	assert_int_equal(l.replayed, 4);
+	assert_int_not_equal(unlinkat(l.dirfd, "corrupt", AT_REMOVEDIR), 0); /* not empty */
+	log_release(&l);
+}
+
+static void
+test_damaged_last_record_is_a_cut(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 9);
+	journal_close(&l.journal);
+	damage(&l, "0000000001.log", 8 * 9 + 8);
+	log_open(&l);
+	assert_int_equal(l.replayed, 8);
+	close(l.corruptfd);
+	assert_int_equal(unlinkat(l.dirfd, "corrupt", AT_REMOVEDIR), 0); /* empty */
+	l.corruptfd = dup(l.dirfd);
+	log_release(&l);
+}
+
+static void
+test_other_instance_is_not_understood(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 9);
+	journal_close(&l.journal);
+	l.sum = l.replayed = 0;
+	l.journal = journal_open(l.base, l.dirfd, l.corruptfd, INSTANCE + 1, replay, &ops, &l);
+	assert_non_null(l.journal);
+	assert_int_equal(l.replayed, 0);
+	log_release(&l);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_replays_in_full),
+	    cmocka_unit_test(test_flushes_by_itself),
+	    cmocka_unit_test(test_checkpoint_replaces_logs),
+	    cmocka_unit_test(test_unfinished_checkpoint_is_not_used),
+	    cmocka_unit_test(test_damaged_middle_is_set_aside),
+	    cmocka_unit_test(test_damaged_last_record_is_a_cut),
+	    cmocka_unit_test(test_other_instance_is_not_understood),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
