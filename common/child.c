@@ -24,6 +24,7 @@
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS	 10000
 #define LIFE_ENOUGH_MS	 30000
+#define LAST_BREATH_MS	 1000 /* between closing the channel and the end of a process */
 
 struct child {
 	const struct child_env *env;
@@ -64,10 +65,23 @@ set_state(struct child *c, enum child_state s)
 }
 
 static void
+kill_process(struct child *c)
+{
+	if (c->pid > 0 && kill(c->pid, SIGKILL) != 0)
+		log_warn("process=%s pid=%d cannot be killed", c->row->name, (int)c->pid);
+}
+
+/* Time to start it again; or it closed its channel, and has not ended since. */
+static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
+	struct child *c = arg;
+
 	(void)fd, (void)what;
-	child_start(arg);
+	if (c->pid > 0)
+		kill_process(c);
+	else
+		child_start(c);
 }
 
 struct child *
@@ -90,13 +104,6 @@ disconnect(struct child *c)
 		event_free(c->octets);
 	c->octets = NULL;
 	channel_free(&c->channel);
-}
-
-static void
-kill_process(struct child *c)
-{
-	if (c->pid > 0 && kill(c->pid, SIGKILL) != 0)
-		log_warn("process=%s pid=%d cannot be killed", c->row->name, (int)c->pid);
 }
 
 void
@@ -164,14 +171,15 @@ on_octets(evutil_socket_t fd, short what, void *arg)
 		c->env->ops->on_ready(c, c->env->arg);
 	} else if (n == 1 && octets[0] == 'R' && c->state == CHILD_STOPPING) {
 		return; /* it had not heard yet */
-	} else {
-		if (n > 0)
-			log_warnx("process=%s pid=%d says what it should not: killed",
-			    c->row->name, (int)c->pid);
+	} else if (n > 0) {
+		log_warnx("process=%s pid=%d says what it should not: killed", c->row->name,
+		    (int)c->pid);
 		event_del(c->octets);
-		if (n > 0 || c->state != CHILD_STOPPING)
-			kill_process(
-			    c); /* or it closed the channel: it must end, and may hang */
+		kill_process(c);
+	} else {
+		event_del(c->octets);
+		if (c->state != CHILD_STOPPING)
+			event_add(c->timer, &(struct timeval){LAST_BREATH_MS / 1000, 0});
 	}
 }
 
@@ -315,6 +323,7 @@ child_on_exit(struct child *c, int status)
 	if (child_uptime_ms(c) >= LIFE_ENOUGH_MS)
 		c->backoff_ms = 0;
 	c->pid = 0;
+	event_del(c->timer);
 	disconnect(c);
 	if (c->state == CHILD_STOPPING)
 		set_state(c, CHILD_STOPPED);

@@ -3,7 +3,7 @@
  * (common/process.h) with handlers that say in the log what they hear. Copied under
  * the names of the real programs, it lets the supervisor be tested alone. What it does
  * wrong on purpose is told by the first label of the key hostname: "queue-deaf.test"
- * makes queue deaf to stop; the vices are refuses, dies, babbles, deaf.
+ * makes queue deaf to stop; the vices are refuses, dies, babbles, hangs, deaf.
  */
 #include <event2/event.h>
 #include <signal.h>
@@ -69,6 +69,12 @@ on_start(struct process *p, void *arg)
 	    (int)process_uid_of(p, "smtpd"), process_socket(p, "directory"));
 	if (strcmp(d->vice, "dies") == 0)
 		_exit(3);
+	if (strcmp(d->vice, "hangs") == 0) {
+		log_info("hangs");
+		shutdown(PROCESS_FD, SHUT_RDWR);
+		for (;;)
+			pause();
+	}
 	if (strcmp(d->vice, "babbles") == 0)
 		send(PROCESS_FD, "hello", 5, MSG_NOSIGNAL);
 }
