@@ -67,7 +67,7 @@ static struct span
 read_line(struct sendmail_smtp *s, size_t *used, const char **why)
 {
 	for (;;) {
-		struct span have = span_skip(buf_span(&s->in), *used), line = have;
+		struct span have = span_skip(buf_span(&s->in), *used), line;
 		char piece[READ_MAX];
 		ssize_t n;
 
