@@ -31,10 +31,10 @@
 #define ORPHAN_POLL_SEC 1
 
 static int
-read_instance(int spoolfd, uint64_t *instance)
+read_instance(int dirfd, uint64_t *instance)
 {
 	char text[32] = {0};
-	int fd = openat(spoolfd, "instance", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(dirfd, "instance", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	ssize_t n;
 
 	if (fd < 0)
@@ -51,11 +51,11 @@ read_instance(int spoolfd, uint64_t *instance)
 
 /* The number that tells this spool's files from any other's, made at the first start. */
 static int
-obtain_instance(int spoolfd, uint64_t *instance)
+obtain_instance(int dirfd, uint64_t *instance)
 {
 	int fd;
 
-	if (read_instance(spoolfd, instance) == 0)
+	if (read_instance(dirfd, instance) == 0)
 		return 0;
 	if (errno != ENOENT)
 		return -1;
@@ -63,13 +63,13 @@ obtain_instance(int spoolfd, uint64_t *instance)
 		if (getrandom(instance, sizeof *instance, 0) != sizeof *instance)
 			return -1;
 	} while (*instance == 0);
-	(void)unlinkat(spoolfd, "instance.new", 0);
-	fd = openat(spoolfd, "instance.new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	(void)unlinkat(dirfd, "instance.new", 0);
+	fd = openat(dirfd, "instance.new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
 	if (dprintf(fd, "%016" PRIx64 "\n", *instance) != 17 || fsync(fd) != 0 ||
-	    renameat(spoolfd, "instance.new", spoolfd, "instance") != 0 ||
-	    fsync(spoolfd) != 0) {
+	    renameat(dirfd, "instance.new", dirfd, "instance") != 0 ||
+	    fsync(dirfd) != 0) {
 		close(fd);
 		return -1;
 	}
@@ -291,8 +291,8 @@ store_open(struct event_base *base, int spoolfd, uint64_t segment_size,
 	s->corruptfd = open_directory(spoolfd, "corrupt");
 	if (s->journalfd < 0 || s->corruptfd < 0)
 		goto fail;
-	if (obtain_instance(spoolfd, &s->instance) != 0) {
-		log_warn("spool: the file instance");
+	if (obtain_instance(s->journalfd, &s->instance) != 0) {
+		log_warn("spool: journal/instance");
 		goto fail;
 	}
 	s->pool = segment_pool_new(
