@@ -25,7 +25,7 @@ static int
 capabilities_get(struct capabilities *c)
 {
 	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct d[2];
+	struct __user_cap_data_struct d[2] = {{0}};
 
 	if (syscall(SYS_capget, &h, d) != 0)
 		return -1;
