@@ -135,6 +135,7 @@ take_identity(struct process *p, const struct wire_msg *m)
 	    .gid = (gid_t)number(m, "gid"),
 	    .root = p->root,
 	    .keep = p->row->keep,
+	    .bounding = p->row->executes ? p->row->keep : 0,
 	    .many_descriptors = p->row->many_descriptors,
 	};
 	p->uids = xcalloc(n, sizeof *p->uids);

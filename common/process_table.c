@@ -42,6 +42,7 @@ static const struct process_row rows[] = {
 	.user = NULL,
 	.root = PROCESS_ROOT_SLASH,
 	.keep = SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) | SANDBOX_CAP(CAP_KILL),
+	.executes = true, /* the spawner, a lean process to fork from */
 	.stop_stage = 1,
     },
     {

@@ -27,6 +27,7 @@ struct process_row {
 	const char *user;    /* key of `users { }`; NULL: stays the user postriderd runs as */
 	enum process_root root;
 	uint64_t keep; /* capabilities it keeps as root's child: bits SANDBOX_CAP(CAP_…) */
+	bool executes; /* it executes its own program again, which needs what it keeps */
 	unsigned stop_stage;   /* stages stop one after another, from 0 */
 	bool per_worker;       /* one for each of `workers`, else one */
 	bool many_descriptors; /* its soft limit is raised to the hard one */

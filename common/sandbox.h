@@ -23,7 +23,7 @@ struct sandbox {
 	const char *root; /* absolute; NULL or "/": no other root directory */
 	uint64_t keep;	  /* capabilities that remain, permitted and effective */
 	uint64_t
-	    bounding; /* what programs executed from here may still win: 0 but for postriderd */
+	    bounding; /* what programs executed from here may still win */
 	bool many_descriptors; /* raise the soft limit of descriptors to the hard one */
 };
 

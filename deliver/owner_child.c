@@ -246,6 +246,9 @@ owner_child_run(int fd, uid_t uid, gid_t gid)
 	if (sandbox_is_root() && !owner_child_allowed(uid, gid))
 		fatalx("refusing to deliver as uid %u gid %u", uid, gid);
 	sandbox_enter(&sandbox);
+	/* Whatever kept us from changing: mail is never written as somebody else. */
+	if (geteuid() != uid)
+		fatalx("cannot become uid %u to deliver its mail", uid);
 	c.base = event_base_new();
 	if (c.base == NULL || event_base_priority_init(c.base, 3) != 0)
 		fatalx("cannot make an event loop");
