@@ -112,6 +112,8 @@ record(struct cursor *c, struct record *r)
 	r->type = u16(c);
 	r->class = u16(c);
 	r->ttl = u32(c);
+	if (r->ttl > INT32_MAX)
+		r->ttl = 0; /* RFC 2181 8 */
 	r->len = u16(c);
 	r->data = c->at;
 	if (r->len > c->n - c->at)
@@ -266,11 +268,10 @@ collect(struct dns_answer *a, struct cursor *c, unsigned count, const char *who,
 	return seen;
 }
 
-/* A TTL with its highest bit set counts as 0 (RFC 2181 8). */
 static uint32_t
 clamp_ttl(uint32_t ttl)
 {
-	if (ttl > INT32_MAX || ttl < DNS_TTL_MIN)
+	if (ttl < DNS_TTL_MIN)
 		return DNS_TTL_MIN;
 	return ttl > DNS_TTL_MAX ? DNS_TTL_MAX : ttl;
 }

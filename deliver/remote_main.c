@@ -20,10 +20,9 @@
 #include "deliver/relay.h"
 #include "deliver/tls_client.h"
 
-#define SLOTS		 200
-#define FINAL_TIMEOUT_MS 600000 /* RFC 5321 4.5.3.2.6 */
-#define STOP_WAIT_MS	 2500
-#define STOP_LOOK_MS	 10
+#define SLOTS	     200
+#define STOP_WAIT_MS 2500
+#define STOP_LOOK_MS 10
 
 /* A string that a setting had at some time: relays under way may still use it. */
 struct word {
@@ -113,7 +112,8 @@ on_settings(struct process *p, struct wire_msg *m, void *arg)
 		r->env.smtp.helo = keep_word(r, c->hostname);
 		r->env.smtp.connect_timeout_ms = (unsigned)c->connect_timeout;
 		r->env.smtp.reply_timeout_ms = (unsigned)c->reply_timeout;
-		r->env.smtp.final_timeout_ms = FINAL_TIMEOUT_MS;
+		/* 10 minutes where the others have 5 (RFC 5321 4.5.3.2.6) */
+		r->env.smtp.final_timeout_ms = 2 * (unsigned)c->reply_timeout;
 		status = 0;
 	}
 	config_free(&c);

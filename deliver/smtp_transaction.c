@@ -215,7 +215,8 @@ static void
 perform_empty(struct smtp_client *c)
 {
 	smtp_client_set_state(c, SMTP_EMPTY);
-	buf_add_str(stream_out(c->stream), "\r\n.\r\n");
+	/* With the CRLF that ended DATA this is the whole end mark (RFC 5321 4.1.1.4). */
+	buf_add_str(stream_out(c->stream), ".\r\n");
 	stream_push(c->stream);
 }
 
