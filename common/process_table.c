@@ -34,14 +34,16 @@ static const struct process_row rows[] = {
     {
 	/*
 	 * Forks children that become the mailbox owner (SETUID, SETGID) and ends those that
-	 * hang (KILL: they are of another user by then). It opens no mailbox itself, so nothing
+	 * hang (KILL: they are of another user by then), with nothing left in their bounding
+	 * set (SETPCAP). It opens no mailbox itself, so nothing
 	 * of CAP_DAC_*: a root that cannot read another user's files.
 	 */
 	.name = "local",
 	.program = "local",
 	.user = NULL,
 	.root = PROCESS_ROOT_SLASH,
-	.keep = SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) | SANDBOX_CAP(CAP_KILL),
+	.keep = SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) | SANDBOX_CAP(CAP_KILL) |
+		SANDBOX_CAP(CAP_SETPCAP),
 	.executes = true, /* the spawner, a lean process to fork from */
 	.stop_stage = 1,
     },
