@@ -254,6 +254,7 @@ perform_helo(struct smtp_client *c)
 static void
 take_size(struct smtp_client *c, struct span value)
 {
+	c->size = true;
 	c->limited =
 	    span_to_u64(span_trim(value), UINT64_MAX, &c->size_limit) == 0 && c->size_limit > 0;
 }
