@@ -191,9 +191,10 @@ fill_defaults(struct loader *l)
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	for (size_t i = 0; i < n; i++) {
-		if (l->seen[i])
+		/* A value that was refused leaves nothing behind; the checks want something to look at. */
+		if (l->seen[i] && config_key_is_set(c, &keys[i]))
 			continue;
-		if (keys[i].type == CONFIG_HOSTNAME)
+		if (keys[i].type == CONFIG_HOSTNAME && !l->seen[i])
 			default_hostname(l);
 		else if (keys[i].offset == offsetof(struct config, workers) &&
 			 keys[i].type == CONFIG_NUMBER)

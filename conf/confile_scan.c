@@ -236,9 +236,9 @@ complain_unknown(struct scan *s, struct span name)
 
 /*
  * Behind a list in which something is wrong: behind its closing brace or, if what looks like the
- * next statement comes first, before that.
+ * next statement comes first, before that. Says whether there was a brace.
  */
-static void
+static bool
 skip_list(struct scan *s)
 {
 	struct confile_lex *l = &s->lex, before = *l, last;
@@ -247,8 +247,9 @@ skip_list(struct scan *s)
 		last = *l;
 		switch (confile_lex_next(l)) {
 		case CONFILE_CLOSE:
+			return true;
 		case CONFILE_END:
-			return;
+			return false;
 		case CONFILE_EQUALS:
 		case CONFILE_APPEND:
 		case CONFILE_OPEN:
@@ -257,7 +258,7 @@ skip_list(struct scan *s)
 			if (last.token == CONFILE_WORD) {
 				*l = last;
 				confile_lex_back(l);
-				return;
+				return false;
 			}
 			break;
 		default:
@@ -271,37 +272,30 @@ skip_list(struct scan *s)
 static int
 scan_list(struct scan *s, const struct confile_key *key, struct given *g)
 {
-	struct confile_lex *l = &s->lex;
-	unsigned line = l->token_line;
+	struct confile_lex *l = &s->lex, again, wrong;
+	unsigned line = l->token_line, n = g->values;
 	size_t before = s->out->nplaces;
 
-	while (confile_lex_next(l) != CONFILE_CLOSE) {
-		struct confile_lex word = *l;
-
-		if (l->token != CONFILE_WORD && l->token != CONFILE_STRING)
-			break;
+	while (confile_lex_next(l) == CONFILE_WORD || l->token == CONFILE_STRING) {
+		again = *l;
 		add_value(s, key, g);
-		confile_lex_next(l);
-		if (l->token == CONFILE_CLOSE)
-			return 0;
-		if (l->token == CONFILE_EQUALS || l->token == CONFILE_APPEND) {
-			/* The brace is missing: what we took for a value is the next key. */
-			*l = word;
-			confile_lex_back(l);
-			config_errors_add(l->errors, l->path, line,
-			    "list is not closed, expected } after the last value of %s",
-			    key->name);
-			s->out->nplaces = before;
-			return -1;
-		}
-		if (l->token != CONFILE_COMMA)
+		if (confile_lex_next(l) != CONFILE_COMMA)
 			break;
 	}
 	if (l->token == CONFILE_CLOSE)
 		return 0;
-	complain_found(s, "a value, a comma or }");
-	if (l->token != CONFILE_END)
-		skip_list(s);
+	/* What was taken for the last value may be the key of the next statement, the brace missing. */
+	wrong = *l;
+	if (g->values > n)
+		*l = again;
+	confile_lex_back(l);
+	if (skip_list(s) && wrong.token != CONFILE_BAD)
+		config_errors_add(l->errors, l->path, wrong.token_line,
+		    "expected a value, a comma or }, found %.*s",
+		    SPAN_ARG(confile_lex_text(&wrong)));
+	else if (wrong.token != CONFILE_BAD)
+		config_errors_add(l->errors, l->path, line,
+		    "list is not closed, expected } behind the last value of %s", key->name);
 	s->out->nplaces = before;
 	return -1;
 }

@@ -68,20 +68,24 @@ format(uint64_t v, const struct unit *units, size_t n, char out[UNITS_TEXT_SIZE]
 {
 	size_t i = 0;
 
+	/* 0 is a whole number of any unit and written without one. */
+	if (v == 0)
+		n = 0;
 	while (i + 1 < n && v % units[i].factor != 0)
 		i++;
-	snprintf(out, UNITS_TEXT_SIZE, "%" PRIu64 "%s", v / units[i].factor, units[i].name);
+	snprintf(out, UNITS_TEXT_SIZE, "%" PRIu64 "%s", v / units[i].factor,
+	    n > 0 ? units[i].name : "");
 	return out;
 }
 
 const char *
 units_format_size(uint64_t octets, char out[UNITS_TEXT_SIZE])
 {
-	return octets == 0 ? "0" : format(octets, sizes, COUNT(sizes), out);
+	return format(octets, sizes, COUNT(sizes), out);
 }
 
 const char *
 units_format_duration(uint64_t ms, char out[UNITS_TEXT_SIZE])
 {
-	return ms == 0 ? "0" : format(ms, durations, COUNT(durations), out);
+	return format(ms, durations, COUNT(durations), out);
 }
