@@ -18,13 +18,18 @@
 #define COUNT_SEC    1
 #define STOP_POLL_MS 20
 
+/* Clients wait in the backlog until the first segment is in hand, but no longer than this: then they hear 452. */
+#define START_POLL_MS  5
+#define START_LIMIT_MS 5000
+
 struct smtpd {
 	struct process *process;
 	struct server server;
 	struct listeners listeners;
 	struct policy *policy;
 	struct spool_client *spool;
-	struct event *counting, *stop_poll, *deadline;
+	struct event *counting, *start_poll, *stop_poll, *deadline;
+	unsigned start_polls;
 	struct server_counts said;
 	unsigned said_connections;
 	bool ready; /* the server is there */
@@ -127,6 +132,19 @@ timer(struct smtpd *d, event_callback_fn fn, unsigned ms)
 }
 
 static void
+on_start_poll(evutil_socket_t fd, short what, void *arg)
+{
+	struct smtpd *d = arg;
+
+	(void)fd, (void)what;
+	if (!spool_client_ops.has_room(d->spool) &&
+	    ++d->start_polls < START_LIMIT_MS / START_POLL_MS)
+		return;
+	event_del(d->start_poll);
+	listeners_start(&d->listeners, process_uid_of(d->process, "queue"));
+}
+
+static void
 on_start(struct process *p, void *arg)
 {
 	struct smtpd *d = arg;
@@ -140,7 +158,7 @@ on_start(struct process *p, void *arg)
 	d->server.on_session_end = on_session_end;
 	d->server.arg = d;
 	d->counting = timer(d, on_count, COUNT_SEC * 1000);
-	listeners_start(&d->listeners, process_uid_of(p, "queue"));
+	d->start_poll = timer(d, on_start_poll, START_POLL_MS);
 }
 
 static void
@@ -183,6 +201,8 @@ on_stop(struct process *p, void *arg)
 	(void)p;
 	if (d->stop_poll != NULL)
 		return;
+	if (d->start_poll != NULL)
+		event_del(d->start_poll);
 	listeners_stop(&d->listeners);
 	d->stop_poll = timer(d, on_stop_poll, STOP_POLL_MS);
 	d->deadline = timer(d, on_deadline, DRAIN_SEC * 1000);
