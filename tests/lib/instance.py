@@ -244,18 +244,17 @@ class Instance:
     # --- processes ---
 
     def processes(self):
-        """[(role, pid)] of everything below the supervisor: the names of the process table, and
-        local-child for what `local` forked."""
-        below = descendants(self.process.pid)
+        """[(role, pid)] of everything below the supervisor: the names of the process table, spawner and
+        local-child for what `local` starts."""
         found = []
-        for pid, parent in below.items():
-            role = "local-child" if parent in below else process_role(pid)
+        for pid in descendants(self.process.pid):
+            role = process_role(pid)
             if role:
                 found.append((role, pid))
         return found
 
     def pids(self, role):
-        """Process ids of one role: smtpd, directory, queue, remote, local, local-child."""
+        """Process ids of one role: smtpd, directory, queue, remote, local, spawner, local-child."""
         if role == "supervisor":
             return [self.process.pid]
         return sorted(pid for name, pid in self.processes() if name == role)
@@ -351,11 +350,13 @@ class Instance:
 
 
 def process_role(pid):
-    """What a process calls itself: its argv[0], without a path."""
+    """What a process calls itself: its argv[0], or "spawner" for the helper that local starts."""
     try:
         argv = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return None
+    if argv[1:2] == [b"spawner"]:
+        return "spawner"
     return argv[0].decode(errors="replace").rpartition("/")[2].partition(" ")[0]
 
 
