@@ -15,12 +15,16 @@
 
 #include "common/buf.h"
 #include "conf/config.h"
+#include "conf/config_errors.h"
 
 /*
  * Creates domains/<name>/ with etc/ (an empty passwd) and home/. name is a domain in any spelling, it
- * is made canonical. owner: "user", "user:group", numbers allowed; NULL: the caller, or as root whom
- * the domains directory belongs to (root may not own a domain). 0, or -1 with *why.
+ * is made canonical. owner: "user", "user:group", numbers allowed. NULL: the caller; for root, which may not
+ * own a domain, whom the domains directory belongs to, or if that is root a number from ADMIN_UID_FIRST on that no
+ * account and no other domain has, so that domains cannot read each other. 0, or -1 with *why.
  */
+#define ADMIN_UID_FIRST 200000
+#define ADMIN_UID_LAST	299999
 int admin_domain_add(
     const struct config *c, const char *name, const char *owner, struct buf *why);
 
@@ -41,7 +45,7 @@ int admin_domain_list(const struct config *c, admin_domain_fn *fn, void *arg, st
 
 /*
  * Adds a user "local@domain" to the domain's passwd. password NULL: locked, mail comes in and nobody
- * logs in. Fails if the user exists or an alias has the name. 0, or -1 with *why.
+ * logs in. Fails if the user exists. 0, or -1 with *why.
  */
 int admin_user_add(
     const struct config *c, const char *address, const char *password, struct buf *why);
@@ -49,5 +53,12 @@ int admin_user_add(
 /* Sets an existing user's password (NULL: locks). 0, or -1 with *why. */
 int admin_user_passwd(
     const struct config *c, const char *address, const char *password, struct buf *why);
+
+/*
+ * Reads the files of every domain as the directory process would, and adds a complaint for all that is
+ * wrong with them (file:line: text), names of directories that no mail can be taken for, symbolic
+ * links that lead nowhere, and domains whose owner mail cannot be delivered as.
+ */
+void admin_check(const struct config *c, struct config_errors *errors);
 
 #endif
