@@ -17,9 +17,9 @@
 #include "common/limits.h"
 #include "common/xalloc.h"
 
-#define READ_SIZE    (128U << 10)
-#define BACKLOG_MAX  (256U << 20)
-#define PENDING_MAX  64
+#define READ_SIZE   (128U << 10)
+#define BACKLOG_MAX (256U << 20)
+#define PENDING_MAX 64
 
 struct pending_fd {
 	int fd;

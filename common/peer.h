@@ -42,7 +42,8 @@ uint64_t peer_next_id(struct peer *p);
  * Sends a request built with peer_next_id and calls fn once with the answer;
  * never before peer_call returns. Time-out in milliseconds. Releases w.
  */
-void peer_call(struct peer *p, struct wire_out *w, unsigned timeout_ms, peer_answer_fn *fn, void *arg);
+void peer_call(
+    struct peer *p, struct wire_out *w, unsigned timeout_ms, peer_answer_fn *fn, void *arg);
 
 /* Forgets the request with this id: its fn will not be called. */
 void peer_cancel(struct peer *p, uint64_t id);

@@ -132,7 +132,7 @@ static void
 on_accept(evutil_socket_t lfd, short what, void *arg)
 {
 	struct service *s = arg;
-	socklen_t len = sizeof (struct ucred);
+	socklen_t len = sizeof(struct ucred);
 	struct client *c;
 	struct ucred cred;
 	int fd;

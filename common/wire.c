@@ -45,10 +45,10 @@ add_escaped(struct buf *b, struct span v)
 	size_t from = 0;
 
 	for (size_t i = 0; i < v.len; i++) {
-		const char *esc = v.p[i] == '\n' ? "\\n"
-		    : v.p[i] == '\\'		 ? "\\\\"
-		    : v.p[i] == '\0'		 ? "\\0"
-						 : NULL;
+		const char *esc = v.p[i] == '\n'   ? "\\n"
+				  : v.p[i] == '\\' ? "\\\\"
+				  : v.p[i] == '\0' ? "\\0"
+						   : NULL;
 
 		if (esc == NULL)
 			continue;
@@ -113,7 +113,8 @@ wire_header(const struct wire_out *w, size_t nfds, unsigned char header[WIRE_HEA
 	uint32_t v[3] = {htonl((uint32_t)w->text.len), htonl((uint32_t)w->payload.len),
 	    htonl((uint32_t)nfds)};
 
-	if (w->text.len > WIRE_TEXT_MAX || w->payload.len > WIRE_PAYLOAD_MAX || nfds > WIRE_FDS_MAX)
+	if (w->text.len > WIRE_TEXT_MAX || w->payload.len > WIRE_PAYLOAD_MAX ||
+	    nfds > WIRE_FDS_MAX)
 		return -1;
 	memcpy(header, v, sizeof v);
 	return 0;
@@ -130,9 +131,9 @@ wire_header_parse(const unsigned char header[WIRE_HEADER_SIZE], size_t *text_len
 	*payload_len = ntohl(v[1]);
 	*nfds = ntohl(v[2]);
 	return *text_len <= WIRE_TEXT_MAX && *payload_len <= WIRE_PAYLOAD_MAX &&
-		*nfds <= WIRE_FDS_MAX
-	    ? 0
-	    : -1;
+		       *nfds <= WIRE_FDS_MAX
+		   ? 0
+		   : -1;
 }
 
 void

@@ -35,7 +35,8 @@ struct wire_msg {
 	struct wire_field *fields;
 	size_t nfields;
 	struct span payload;
-	int fds[8]; /* descriptors that came with it; channel closes those left >= 0 after the callback */
+	int fds
+	    [8]; /* descriptors that came with it; channel closes those left >= 0 after the callback */
 	size_t nfds;
 };
 
