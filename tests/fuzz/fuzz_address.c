@@ -41,7 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned flags;
 	int r;
 
-	if (size == 0 || size > sizeof text - 2)
+	if (size == 0 || size + 3 > sizeof text)
 		return 0;
 	flags = data[0] & (ADDRESS_UTF8 | ADDRESS_ALLOW_EMPTY | ADDRESS_POSTMASTER);
 	in = span_make(data + 1, size - 1);
@@ -55,7 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[0] = '<';
 	memcpy(text + 1, data + 1, size - 1);
 	memcpy(text + size, "> X", 3);
-	rest = span_make(text, size + 3 < sizeof text ? size + 3 : sizeof text);
+	rest = span_make(text, size + 3);
 	if (address_parse_path(&rest, flags, &path, NULL) == 0 && span_is(rest, " X"))
 		MUST(r == 0 && span_eq(address_span(&a), address_span(&path)));
 	else
