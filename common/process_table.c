@@ -33,10 +33,10 @@ static const struct process_row rows[] = {
     },
     {
 	/*
-	 * Forks children that become the mailbox owner (SETUID, SETGID) and ends those that
-	 * hang (KILL: they are of another user by then), with nothing left in their bounding
-	 * set (SETPCAP). It opens no mailbox itself, so nothing
-	 * of CAP_DAC_*: a root that cannot read another user's files.
+	 * Its spawner forks children that become the mailbox owner (SETUID, SETGID) with
+	 * nothing left in their bounding set (SETPCAP), and ends those that hang (KILL: they are
+	 * of another user by then). It opens no mailbox itself, so nothing of CAP_DAC_*: a root
+	 * that cannot read another user's files.
 	 */
 	.name = "local",
 	.program = "local",

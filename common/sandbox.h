@@ -20,10 +20,9 @@
 struct sandbox {
 	uid_t uid; /* who it becomes; uid 0 stays root with no more than keep */
 	gid_t gid;
-	const char *root; /* absolute; NULL or "/": no other root directory */
-	uint64_t keep;	  /* capabilities that remain, permitted and effective */
-	uint64_t
-	    bounding; /* what programs executed from here may still win */
+	const char *root;      /* absolute; NULL or "/": no other root directory */
+	uint64_t keep;	       /* capabilities that remain, permitted and effective */
+	uint64_t bounding;     /* what programs executed from here may still win */
 	bool many_descriptors; /* raise the soft limit of descriptors to the hard one */
 };
 

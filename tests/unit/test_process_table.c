@@ -35,7 +35,8 @@ grants_no_more_than_the_job_needs(void **state)
 	    {"queue", "queue", "/s", "/sockets/queue", 0, false, true, false},
 	    {"remote", "remote", "/s/sockets/remote", "", 0, false, false, false},
 	    {"local", NULL, "/", "/s/sockets/local",
-		SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) | SANDBOX_CAP(CAP_KILL),
+		SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) | SANDBOX_CAP(CAP_SETPCAP) |
+		    SANDBOX_CAP(CAP_KILL),
 		false, false, false},
 	};
 	size_t n;
@@ -58,6 +59,7 @@ grants_no_more_than_the_job_needs(void **state)
 		check_row(r->name, r->per_worker == want[i].per_worker);
 		check_row(r->name, r->holds_spool == want[i].holds_spool);
 		check_row(r->name, r->tls_key == want[i].tls_key);
+		check_row(r->name, r->executes == (strcmp(r->name, "local") == 0));
 		free(root);
 		free(sockets);
 	}
