@@ -17,8 +17,8 @@ from lib.world import World
 
 pytestmark = pytest.mark.root
 
-CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_CHROOT, CAP_DAC_READ_SEARCH = 5, 6, 7, 18, 2
-LOCAL_CAPS = 1 << CAP_KILL | 1 << CAP_SETGID | 1 << CAP_SETUID | 1 << CAP_SYS_CHROOT
+CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_DAC_READ_SEARCH = 5, 6, 7, 8, 2
+LOCAL_CAPS = 1 << CAP_KILL | 1 << CAP_SETGID | 1 << CAP_SETUID | 1 << CAP_SETPCAP
 ALLOWED = {"directory": 1 << CAP_DAC_READ_SEARCH, "local": LOCAL_CAPS}
 UIDS = {role: int(uid) for role, uid in TEST_USERS.items()} | {"local": 0}
 MESSAGE = b"Subject: privileges\r\n\r\nhello\r\n.\r\n"
