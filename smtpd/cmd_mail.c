@@ -16,7 +16,7 @@ enum seen {
 };
 
 static int
-wrong(struct refusal *r, enum reply_id reply, struct span detail)
+wrong(struct refusal *r, enum smtp_reply_id reply, struct span detail)
 {
 	*r = (struct refusal){reply, detail};
 	return -1;
@@ -87,7 +87,7 @@ cmd_mail_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r
 }
 
 static void
-on_answer(const struct policy_answer *a, void *arg)
+on_answer(const struct answer *a, void *arg)
 {
 	struct session *s = arg;
 
@@ -120,6 +120,6 @@ cmd_mail_run(struct session *s, const struct command *c)
 	s->txn = txn_new(address_span(&m->from));
 	s->txn->declared = m->size;
 	s->txn->eight_bit = m->eight_bit;
-	session_ask(s, POLICY_MAIL, on_answer);
+	session_ask(s, QUESTION_MAIL, on_answer);
 	return COMMAND_WAITING;
 }

@@ -9,7 +9,7 @@
 #include "smtpd/verbs.h"
 
 static int
-wrong(struct refusal *r, enum reply_id reply, struct span detail)
+wrong(struct refusal *r, enum smtp_reply_id reply, struct span detail)
 {
 	*r = (struct refusal){reply, detail};
 	return -1;
@@ -40,7 +40,7 @@ cmd_rcpt_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r
 }
 
 static void
-on_answer(const struct policy_answer *a, void *arg)
+on_answer(const struct answer *a, void *arg)
 {
 	struct session *s = arg;
 	struct txn *t = s->txn;
@@ -73,6 +73,6 @@ cmd_rcpt_run(struct session *s, const struct command *c)
 		return COMMAND_FAILED;
 	}
 	t->asked = (struct recipient){.address = arena_copy(&t->strings, to)};
-	session_ask(s, POLICY_RCPT, on_answer);
+	session_ask(s, QUESTION_RCPT, on_answer);
 	return COMMAND_WAITING;
 }

@@ -88,7 +88,7 @@ phase_of(const struct session *s)
 }
 
 /* Why a verb is not allowed in this phase. */
-static enum reply_id
+static enum smtp_reply_id
 out_of_sequence(const struct session *s, enum command_phase phase, const struct verb *v)
 {
 	switch (phase) {
@@ -109,7 +109,7 @@ out_of_sequence(const struct session *s, enum command_phase phase, const struct 
 }
 
 static enum command_result
-refuse(struct session *s, enum reply_id id)
+refuse(struct session *s, enum smtp_reply_id id)
 {
 	session_reply(s, id);
 	return COMMAND_FAILED;

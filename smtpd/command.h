@@ -12,7 +12,7 @@
 
 #include "common/address.h"
 #include "common/span.h"
-#include "smtpd/reply.h"
+#include "smtpd/smtp_reply.h"
 
 struct session;
 
@@ -41,7 +41,7 @@ enum command_result {
 
 /* What is wrong with an argument. */
 struct refusal {
-	enum reply_id reply;
+	enum smtp_reply_id reply;
 	struct span detail;
 };
 

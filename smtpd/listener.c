@@ -16,7 +16,7 @@
 
 #include "common/log.h"
 #include "common/xalloc.h"
-#include "smtpd/reply.h"
+#include "smtpd/smtp_reply.h"
 #include "smtpd/session.h"
 
 /* Connections taken in one turn of the loop, so that those there are get their turn too. */
@@ -104,17 +104,18 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 
 /* A connection that cannot be served hears why, if it can be said at once. */
 static void
-turn_away(struct listener *one, int fd, const struct session_origin *o, enum reply_id why)
+turn_away(struct listener *one, int fd, const struct session_origin *o, enum smtp_reply_id why)
 {
 	struct buf out;
 
 	buf_init(&out, 1024);
-	reply_format(&out, reply_find(why), (struct span){NULL, 0});
+	smtp_reply_format(&out, smtp_reply_find(why), (struct span){NULL, 0});
 	if (send(fd, out.p, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		log_debug("client=%s is gone before it was turned away", o->text);
 	one->all->server->counts.refused++;
 	log_info("listener=%s refused=connect code=421 rule=%s client=%s uid=%lld", one->name,
-	    reply_find(why)->rule, o->text[0] != '\0' ? o->text : "local", (long long)o->uid);
+	    smtp_reply_find(why)->rule, o->text[0] != '\0' ? o->text : "local",
+	    (long long)o->uid);
 	buf_release(&out);
 	close(fd);
 }

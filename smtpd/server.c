@@ -18,14 +18,14 @@ on_time(struct wheel_entry *e, void *arg)
 
 void
 server_init(struct server *sv, struct event_base *base, struct settings *settings,
-    const struct policy_ops *policy_ops, void *policy, const struct spool_ops *spool_ops,
+    const struct question_ops *question_ops, void *directory, const struct spool_ops *spool_ops,
     void *spool)
 {
 	*sv = (struct server){.base = base,
 	    .clock = clock_mono_ms,
 	    .settings = settings,
-	    .policy_ops = policy_ops,
-	    .policy = policy,
+	    .question_ops = question_ops,
+	    .directory = directory,
 	    .spool_ops = spool_ops,
 	    .spool = spool,
 	    .budget = {.max = SERVER_BUDGET}};

@@ -13,7 +13,7 @@
 
 #include "common/buf.h"
 #include "smtpd/content.h"
-#include "smtpd/policy.h"
+#include "smtpd/question.h"
 #include "smtpd/settings.h"
 #include "smtpd/spool.h"
 #include "smtpd/wheel.h"
@@ -37,8 +37,8 @@ struct server {
 	uint64_t (*clock)(void); /* milliseconds, monotonic */
 	struct wheel wheel;
 	struct settings *settings; /* for sessions to come */
-	const struct policy_ops *policy_ops;
-	void *policy;
+	const struct question_ops *question_ops;
+	void *directory;
 	const struct spool_ops *spool_ops;
 	void *spool;
 	struct budget budget;
@@ -56,9 +56,9 @@ struct server {
 	void *arg;
 };
 
-/* The policy and spool seams are borrowed. settings is one reference, the server's from now on. */
+/* What answers and what stores are borrowed. settings is one reference, the server's from now on. */
 void server_init(struct server *sv, struct event_base *base, struct settings *settings,
-    const struct policy_ops *policy_ops, void *policy, const struct spool_ops *spool_ops,
+    const struct question_ops *question_ops, void *directory, const struct spool_ops *spool_ops,
     void *spool);
 
 /* Frees every session and what the server holds. */

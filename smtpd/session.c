@@ -159,9 +159,9 @@ session_flush(struct session *s)
 /* --- questions --- */
 
 void
-session_ask(struct session *s, enum policy_kind kind, policy_fn *fn)
+session_ask(struct session *s, enum question_kind kind, question_fn *fn)
 {
-	struct policy_question q = {
+	struct question q = {
 	    .kind = kind,
 	    .role = s->origin.role,
 	    .client = span_str(s->origin.text),
@@ -175,7 +175,7 @@ session_ask(struct session *s, enum policy_kind kind, policy_fn *fn)
 	}
 	s->call.fn = fn;
 	s->call.arg = s;
-	s->server->policy_ops->ask(s->server->policy, &q, &s->call);
+	s->server->question_ops->ask(s->server->directory, &q, &s->call);
 }
 
 void
@@ -237,7 +237,7 @@ session_continue(struct session *s)
 static void
 give_up(struct session *s)
 {
-	s->server->policy_ops->cancel(s->server->policy, &s->call);
+	s->server->question_ops->cancel(s->server->directory, &s->call);
 	txn_free(&s->txn);
 	buf_release(&s->in);
 }
@@ -365,7 +365,7 @@ session_on_stop(struct session *s)
 
 /* RFC 5321 3.1: 554 instead of the greeting, and then only QUIT is served; 421 for what may pass. */
 static void
-refuse_client(struct session *s, const struct policy_answer *a)
+refuse_client(struct session *s, const struct answer *a)
 {
 	struct verdict v = a->verdict;
 
@@ -376,7 +376,7 @@ refuse_client(struct session *s, const struct policy_answer *a)
 }
 
 static void
-on_client_answer(const struct policy_answer *a, void *arg)
+on_client_answer(const struct answer *a, void *arg)
 {
 	struct session *s = arg;
 
@@ -410,7 +410,7 @@ session_new(struct server *sv, int fd, const struct session_origin *origin)
 	log_debug("session=%s client=%s uid=%" PRId64 " connected", s->id,
 	    origin->text[0] != '\0' ? origin->text : "local", origin->uid);
 	session_set_state(s, SESSION_GREETING);
-	session_ask(s, POLICY_CONNECT, on_client_answer);
+	session_ask(s, QUESTION_CONNECT, on_client_answer);
 	settle(s);
 	return s;
 }
@@ -435,7 +435,7 @@ session_free(struct session **sp)
 	if (sv->on_session_end != NULL)
 		sv->on_session_end(s, sv->arg);
 	wheel_cancel(&sv->wheel, &s->timer);
-	sv->policy_ops->cancel(sv->policy, &s->call);
+	sv->question_ops->cancel(sv->directory, &s->call);
 	txn_free(&s->txn);
 	transport_release(&s->transport);
 	buf_release(&s->in);

@@ -19,7 +19,7 @@
 #include "common/span.h"
 #include "common/verdict.h"
 #include "smtpd/command.h"
-#include "smtpd/policy.h"
+#include "smtpd/question.h"
 #include "smtpd/server.h"
 #include "smtpd/session_reply.h"
 #include "smtpd/transport.h"
@@ -75,7 +75,7 @@ struct session {
 	unsigned greeting_waits;
 	const struct verb *verb; /* the command under way */
 	struct txn *txn;	 /* NULL: none */
-	struct policy_call call;
+	struct question_call call;
 	unsigned replies; /* to commands and messages, so far */
 	unsigned awaited; /* what replies will be when the waiting command is done */
 	unsigned errors;  /* 5xx replies */
@@ -101,8 +101,8 @@ void session_set_state(struct session *s, enum session_state state);
  */
 void session_close(struct session *s, const char *end, bool lingers);
 
-/* Asks the policy about the session, its transaction and recipient; fn is called with the session. */
-void session_ask(struct session *s, enum policy_kind kind, policy_fn *fn);
+/* Asks the directory about the session, its transaction and recipient; fn is called with the session. */
+void session_ask(struct session *s, enum question_kind kind, question_fn *fn);
 
 /* Sends the replies that are due. */
 void session_flush(struct session *s);

@@ -26,9 +26,9 @@ log_refusal(struct session *s, int code, struct span rule)
 }
 
 static void
-say(struct session *s, const struct reply *r, struct span detail)
+say(struct session *s, const struct smtp_reply *r, struct span detail)
 {
-	reply_format(&s->transport.out, r, detail);
+	smtp_reply_format(&s->transport.out, r, detail);
 	s->replies++;
 	if (r->code >= 400)
 		log_refusal(s, r->code, span_str(r->rule));
@@ -43,21 +43,21 @@ is_one_error_too_many(struct session *s, int code, struct span rule)
 	if (code < 500 || ++s->errors < s->settings->error_limit)
 		return false;
 	log_refusal(s, code, rule);
-	say(s, reply_find(REPLY_TOO_MANY_ERRORS), (struct span){NULL, 0});
+	say(s, smtp_reply_find(REPLY_TOO_MANY_ERRORS), (struct span){NULL, 0});
 	return true;
 }
 
 void
-session_reply_detail(struct session *s, enum reply_id id, struct span detail)
+session_reply_detail(struct session *s, enum smtp_reply_id id, struct span detail)
 {
-	const struct reply *r = reply_find(id);
+	const struct smtp_reply *r = smtp_reply_find(id);
 
 	if (r->closes || !is_one_error_too_many(s, r->code, span_str(r->rule)))
 		say(s, r, detail);
 }
 
 void
-session_reply(struct session *s, enum reply_id id)
+session_reply(struct session *s, enum smtp_reply_id id)
 {
 	session_reply_detail(s, id, (struct span){NULL, 0});
 }
@@ -76,7 +76,7 @@ session_reply_verdict(struct session *s, const struct verdict *v, struct span ru
 
 	if (is_one_error_too_many(s, code, rule))
 		return;
-	code = reply_format_verdict(&s->transport.out, v);
+	code = smtp_reply_format_verdict(&s->transport.out, v);
 	s->replies++;
 	if (code >= 400)
 		log_refusal(s, code, rule);

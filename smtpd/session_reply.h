@@ -9,13 +9,13 @@
 
 #include "common/span.h"
 #include "common/verdict.h"
-#include "smtpd/reply.h"
+#include "smtpd/smtp_reply.h"
 
 struct session;
 
 /* A row of the catalogue, which may close the session; detail follows its text. */
-void session_reply(struct session *s, enum reply_id id);
-void session_reply_detail(struct session *s, enum reply_id id, struct span detail);
+void session_reply(struct session *s, enum smtp_reply_id id);
+void session_reply_detail(struct session *s, enum smtp_reply_id id, struct span detail);
 
 /* What another process decided; rule is its name for the log. 421 closes the session. */
 void session_reply_verdict(struct session *s, const struct verdict *v, struct span rule);

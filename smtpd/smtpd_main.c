@@ -8,7 +8,7 @@
 #include "common/process.h"
 #include "conf/config.h"
 #include "smtpd/listener.h"
-#include "smtpd/policy.h"
+#include "smtpd/directory_client.h"
 #include "smtpd/server.h"
 #include "smtpd/session.h"
 #include "smtpd/spool_client.h"
@@ -26,7 +26,7 @@ struct smtpd {
 	struct process *process;
 	struct server server;
 	struct listeners listeners;
-	struct policy *policy;
+	struct directory_client *directory;
 	struct spool_client *spool;
 	struct event *counting, *start_poll, *stop_poll, *deadline;
 	unsigned start_polls;
@@ -43,7 +43,7 @@ make_server(struct smtpd *d, struct process *p, struct settings *settings)
 	struct event_base *base = process_base(p);
 
 	server_init(
-	    &d->server, base, settings, &policy_directory_ops, NULL, &spool_client_ops, NULL);
+	    &d->server, base, settings, &directory_client_ops, NULL, &spool_client_ops, NULL);
 	listeners_init(&d->listeners, &d->server);
 	d->ready = true;
 }
@@ -151,9 +151,9 @@ on_start(struct process *p, void *arg)
 	struct event_base *base = process_base(p);
 
 	d->process = p;
-	d->policy = policy_new(base, process_socket(p, "directory"));
+	d->directory = directory_client_new(base, process_socket(p, "directory"));
 	d->spool = spool_client_new(base, process_socket(p, "queue"));
-	d->server.policy = d->policy;
+	d->server.directory = d->directory;
 	d->server.spool = d->spool;
 	d->server.on_session_end = on_session_end;
 	d->server.arg = d;

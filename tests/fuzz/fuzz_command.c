@@ -54,7 +54,7 @@ parse_all(struct span arg, bool esmtp)
 		if (v->parse(arg, esmtp, &c, &r) == 0)
 			check_arguments(v, arg, &c);
 		else
-			MUST(reply_find(r.reply)->code >= 500);
+			MUST(smtp_reply_find(r.reply)->code >= 500);
 	}
 }
 

@@ -51,8 +51,8 @@ struct fake {
 	bool hold_policy; /* keep questions unanswered */
 	bool untold;	  /* cannot tell */
 	const char *refuse_client;
-	struct policy_call *calls[FAKE_CALLS];
-	struct policy_answer answers[FAKE_CALLS];
+	struct question_call *calls[FAKE_CALLS];
+	struct answer answers[FAKE_CALLS];
 	size_t ncalls;
 	char asked[1024]; /* the last question, as text */
 	unsigned questions;
@@ -73,28 +73,28 @@ struct fake {
 
 /* The local part says what becomes of a recipient: no…: 550 5.1.1; later…: 451; relay@evil.test: 550 5.7.1. */
 static inline void
-fake_decide(struct fake *f, const struct policy_question *q, struct policy_answer *a)
+fake_decide(struct fake *f, const struct question *q, struct answer *a)
 {
-	*a = (struct policy_answer){.told = !f->untold, .rule = span_str("fake")};
+	*a = (struct answer){.told = !f->untold, .rule = span_str("fake")};
 	verdict_set(&a->verdict, VERDICT_OK, 250, "2.0.0", "OK");
 	if (f->untold)
 		verdict_set(&a->verdict, VERDICT_TEMPORARY, 451, "4.3.0", "Cannot tell");
-	else if (q->kind == POLICY_CONNECT && f->refuse_client != NULL)
+	else if (q->kind == QUESTION_CONNECT && f->refuse_client != NULL)
 		verdict_set(&a->verdict,
 		    f->refuse_client[0] == '5' ? VERDICT_PERMANENT : VERDICT_TEMPORARY, 0,
 		    f->refuse_client[0] == '5' ? "5.7.1" : "4.7.1", "%s", f->refuse_client);
-	else if (q->kind == POLICY_MAIL && span_starts_with(q->from, "forged@"))
+	else if (q->kind == QUESTION_MAIL && span_starts_with(q->from, "forged@"))
 		verdict_set(&a->verdict, VERDICT_PERMANENT, 553, "5.7.1", "Not your address");
-	else if (q->kind == POLICY_RCPT && span_starts_with(q->rcpt, "no"))
+	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "no"))
 		verdict_set(&a->verdict, VERDICT_PERMANENT, 550, "5.1.1", "No such mailbox");
-	else if (q->kind == POLICY_RCPT && span_starts_with(q->rcpt, "later"))
+	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "later"))
 		verdict_set(&a->verdict, VERDICT_TEMPORARY, 451, "4.2.1", "Not now");
-	else if (q->kind == POLICY_RCPT && span_starts_with(q->rcpt, "bye"))
+	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "bye"))
 		verdict_set(&a->verdict, VERDICT_TEMPORARY, 421, "4.7.0", "Go away");
 }
 
 static inline void
-fake_ask(void *arg, const struct policy_question *q, struct policy_call *call)
+fake_ask(void *arg, const struct question *q, struct question_call *call)
 {
 	struct fake *f = arg;
 
@@ -109,7 +109,7 @@ fake_ask(void *arg, const struct policy_question *q, struct policy_call *call)
 }
 
 static inline void
-fake_cancel(void *arg, struct policy_call *call)
+fake_cancel(void *arg, struct question_call *call)
 {
 	struct fake *f = arg;
 
@@ -119,7 +119,7 @@ fake_cancel(void *arg, struct policy_call *call)
 	call->id = 0;
 }
 
-static const struct policy_ops fake_policy_ops = {.ask = fake_ask, .cancel = fake_cancel};
+static const struct question_ops fake_policy_ops = {.ask = fake_ask, .cancel = fake_cancel};
 
 /* --- spool --- */
 
@@ -218,8 +218,8 @@ static const struct spool_ops fake_spool_ops = {.has_room = fake_has_room,
 static inline void
 fake_answer_policy(struct fake *f)
 {
-	struct policy_call *calls[FAKE_CALLS];
-	struct policy_answer answers[FAKE_CALLS];
+	struct question_call *calls[FAKE_CALLS];
+	struct answer answers[FAKE_CALLS];
 	size_t n = f->ncalls;
 
 	memcpy(calls, f->calls, sizeof calls);

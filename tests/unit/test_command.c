@@ -143,7 +143,7 @@ takes_parameters(void **state)
 
 struct parsed {
 	const char *arg;
-	int reply; /* enum reply_id, or -1 for well-formed */
+	int reply; /* enum smtp_reply_id, or -1 for well-formed */
 	const char *address;
 };
 

@@ -393,7 +393,8 @@ waits_no_longer_than_it_should(void **state)
 			fail_msg("%s: only \"%s\" happened", silences[i].name, s.how);
 		describe(&s, got, sizeof got);
 		check_row(silences[i].name, strcmp(got, silences[i].outcome) == 0);
-		check_row(silences[i].name, clock_mono_ms() - began >= 60);
+		check_row(silences[i].name,
+		    clock_mono_ms() - began >= 50); /* 60, by a coarse clock */
 		check_row(silences[i].name, strcmp(s.closed.status, "4.4.2") == 0);
 		session_release(&s);
 	}

@@ -1,5 +1,5 @@
 /* test_smtpd_reply: the catalogue of replies, and how a reply becomes a line. */
-#include "smtpd/reply.h"
+#include "smtpd/smtp_reply.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@ every_row_is_well_formed(void **state)
 {
 	(void)state;
 	for (int i = 0; i < REPLY_COUNT; i++) {
-		const struct reply *r = reply_find((enum reply_id)i);
+		const struct smtp_reply *r = smtp_reply_find((enum smtp_reply_id)i);
 
 		if (r->text == NULL || r->code < 200 || r->code > 599)
 			fail_msg("row %d is missing", i);
@@ -36,9 +36,9 @@ formats_a_line(void **state)
 
 	(void)state;
 	buf_init(&b, 4096);
-	reply_format(&b, reply_find(REPLY_OK), (struct span){NULL, 0});
-	reply_format(&b, reply_find(REPLY_SEND_CONTENT), (struct span){NULL, 0});
-	reply_format(&b, reply_find(REPLY_QUEUED), span_str("0ABC"));
+	smtp_reply_format(&b, smtp_reply_find(REPLY_OK), (struct span){NULL, 0});
+	smtp_reply_format(&b, smtp_reply_find(REPLY_SEND_CONTENT), (struct span){NULL, 0});
+	smtp_reply_format(&b, smtp_reply_find(REPLY_QUEUED), span_str("0ABC"));
 	assert_string_equal(buf_str(&b),
 	    "250 2.0.0 OK\r\n354 Send the message, then a line with only a dot\r\n"
 	    "250 2.0.0 Queued as 0ABC\r\n");
@@ -53,14 +53,14 @@ escapes_and_cuts(void **state)
 
 	(void)state;
 	buf_init(&b, 8192);
-	reply_format(
-	    &b, reply_find(REPLY_PARAMETER_UNKNOWN), span_make("A\r\n250 x\0\xff\x7f", 11));
+	smtp_reply_format(&b, smtp_reply_find(REPLY_PARAMETER_UNKNOWN),
+	    span_make("A\r\n250 x\0\xff\x7f", 11));
 	assert_string_equal(buf_str(&b),
 	    "555 5.5.4 Parameter not offered: A\\x0d\\x0a250 x\\x00\\xff\\x7f\r\n");
 	for (size_t n = 0; n < sizeof big; n += 13) {
 		buf_clear(&b);
 		memset(big, n % 2 == 0 ? 'a' : '\n', sizeof big);
-		reply_format(&b, reply_find(REPLY_SYNTAX), span_make(big, n));
+		smtp_reply_format(&b, smtp_reply_find(REPLY_SYNTAX), span_make(big, n));
 		assert_in_range(b.len, 1, REPLY_LINE_MAX);
 		assert_string_equal(buf_str(&b) + b.len - 2, "\r\n");
 		assert_int_equal(span_index(buf_span(&b), '\n'), b.len - 1);
@@ -96,7 +96,7 @@ formats_verdicts(void **state)
 
 		snprintf(v.status, sizeof v.status, "%s", rows[i].status);
 		buf_clear(&b);
-		code = reply_format_verdict(&b, &v);
+		code = smtp_reply_format_verdict(&b, &v);
 		assert_string_equal(buf_str(&b), rows[i].want);
 		assert_int_equal(code, strtol(rows[i].want, NULL, 10));
 	}

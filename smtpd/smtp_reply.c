@@ -2,7 +2,7 @@
  * reply: the catalogue of everything smtpd says. See reply.h. Used by the
  * session alone; what a reply means is in RFC 5321 4.2.2 and RFC 3463.
  */
-#include "smtpd/reply.h"
+#include "smtpd/smtp_reply.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #define ROW(id, code, status, text, rule) [id] = {code, status, text, rule, false}
 #define END(id, code, status, text, rule) [id] = {code, status, text, rule, true}
 
-static const struct reply catalogue[REPLY_COUNT] = {
+static const struct smtp_reply catalogue[REPLY_COUNT] = {
     ROW(REPLY_HELP, 214, "2.0.0",
 	"HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP; see RFC 5321", NULL),
     END(REPLY_CLOSING, 221, "2.0.0", "Goodbye", NULL),
@@ -73,14 +73,14 @@ static const struct reply catalogue[REPLY_COUNT] = {
 	"hop-limit"),
 };
 
-const struct reply *
-reply_find(enum reply_id id)
+const struct smtp_reply *
+smtp_reply_find(enum smtp_reply_id id)
 {
 	return &catalogue[id];
 }
 
 void
-reply_escape(struct buf *out, struct span text, size_t room)
+smtp_reply_escape(struct buf *out, struct span text, size_t room)
 {
 	static const char hex[] = "0123456789abcdef";
 
@@ -106,22 +106,22 @@ add_line(struct buf *out, int code, const char *status, struct span text, struct
 	buf_addf(out, "%03d ", code);
 	if (status != NULL)
 		buf_addf(out, "%s ", status);
-	reply_escape(out, text, limit - (out->len - start));
+	smtp_reply_escape(out, text, limit - (out->len - start));
 	if (detail.len > 0 && out->len - start < limit) {
 		buf_add_char(out, ' ');
-		reply_escape(out, detail, limit - (out->len - start));
+		smtp_reply_escape(out, detail, limit - (out->len - start));
 	}
 	buf_add(out, "\r\n", 2);
 }
 
 void
-reply_format(struct buf *out, const struct reply *r, struct span detail)
+smtp_reply_format(struct buf *out, const struct smtp_reply *r, struct span detail)
 {
 	add_line(out, r->code, r->status, span_str(r->text), detail);
 }
 
 int
-reply_format_verdict(struct buf *out, const struct verdict *v)
+smtp_reply_format_verdict(struct buf *out, const struct verdict *v)
 {
 	static const struct {
 		int class, code;

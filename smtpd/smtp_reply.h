@@ -4,8 +4,8 @@
  * REPLY_LINE_MAX octets, the class of an enhanced code equals that of the
  * reply, and octets that are not printable ASCII leave as \xNN.
  */
-#ifndef SMTPD_REPLY_H
-#define SMTPD_REPLY_H
+#ifndef SMTPD_SMTP_REPLY_H
+#define SMTPD_SMTP_REPLY_H
 
 #include <stdbool.h>
 
@@ -13,7 +13,7 @@
 #include "common/span.h"
 #include "common/verdict.h"
 
-enum reply_id {
+enum smtp_reply_id {
 	REPLY_HELP,
 	REPLY_CLOSING,
 	REPLY_OK,
@@ -65,7 +65,7 @@ enum reply_id {
 	REPLY_COUNT
 };
 
-struct reply {
+struct smtp_reply {
 	int code;
 	const char *status; /* x.y.z, NULL where RFC 2034 has none */
 	const char *text;
@@ -74,21 +74,21 @@ struct reply {
 };
 
 /* A row of the catalogue. Never NULL; static. */
-const struct reply *reply_find(enum reply_id id);
+const struct smtp_reply *smtp_reply_find(enum smtp_reply_id id);
 
 /*
  * Appends the reply as one line; detail (may be empty) follows the text after a
  * space and is cut where the line would grow too long.
  */
-void reply_format(struct buf *out, const struct reply *r, struct span detail);
+void smtp_reply_format(struct buf *out, const struct smtp_reply *r, struct span detail);
 
 /*
  * Appends what another process decided, as one line. A code that does not fit
  * the verdict's kind is replaced: 250, 451 or 550. Returns the code sent.
  */
-int reply_format_verdict(struct buf *out, const struct verdict *v);
+int smtp_reply_format_verdict(struct buf *out, const struct verdict *v);
 
 /* Appends text with octets that are not printable ASCII as \xNN, at most room octets in all. */
-void reply_escape(struct buf *out, struct span text, size_t room);
+void smtp_reply_escape(struct buf *out, struct span text, size_t room);
 
 #endif

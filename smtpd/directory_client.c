@@ -1,5 +1,5 @@
-/* policy: asks the directory. See policy.h. */
-#include "smtpd/policy.h"
+/* directory_client: asks the directory. See directory_client.h. Called by sessions through struct question_ops. */
+#include "smtpd/directory_client.h"
 
 #include <stdlib.h>
 
@@ -9,32 +9,32 @@
 /* A directory that is up answers within a millisecond; a client waits five minutes (RFC 5321 4.5.3.2). */
 #define ANSWER_TIMEOUT_MS 10000
 
-struct policy {
+struct directory_client {
 	struct peer *peer;
 };
 
 static void
-add_question(struct wire_out *w, const struct policy_question *q)
+add_question(struct wire_out *w, const struct question *q)
 {
 	wire_add(w, "client", q->client);
 	wire_add_str(w, "role", listener_role_name(q->role));
 	if (q->uid >= 0)
 		wire_add_u64(w, "uid", (uint64_t)q->uid);
-	if (q->kind == POLICY_CONNECT)
+	if (q->kind == QUESTION_CONNECT)
 		return;
 	wire_add(w, "helo", q->helo);
 	if (q->auth.len > 0)
 		wire_add(w, "auth", q->auth);
 	wire_add(w, "from", q->from);
-	if (q->kind == POLICY_RCPT)
+	if (q->kind == QUESTION_RCPT)
 		wire_add(w, "rcpt", q->rcpt);
 }
 
 static void
 on_answer(struct wire_msg *m, void *arg)
 {
-	struct policy_call *call = arg;
-	struct policy_answer a = {.told = false, .rule = span_str("cannot-tell")};
+	struct question_call *call = arg;
+	struct answer a = {.told = false, .rule = span_str("cannot-tell")};
 
 	if (m != NULL && wire_get_verdict(m, &a.verdict) == 0) {
 		a.told = true;
@@ -49,11 +49,11 @@ on_answer(struct wire_msg *m, void *arg)
 }
 
 static void
-ask(void *arg, const struct policy_question *q, struct policy_call *call)
+ask(void *arg, const struct question *q, struct question_call *call)
 {
 	static const char *const verbs[] = {
-	    [POLICY_CONNECT] = "connect", [POLICY_MAIL] = "mail", [POLICY_RCPT] = "rcpt"};
-	struct policy *p = arg;
+	    [QUESTION_CONNECT] = "connect", [QUESTION_MAIL] = "mail", [QUESTION_RCPT] = "rcpt"};
+	struct directory_client *p = arg;
 	struct wire_out w;
 
 	call->id = peer_next_id(p->peer);
@@ -63,31 +63,31 @@ ask(void *arg, const struct policy_question *q, struct policy_call *call)
 }
 
 static void
-cancel(void *arg, struct policy_call *call)
+cancel(void *arg, struct question_call *call)
 {
-	struct policy *p = arg;
+	struct directory_client *p = arg;
 
 	if (call->id != 0)
 		peer_cancel(p->peer, call->id);
 	call->id = 0;
 }
 
-const struct policy_ops policy_directory_ops = {.ask = ask, .cancel = cancel};
+const struct question_ops directory_client_ops = {.ask = ask, .cancel = cancel};
 
-struct policy *
-policy_new(struct event_base *base, const char *path)
+struct directory_client *
+directory_client_new(struct event_base *base, const char *path)
 {
 	static const struct peer_ops ops = {0};
-	struct policy *p = xcalloc(1, sizeof *p);
+	struct directory_client *p = xcalloc(1, sizeof *p);
 
 	p->peer = peer_new(base, path, "smtpd", &ops, p);
 	return p;
 }
 
 void
-policy_free(struct policy **pp)
+directory_client_free(struct directory_client **pp)
 {
-	struct policy *p = *pp;
+	struct directory_client *p = *pp;
 
 	if (p == NULL)
 		return;
