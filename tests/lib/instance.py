@@ -25,6 +25,7 @@ import time
 import weakref
 from pathlib import Path
 
+from lib import control
 from lib.domains import Domains, Message
 from lib.waiting import alive, descendants, reserve_port, wait_for
 
@@ -331,13 +332,12 @@ class Instance:
         return json.loads(done.stdout)
 
     def queue(self):
-        """The queue as `postrider --json queue list` tells it: a list of objects."""
-        answer = self.json("queue", "list")
-        return answer if isinstance(answer, list) else answer["messages"]
+        """What the queue manager holds: see lib.control.queue."""
+        return control.queue(self.spool / "sockets/control/queue")
 
     def wait_queue_empty(self, timeout=15.0):
         """Wait until the queue holds nothing."""
-        wait_for(lambda: self.queue() == [], timeout, "an empty queue", interval=0.05)
+        wait_for(lambda: self.queue() == [], timeout, "an empty queue", interval=0.02)
 
     def sendmail(self, *args, stdin="", name="sendmail", timeout=15.0, **more):
         """The sendmail command (or `name`, one of its other names) against this instance."""

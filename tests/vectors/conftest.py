@@ -13,7 +13,7 @@ import pytest
 from lib.certificates import make_certificate
 from lib.instance import Instance, Listener, Message
 from lib.sink import Sink
-from lib.smtp_raw import RawClient
+from lib.smtp_raw import Closed, RawClient, Silent
 from lib.stub_dns import StubDNS
 from lib.waiting import reserve_port, wait_for
 
@@ -22,6 +22,7 @@ LIMITS = {"message-size-limit": 1048576, "recipient-limit": 100, "command-line-l
           "postmaster": "postmaster@a.test", "connection-limit-per-client": 100}
 # Parts of the fixture that a server may not know yet: what to try, fullest first.
 OPTIONAL = ("submission", "starttls", "plain")
+LISTENERS = {"": 0, "@SUB": 1, "@SUBS": 2}
 SOURCE = re.compile(r"\[(127\.[0-9.]+)\]")
 
 
@@ -40,7 +41,7 @@ class Fixture:
         try:
             self._populate()
             self.mta.start()
-            self.offered = self._ask_ehlo()
+            self.offered = {prefix: self._ask_ehlo(prefix) for prefix in LISTENERS}
         except BaseException:
             self.close()
             raise
@@ -75,20 +76,29 @@ class Fixture:
         add("b.test", ["sink"], conf='catch-all = "sink"\n')
         add("xn--bcher-kva.test", ["info", "müller"])
 
-    def _ask_ehlo(self):
-        with RawClient("127.0.0.1", self.mta.port) as client:
-            return client.hello().keywords()
+    def _ask_ehlo(self, prefix):
+        """The EHLO keywords of a listener; a text when it does not serve."""
+        at = LISTENERS[prefix]
+        if at >= len(self.mta.listeners):
+            return self.refusals["submission"]
+        try:
+            with RawClient("127.0.0.1", self.mta.listeners[at].port, timeout=3) as client:
+                if prefix == "@SUBS":
+                    client.start_tls()
+                return client.hello().keywords()
+        except (Silent, Closed, TimeoutError) as error:
+            return f"not served ({error})"
 
     def listener(self, prefix):
-        """The listener of "", "@SUB" or "@SUBS"; skips the test when it could not be configured."""
-        at = {"": 0, "@SUB": 1, "@SUBS": 2}[prefix]
-        if at >= len(self.mta.listeners):
-            pytest.skip(f"no submission listener: {self.refusals['submission']}")
-        return self.mta.listeners[at]
+        """The listener of "", "@SUB" or "@SUBS"; skips the test when it does not serve."""
+        if isinstance(self.offered[prefix], str):
+            pytest.skip(f"the listener {prefix} is missing: {self.offered[prefix]}")
+        return self.mta.listeners[LISTENERS[prefix]]
 
-    def need(self, keyword, what):
-        """Skip the test when EHLO does not offer `keyword`."""
-        if keyword not in self.offered:
+    def need(self, keyword, what, prefix=""):
+        """Skip the test when the listener's EHLO does not offer `keyword`."""
+        self.listener(prefix)
+        if keyword not in self.offered[prefix]:
             pytest.skip(f"{what} needs {keyword}, which EHLO does not offer")
 
     def source(self):

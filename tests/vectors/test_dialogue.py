@@ -12,6 +12,7 @@ ROWS = load("dialogue.tsv")
 # What a row names -> the EHLO keyword it needs.
 NEEDS = ((r"SMTPUTF8", "SMTPUTF8"), (r"\b(?:NOTIFY|ORCPT|RET|ENVID)=", "DSN"), (r"\bBDAT ", "CHUNKING"),
          (r"STARTTLS|\{TLS\}", "STARTTLS"), (r"\bBODY=", "8BITMIME"), (r"\bSIZE=", "SIZE"))
+AUTHENTICATES = ((r"", "AUTH"),)
 
 
 def split(row):
@@ -26,9 +27,9 @@ def idles(steps):
 
 def play(fixture, row, shape):
     prefix, steps = split(row)
-    for pattern, keyword in NEEDS:
+    for pattern, keyword in NEEDS + (AUTHENTICATES if prefix == "@SUBS" else ()):
         if re.search(pattern, row.input):
-            fixture.need(keyword, "the row")
+            fixture.need(keyword, "the row", prefix)
     listener = fixture.listener(prefix)
     source = fixture.source()
     expected = Expected(row.expected)
