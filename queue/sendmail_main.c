@@ -69,7 +69,7 @@ static int
 relay(const struct sendmail_setup *setup)
 {
 	char *path = sendmail_setup_path(setup, "sockets/submit/smtp");
-	int status = sendmail_relay(path, STDIN_FILENO, STDOUT_FILENO, setup->hostname);
+	int status = sendmail_relay(path, STDIN_FILENO, STDOUT_FILENO, setup->config.hostname);
 
 	free(path);
 	return status;
@@ -112,7 +112,7 @@ main(int argc, char *argv[])
 {
 	int input = open_standard_descriptors() ? -1 : STDIN_FILENO, status;
 	struct sendmail_report report = {.status = 0};
-	struct sendmail_setup setup = {.size_limit = 0};
+	struct sendmail_setup setup = {.login = NULL};
 	struct sendmail_options o;
 	struct buf why;
 

@@ -44,7 +44,7 @@ set_sender(struct job *m)
 {
 	const char *text = m->o->sender != NULL ? m->o->sender : m->setup->login, *why;
 
-	if (sendmail_envelope_set_sender(&m->e, text, m->setup->hostname, &why) != 0)
+	if (sendmail_envelope_set_sender(&m->e, text, m->setup->config.hostname, &why) != 0)
 		sendmail_report_add(m->report, EX_DATAERR, "the sender %.200s: %s", text, why);
 }
 
@@ -58,7 +58,7 @@ set_recipients(struct job *m)
 		const char *text = m->o->recipients[i], *why;
 
 		if (sendmail_recipients_add_list(
-			to, span_str(text), m->setup->hostname, &why) != 0)
+			to, span_str(text), m->setup->config.hostname, &why) != 0)
 			sendmail_report_add(
 			    m->report, EX_DATAERR, "the recipient %.200s: %s", text, why);
 	}
@@ -94,8 +94,8 @@ static int
 read_message(struct job *m, int input)
 {
 	char *unique = unique_id();
-	char *login = xasprintf("%s@%s", m->setup->login, m->setup->hostname);
-	struct sendmail_header_job job = {.hostname = m->setup->hostname,
+	char *login = xasprintf("%s@%s", m->setup->login, m->setup->config.hostname);
+	struct sendmail_header_job job = {.hostname = m->setup->config.hostname,
 	    .sender = m->e.from.len > 0 ? m->e.from.text : login,
 	    .full_name = full_name(m),
 	    .unique = unique,
@@ -186,7 +186,7 @@ sendmail_message_send(const struct sendmail_options *o, const struct sendmail_se
 	struct job m = {.o = o,
 	    .setup = setup,
 	    .report = report,
-	    .e = {.hostname = setup->hostname,
+	    .e = {.hostname = setup->config.hostname,
 		.eight_bit = o->eight_bit,
 		.envid = o->envid,
 		.ret = o->ret,
@@ -194,7 +194,7 @@ sendmail_message_send(const struct sendmail_options *o, const struct sendmail_se
 
 	sendmail_recipients_init(&m.e.recipients);
 	sendmail_recipients_init(&m.except);
-	sendmail_content_init(&m.content, setup->size_limit);
+	sendmail_content_init(&m.content, setup->config.size_limit);
 	set_sender(&m);
 	set_recipients(&m);
 	if (report->status == 0 && read_message(&m, input) == 0) {

@@ -86,7 +86,7 @@ ask(const struct sendmail_setup *s, const char *verb, const struct sendmail_opti
 	struct verdict v;
 	int status;
 
-	*c = control_client_open(s->spool, "queue", &status, why);
+	*c = control_client_open(s->config.spool, "queue", &status, why);
 	if (*c == NULL)
 		return status;
 	wire_out_init(&w, verb, control_client_next_id(*c));
@@ -118,7 +118,7 @@ sendmail_queue_print(const struct sendmail_setup *s, FILE *out, struct buf *why)
 		buf_add_str(why, "the queue manager's answer is malformed");
 		status = EX_PROTOCOL;
 	} else if (status == 0) {
-		sendmail_queue_format(&l, s->spool, out);
+		sendmail_queue_format(&l, s->config.spool, out);
 		listing_release(&l);
 	}
 	control_client_close(&c);

@@ -6,90 +6,12 @@
 #include "queue/sendmail_setup.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/address.h"
 #include "common/xalloc.h"
-#include "conf/confile.h"
-#include "conf/config_keys.h"
-#include "conf/datafile.h"
-
-#define DEFAULT_CONFIG SYSCONFDIR "/postrider/postrider.conf"
-
-static const struct config_key *
-find_key(const char *name)
-{
-	size_t n;
-	const struct config_key *keys = config_keys(&n);
-
-	for (size_t i = 0; i < n; i++) {
-		if (keys[i].section == NULL && strcmp(keys[i].name, name) == 0)
-			return &keys[i];
-	}
-	abort(); /* the table of keys lost one that this file names */
-}
-
-/* The keys wanted; everything else in the file is passed over. */
-static const struct confile_key wanted[] = {
-    {.name = "hostname", .shape = CONFILE_VALUE},
-    {.name = "spool", .shape = CONFILE_VALUE},
-    {.name = "message-size-limit", .shape = CONFILE_VALUE},
-};
-
-#define NWANTED (sizeof wanted / sizeof wanted[0])
-
-static void
-on_item(const struct confile_item *item, void *arg)
-{
-	struct buf why;
-
-	if (item->key == NULL || item->section != NULL)
-		return;
-	buf_init(&why, 1024);
-	config_key_set(arg, find_key(item->key->name), span_str(item->value), &why);
-	buf_release(&why);
-}
-
-static int
-read_config(struct config *c, struct buf *why)
-{
-	const char *named = getenv("POSTRIDER_CONFIG");
-	const char *path = named != NULL && named[0] != '\0' ? named : DEFAULT_CONFIG;
-	struct buf text, reason;
-	enum datafile_result r;
-
-	buf_init(&text, CONFILE_MAX);
-	buf_init(&reason, 1024);
-	r = datafile_read(AT_FDCWD, path, false, geteuid(), &text, NULL, &reason);
-	if (r == DATAFILE_OK)
-		confile_parse(buf_span(&text), path, wanted, NWANTED, NULL, on_item, c);
-	else if (path == named)
-		buf_addf(why, "%s: %s", path,
-		    r == DATAFILE_MISSING ? "there is no such file" : buf_str(&reason));
-	buf_release(&text);
-	buf_release(&reason);
-	return r != DATAFILE_OK && path == named ? EX_CONFIG : 0;
-}
-
-static char *
-system_hostname(void)
-{
-	char host[256], name[DOMAIN_MAX + 1];
-	const char *why;
-	size_t len;
-
-	if (gethostname(host, sizeof host) != 0)
-		return xstrdup("localhost");
-	host[sizeof host - 1] = '\0';
-	if (domain_canonical(span_str(host), false, name, &len, &why) != 0)
-		return xstrdup("localhost");
-	return xstrdup(name);
-}
 
 /* May it stand before an at sign as it is? */
 static bool
@@ -142,34 +64,25 @@ find_caller(struct sendmail_setup *s)
 int
 sendmail_setup_init(struct sendmail_setup *s, struct buf *why)
 {
-	struct config *c = xcalloc(1, sizeof *c);
-	int r;
+	const char *named = getenv("POSTRIDER_CONFIG");
 
-	config_key_set_default(c, find_key("spool"));
-	config_key_set_default(c, find_key("message-size-limit"));
-	r = read_config(c, why);
-	*s = (struct sendmail_setup){
-	    .spool = xstrdup(c->spool),
-	    .hostname = c->hostname != NULL ? xstrdup(c->hostname) : system_hostname(),
-	    .size_limit = c->message_size_limit,
-	};
+	*s = (struct sendmail_setup){.login = NULL};
 	find_caller(s);
-	config_free(&c);
-	return r;
+	return client_config_init(
+	    &s->config, named != NULL && named[0] != '\0' ? named : NULL, why);
 }
 
 void
 sendmail_setup_release(struct sendmail_setup *s)
 {
-	free(s->spool);
-	free(s->hostname);
+	client_config_release(&s->config);
 	free(s->login);
 	free(s->full_name);
-	*s = (struct sendmail_setup){.size_limit = 0};
+	*s = (struct sendmail_setup){.login = NULL};
 }
 
 char *
 sendmail_setup_path(const struct sendmail_setup *s, const char *below)
 {
-	return xasprintf("%s/%s", s->spool, below);
+	return xasprintf("%s/%s", s->config.spool, below);
 }

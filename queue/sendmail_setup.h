@@ -1,28 +1,23 @@
 /*
  * sendmail_setup: what sendmail must know before it starts: where the daemon's
- * spool is, what this host is called, and who calls. It runs with the caller's rights
- * and takes three keys of postrider.conf where the caller may read it; what
- * else stands there, right or wrong, is the daemon's business.
+ * spool is, what this host is called, and who calls. It runs with the caller's
+ * rights, so a configuration that he may not read is as good as none.
  */
 #ifndef QUEUE_SENDMAIL_SETUP_H
 #define QUEUE_SENDMAIL_SETUP_H
 
-#include <stdint.h>
-
 #include "common/buf.h"
+#include "queue/client_config.h"
 
 struct sendmail_setup {
-	char *spool;	     /* spool, or its default */
-	char *hostname;	     /* hostname, or the system's own name */
-	uint64_t size_limit; /* message-size-limit, or its default: octets */
-	char *login;	     /* the caller's, usable as a local part */
-	char *full_name;     /* from the GECOS field, "" if there is none */
+	struct client_config config;
+	char *login;	 /* the caller's, usable as a local part */
+	char *full_name; /* from the GECOS field, "" if there is none */
 };
 
 /*
- * Reads the file that POSTRIDER_CONFIG names in the environment, else SYSCONFDIR/postrider/postrider.conf, else
- * takes the defaults. 0, or EX_CONFIG with a line in *why if the file named in the environment
- * cannot be used. The caller releases in both cases.
+ * Reads the file that POSTRIDER_CONFIG names in the environment, else the default one (client_config.h). 0, or EX_CONFIG
+ * with a line in *why. The caller releases in both cases.
  */
 int sendmail_setup_init(struct sendmail_setup *s, struct buf *why);
 void sendmail_setup_release(struct sendmail_setup *s);

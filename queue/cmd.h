@@ -1,0 +1,88 @@
+/*
+ * cmd: what the commands of postrider(8) share: the context they run in, their
+ * options, their errors, and the two forms of output: text for people, JSON for
+ * programs. A command is one cmd_*.c and one row of the table in postrider_main.c.
+ */
+#ifndef QUEUE_CMD_H
+#define QUEUE_CMD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/span.h"
+#include "conf/config.h"
+#include "queue/control_client.h"
+
+struct cmd_context {
+	const char *config_path; /* -c, or NULL: the default file */
+	bool json;		 /* --json */
+	const char *usage;	 /* of the command that runs, for --help and errors */
+};
+
+/* An option of a command: `--name VALUE` (or `--name=VALUE`) if value is set, else the switch `--name`. */
+struct cmd_option {
+	const char *name; /* without the hyphens */
+	const char **value;
+	bool *given;
+};
+
+/* What cmd_parse found besides options; points into argv. */
+struct cmd_args {
+	char **v;
+	int n;
+};
+
+/* Returned by cmd_parse when the command is to go on. */
+#define CMD_GO_ON (-1)
+
+/*
+ * Takes a command's options out of its arguments (argv without the command's own name, NULL at the end); --json and --help are
+ * known to all, `--` ends options. Between min and max arguments must remain (max < 0: any number). CMD_GO_ON, or
+ * the exit status: 0 after --help, EX_USAGE after a line on standard error.
+ */
+int cmd_parse(struct cmd_context *ctx, char **argv, const struct cmd_option *options, size_t n,
+    int min, int max, struct cmd_args *args);
+
+/* A line on standard error: "postrider: …", unprintable octets escaped. Returns status. */
+int cmd_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* As cmd_fail with EX_USAGE, and the usage of the command that runs. */
+int cmd_fail_usage(const struct cmd_context *ctx, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The configuration, checked; NULL after all its errors were written to standard error (exit with EX_CONFIG). */
+struct config *cmd_load_config(const struct cmd_context *ctx);
+
+/* The file the configuration is read from. */
+const char *cmd_config_path(const struct cmd_context *ctx);
+
+/*
+ * Asks control/<name>: *c gets a client that lives as long as the answer, and is the caller's to close,
+ * whatever is returned. w was begun with id 1 and is released. 0, or an exit status after a line on
+ * standard error.
+ */
+int cmd_ask(const struct cmd_context *ctx, const char *name, struct wire_out *w,
+    struct control_client **c, struct wire_msg *answer);
+
+/* 0 if the answer's verdict is ok (or it has none), else EX_UNAVAILABLE after a line on standard error. */
+int cmd_verdict_status(const struct wire_msg *answer);
+
+/* Prints json and drops the reference to it. Returns 0, or EX_IOERR. */
+int cmd_print_json(json_t *json);
+
+/* A JSON string of what may not be UTF-8 (unprintable octets as \xNN then). */
+json_t *cmd_json_string(struct span s);
+
+/* Prints s with unprintable octets escaped. */
+void cmd_print_span(struct span s);
+
+/* "3 d 4 h", "4 h 5 min", "5 min 6 s", "7 s". Returns out. */
+#define CMD_DURATION_SIZE 48
+const char *cmd_format_duration(uint64_t seconds, char out[CMD_DURATION_SIZE]);
+
+/* "1234 B", "1.2 KiB", "35.0 MiB". Returns out. */
+#define CMD_SIZE_SIZE 32
+const char *cmd_format_size(uint64_t octets, char out[CMD_SIZE_SIZE]);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * cmd_domain: postrider domain add and list. What they do to the disk is
+ * conf/admin.h's; the daemon sees it by itself.
+ */
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "conf/admin.h"
+#include "queue/cmd_table.h"
+#include "queue/cmd_verbs.h"
+
+int
+cmd_domain_add(struct cmd_context *ctx, char **argv)
+{
+	const char *owner = NULL;
+	const struct cmd_option options[] = {{"owner", &owner, NULL}};
+	struct config *c;
+	struct cmd_args args;
+	struct buf why;
+	int r = cmd_parse(ctx, argv, options, 1, 1, 1, &args);
+
+	if (r != CMD_GO_ON)
+		return r;
+	c = cmd_load_config(ctx);
+	if (c == NULL)
+		return EX_CONFIG;
+	buf_init(&why, 4096);
+	r = 0;
+	if (admin_domain_add(c, args.v[0], owner, &why) != 0)
+		r = cmd_fail(EX_CANTCREAT, "%s", buf_str(&why));
+	buf_release(&why);
+	config_free(&c);
+	return r;
+}
+
+struct list {
+	struct cmd_table *table; /* for people, */
+	json_t *json;		 /* or for programs */
+};
+
+static void
+add_to_table(struct cmd_table *t, const struct admin_domain *d)
+{
+	const struct passwd *pw = getpwuid(d->uid);
+	const struct group *gr;
+
+	cmd_table_addf(t, "%s", d->name);
+	if (d->alias_of != NULL) {
+		cmd_table_addf(t, "-");
+		cmd_table_addf(t, "-");
+		cmd_table_addf(t, "alias of %s", d->alias_of);
+		return;
+	}
+	cmd_table_addf(t, "%zu", d->users);
+	if (pw != NULL && (gr = getgrgid(d->gid)) != NULL)
+		cmd_table_addf(t, "%s:%s", pw->pw_name, gr->gr_name);
+	else
+		cmd_table_addf(t, "%u:%u", (unsigned)d->uid, (unsigned)d->gid);
+	cmd_table_addf(t, "%s", d->problem != NULL ? d->problem : "");
+}
+
+static json_t *
+string_or_null(const char *s)
+{
+	return s != NULL ? cmd_json_string(span_str(s)) : json_null();
+}
+
+static void
+on_domain(const struct admin_domain *d, void *arg)
+{
+	struct list *l = arg;
+	json_t *one;
+
+	if (l->table != NULL) {
+		add_to_table(l->table, d);
+		return;
+	}
+	one = json_object();
+	json_object_set_new(one, "name", cmd_json_string(span_str(d->name)));
+	json_object_set_new(one, "alias-of", string_or_null(d->alias_of));
+	json_object_set_new(one, "path", string_or_null(d->path));
+	json_object_set_new(one, "uid", json_integer(d->uid));
+	json_object_set_new(one, "gid", json_integer(d->gid));
+	json_object_set_new(one, "users", json_integer((json_int_t)d->users));
+	json_object_set_new(one, "problem", string_or_null(d->problem));
+	json_array_append_new(l->json, one);
+}
+
+int
+cmd_domain_list(struct cmd_context *ctx, char **argv)
+{
+	struct list l = {NULL, NULL};
+	struct config *c;
+	struct cmd_args args;
+	struct buf why;
+	json_t *json;
+	int r = cmd_parse(ctx, argv, NULL, 0, 0, 0, &args);
+
+	if (r != CMD_GO_ON)
+		return r;
+	c = cmd_load_config(ctx);
+	if (c == NULL)
+		return EX_CONFIG;
+	buf_init(&why, 4096);
+	if (ctx->json)
+		l.json = json_array();
+	else
+		l.table = cmd_table_new("DOMAIN|>USERS|OWNER|");
+	r = 0;
+	if (admin_domain_list(c, on_domain, &l, &why) != 0)
+		r = cmd_fail(EX_NOINPUT, "%s", buf_str(&why));
+	if (ctx->json) {
+		json = json_object();
+		json_object_set_new(json, "domains", l.json);
+		r = cmd_print_json(json) == 0 ? r : EX_IOERR;
+	} else {
+		cmd_table_print(l.table, stdout);
+	}
+	cmd_table_free(&l.table);
+	buf_release(&why);
+	config_free(&c);
+	return r;
+}

@@ -1,0 +1,167 @@
+/*
+ * cmd_queue_cat: postrider queue cat: a message's content as it lies in the spool, on
+ * standard output, octet by octet (LF line ends); with --envelope its envelope before it. The queue
+ * manager hands over a read-only descriptor; this program opens no file.
+ */
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/xalloc.h"
+#include "queue/cmd_verbs.h"
+
+#define PIECE (3U * 16384) /* a multiple of three, so that base64 of pieces can be joined */
+
+/* Where the content is, as the queue manager says. */
+struct content {
+	int fd;
+	uint64_t offset, size;
+};
+
+/* The next piece at *at, which is moved. 0 at the end, -1 after a line on standard error. */
+static ssize_t
+read_piece(const struct content *c, uint64_t *at, char piece[PIECE])
+{
+	size_t n = c->size - *at < PIECE ? (size_t)(c->size - *at) : PIECE, got = 0;
+
+	while (got < n) {
+		ssize_t r = pread(c->fd, piece + got, n - got, (off_t)(c->offset + *at + got));
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0) {
+			cmd_fail(EX_IOERR, "the message cannot be read: %s",
+			    r < 0 ? strerror(errno) : "its file is too short");
+			return -1;
+		}
+		got += (size_t)r;
+	}
+	*at += n;
+	return (ssize_t)n;
+}
+
+static int
+copy_content(const struct content *c)
+{
+	char piece[PIECE];
+	uint64_t at = 0;
+	ssize_t n;
+
+	while ((n = read_piece(c, &at, piece)) > 0) {
+		if (fwrite(piece, 1, (size_t)n, stdout) != (size_t)n)
+			return cmd_fail(EX_IOERR, "cannot write: %s", strerror(errno));
+	}
+	return n < 0 ? EX_IOERR : 0;
+}
+
+static void
+print_envelope(const struct wire_msg *m)
+{
+	static const char *const names[] = {"from", "recipient", "client", "helo", "uid"};
+
+	for (size_t i = 0; i < m->nfields; i++) {
+		for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+			if (!span_is(m->fields[i].name, names[k]))
+				continue;
+			printf("%s: ", names[k]);
+			cmd_print_span(m->fields[i].value);
+			putchar('\n');
+		}
+	}
+	putchar('\n');
+}
+
+/* Base64 (RFC 4648) of the content, or NULL. Mail may hold any octet, a JSON string may not. */
+static json_t *
+content_to_json(const struct content *c)
+{
+	size_t used = 0;
+	unsigned char *text = xmalloc((size_t)(c->size / 3 + 2) * 4 + 1);
+	char piece[PIECE];
+	uint64_t at = 0;
+	json_t *json = NULL;
+	ssize_t n;
+
+	while ((n = read_piece(c, &at, piece)) > 0)
+		used +=
+		    (size_t)EVP_EncodeBlock(text + used, (const unsigned char *)piece, (int)n);
+	if (n == 0)
+		json = json_stringn((const char *)text, used);
+	free(text);
+	return json;
+}
+
+static int
+print_json(const struct content *c, const struct wire_msg *m)
+{
+	json_t *json = json_object(), *recipients = json_array(), *content = content_to_json(c);
+
+	for (size_t i = 0; i < m->nfields; i++) {
+		const struct wire_field *f = &m->fields[i];
+
+		if (span_is(f->name, "recipient"))
+			json_array_append_new(recipients, cmd_json_string(f->value));
+		else if (span_is(f->name, "from") || span_is(f->name, "client") ||
+			 span_is(f->name, "helo") || span_is(f->name, "uid"))
+			json_object_setn_new(
+			    json, f->name.p, f->name.len, cmd_json_string(f->value));
+	}
+	json_object_set_new(json, "recipients", recipients);
+	json_object_set_new(json, "size", json_integer((json_int_t)c->size));
+	if (content == NULL) {
+		json_decref(json);
+		return EX_IOERR;
+	}
+	json_object_set_new(json, "content-base64", content);
+	return cmd_print_json(json);
+}
+
+static int
+show(const struct cmd_context *ctx, struct control_client *client, const struct wire_msg *m,
+    bool envelope)
+{
+	struct content c = {.fd = control_client_take_fd(client)};
+	int r = 0;
+
+	if (c.fd < 0 || wire_get_u64(m, "offset", INT64_MAX, &c.offset) != 0 ||
+	    wire_get_u64(m, "size", INT64_MAX / 8, &c.size) != 0)
+		r = cmd_fail(EX_PROTOCOL, "the queue manager's answer is malformed");
+	else if (ctx->json)
+		r = print_json(&c, m);
+	else {
+		if (envelope)
+			print_envelope(m);
+		r = copy_content(&c);
+	}
+	if (c.fd >= 0)
+		close(c.fd);
+	return r;
+}
+
+int
+cmd_queue_cat(struct cmd_context *ctx, char **argv)
+{
+	bool envelope = false;
+	const struct cmd_option options[] = {{"envelope", NULL, &envelope}};
+	struct control_client *c;
+	struct cmd_args args;
+	struct wire_msg answer;
+	struct wire_out w;
+	int r = cmd_parse(ctx, argv, options, 1, 1, 1, &args);
+
+	if (r != CMD_GO_ON)
+		return r;
+	wire_out_init(&w, "cat", 1);
+	wire_add_str(&w, "message", args.v[0]);
+	r = cmd_ask(ctx, "queue", &w, &c, &answer);
+	if (r == 0)
+		r = cmd_verdict_status(&answer);
+	if (r == 0)
+		r = show(ctx, c, &answer, envelope);
+	control_client_close(&c);
+	return r;
+}

@@ -1,0 +1,201 @@
+/*
+ * cmd_status: postrider status: the processes, the queue and the directory, each
+ * asked at its own socket, so that one which does not answer hides nothing of the
+ * others.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "queue/cmd_status_text.h"
+#include "queue/cmd_table.h"
+#include "queue/cmd_verbs.h"
+
+static void
+print_daemon(const struct cmd_status_text *s)
+{
+	struct cmd_table *t = cmd_table_new("PROCESS|>WORKER|>PID|STATE|>RESTARTS|>UP");
+	char up[CMD_DURATION_SIZE];
+
+	printf("postriderd ");
+	cmd_print_span(s->version);
+	printf(", process %d, ", (int)s->pid);
+	cmd_print_span(s->state);
+	printf(", up %s", cmd_format_duration(s->uptime, up));
+	if (s->reloads > 0) {
+		printf(", last reload ");
+		cmd_print_span(s->reload);
+		printf(" at ");
+		cmd_print_span(s->reload_time);
+	}
+	printf("\n\n");
+	for (size_t i = 0; i < s->nprocesses; i++) {
+		const struct cmd_process *p = &s->processes[i];
+
+		cmd_table_add(t, p->name);
+		cmd_table_addf(t, "%" PRIu64, p->worker);
+		cmd_table_addf(t, "%" PRIu64, p->pid);
+		cmd_table_add(t, p->state);
+		cmd_table_addf(t, "%" PRIu64, p->restarts);
+		cmd_table_addf(t, "%s", cmd_format_duration(p->uptime, up));
+	}
+	cmd_table_print(t, stdout);
+	cmd_table_free(&t);
+}
+
+static json_t *
+number(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static void
+daemon_to_json(const struct cmd_status_text *s, json_t *json)
+{
+	json_t *daemon = json_object(), *processes = json_array();
+
+	json_object_set_new(daemon, "version", cmd_json_string(s->version));
+	json_object_set_new(daemon, "pid", number((uint64_t)s->pid));
+	json_object_set_new(daemon, "state", cmd_json_string(s->state));
+	json_object_set_new(daemon, "uptime", number(s->uptime));
+	json_object_set_new(daemon, "reloads", number(s->reloads));
+	json_object_set_new(daemon, "reload", cmd_json_string(s->reload));
+	json_object_set_new(daemon, "reload-time", cmd_json_string(s->reload_time));
+	for (size_t i = 0; i < s->nprocesses; i++) {
+		const struct cmd_process *p = &s->processes[i];
+		json_t *one = json_object();
+
+		json_object_set_new(one, "process", cmd_json_string(p->name));
+		json_object_set_new(one, "worker", number(p->worker));
+		json_object_set_new(one, "pid", number(p->pid));
+		json_object_set_new(one, "state", cmd_json_string(p->state));
+		json_object_set_new(one, "restarts", number(p->restarts));
+		json_object_set_new(one, "uptime", number(p->uptime));
+		json_array_append_new(processes, one);
+	}
+	json_object_set_new(json, "postriderd", daemon);
+	json_object_set_new(json, "processes", processes);
+}
+
+/* Is it one of the four fields of the verdict, which say nothing about the state? */
+static bool
+is_verdict_field(struct span name)
+{
+	return span_is(name, "kind") || span_is(name, "code") || span_is(name, "status") ||
+	       span_is(name, "text");
+}
+
+/* Counters as the process names them, up to its first destination. */
+static void
+print_counters(const char *title, const struct wire_msg *m)
+{
+	printf("\n%s\n", title);
+	for (size_t i = 0; i < m->nfields; i++) {
+		struct span name = m->fields[i].name;
+
+		if (span_is(name, "destination"))
+			break;
+		if (is_verdict_field(name))
+			continue;
+		printf("  %-16.*s", SPAN_ARG(name));
+		cmd_print_span(m->fields[i].value);
+		putchar('\n');
+	}
+}
+
+static void
+print_destinations(const struct wire_msg *m)
+{
+	struct cmd_table *t = cmd_table_new("DESTINATION|BY|>WAITING|>ACTIVE");
+
+	for (size_t i = 0; i + 3 < m->nfields; i++) {
+		if (!span_is(m->fields[i].name, "destination"))
+			continue;
+		for (size_t j = 0; j < 4; j++)
+			cmd_table_add(t, m->fields[i + j].value);
+	}
+	putchar('\n');
+	cmd_table_print(t, stdout);
+	cmd_table_free(&t);
+}
+
+static json_t *
+value_to_json(struct span value)
+{
+	uint64_t n;
+
+	return span_to_u64(value, INT64_MAX, &n) == 0 ? number(n) : cmd_json_string(value);
+}
+
+/* The same as an object; the groups that begin with destination= are its array "destinations". */
+static json_t *
+counters_to_json(const struct wire_msg *m)
+{
+	json_t *json = json_object(), *destinations = NULL, *one = json;
+
+	for (size_t i = 0; i < m->nfields; i++) {
+		const struct wire_field *f = &m->fields[i];
+
+		if (destinations == NULL && is_verdict_field(f->name))
+			continue;
+		if (span_is(f->name, "destination")) {
+			if (destinations == NULL) {
+				destinations = json_array();
+				json_object_set_new(json, "destinations", destinations);
+			}
+			one = json_object();
+			json_array_append_new(destinations, one);
+		}
+		json_object_setn_new(one, f->name.p, f->name.len,
+		    span_is(f->name, "destination") ? cmd_json_string(f->value)
+						    : value_to_json(f->value));
+	}
+	return json;
+}
+
+/* One process's counters, into json or onto the screen. An exit status. */
+static int
+ask(const struct cmd_context *ctx, const char *name, const char *title, json_t *json)
+{
+	struct control_client *c;
+	struct wire_msg answer;
+	struct wire_out w;
+	int status;
+
+	wire_out_init(&w, "status", 1);
+	status = cmd_ask(ctx, name, &w, &c, &answer);
+	if (status == 0 && json != NULL) {
+		json_object_set_new(json, name, counters_to_json(&answer));
+	} else if (status == 0) {
+		print_counters(title, &answer);
+		print_destinations(&answer);
+	}
+	control_client_close(&c);
+	return status;
+}
+
+int
+cmd_status(struct cmd_context *ctx, char **argv)
+{
+	struct cmd_status_text s;
+	struct cmd_args args;
+	json_t *json;
+	int r = cmd_parse(ctx, argv, NULL, 0, 0, 0, &args), queue, directory;
+
+	if (r != CMD_GO_ON)
+		return r;
+	r = cmd_status_text_read(ctx, &s);
+	if (r != 0)
+		return r;
+	json = ctx->json ? json_object() : NULL;
+	if (ctx->json)
+		daemon_to_json(&s, json);
+	else
+		print_daemon(&s);
+	cmd_status_text_release(&s);
+	queue = ask(ctx, "queue", "Queue", json);
+	directory = ask(ctx, "directory", "Directory", json);
+	if (ctx->json)
+		r = cmd_print_json(json);
+	return r != 0 ? r : queue != 0 ? queue : directory;
+}
