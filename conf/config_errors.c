@@ -46,6 +46,15 @@ config_errors_add(
 	buf_release(&raw);
 }
 
+void
+config_errors_add_text(struct config_errors *errors, const char *text)
+{
+	if (errors->n >= CONFIG_ERRORS_MAX)
+		errors->dropped++;
+	else
+		keep(errors, xstrdup(text), 0);
+}
+
 /* Insertion sort: keeps the order of complaints about one line, and the list is short. */
 static void
 sort_stable(struct config_error *v, size_t n)

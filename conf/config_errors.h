@@ -28,6 +28,9 @@ struct config_errors {
 void config_errors_add(struct config_errors *errors, const char *path, unsigned line,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* Adds one that is complete already. */
+void config_errors_add_text(struct config_errors *errors, const char *text);
+
 /* Orders them by line from index `first` on, and says in a last one how many were dropped. */
 void config_errors_finish(struct config_errors *errors, size_t first);
 
