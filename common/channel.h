@@ -34,7 +34,7 @@ void channel_free(struct channel **c);
 
 /*
  * Queues a message (copied). Returns 0, or -1 if it exceeds the limits of the
- * wire or the channel is closed: nothing was queued then. fd >= 0 rides along
+ * wire, the channel is closed, or too many descriptors (64) wait to leave: nothing was queued then. fd >= 0 rides along
  * and is the channel's from now on, whatever is returned.
  */
 int channel_send(struct channel *c, const struct wire_out *w, int fd);

@@ -195,7 +195,7 @@ connect_now(evutil_socket_t unused, short what, void *arg)
 
 	(void)unused, (void)what;
 	memcpy(a.sun_path, p->path, strlen(p->path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0) {
 		if (!p->said_down)
 			log_warn("peer=%s does not answer, trying on", p->path);

@@ -31,6 +31,8 @@ struct peer_ops {
 /* path is copied; role names this process in the greeting. Connects from within the loop. */
 struct peer *peer_new(struct event_base *base, const char *path, const char *role,
     const struct peer_ops *ops, void *arg);
+
+/* Requests under way are forgotten: their functions are not called. Not from within one of them. */
 void peer_free(struct peer **p);
 
 bool peer_is_up(const struct peer *p);
