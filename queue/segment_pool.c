@@ -251,6 +251,7 @@ prepared(struct segment_pool *p)
 	}
 	s->generation = p->header.generation;
 	s->accounted = SPOOL_PAGE;
+	s->complete = false;
 	s->live = 0;
 	s->state = SEGMENT_READY;
 	p->ready++;

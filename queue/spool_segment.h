@@ -35,6 +35,7 @@ struct spool_segment {
 	uint64_t unneeded_at; /* journal position after which nothing of it is needed */
 	int fd;		      /* read-only */
 	bool large;	      /* a file for one message, in large/ */
+	bool complete; /* nothing past accounted counts: its writer is done with this generation */
 	bool damaged;	      /* something in it could not be read: never recycled */
 	void *owner;	      /* while OWNED: whose it is */
 };
