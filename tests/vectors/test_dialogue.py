@@ -30,6 +30,8 @@ def play(fixture, row, shape):
     for pattern, keyword in NEEDS + (AUTHENTICATES if prefix == "@SUBS" else ()):
         if re.search(pattern, row.input):
             fixture.need(keyword, "the row", prefix)
+    if "carol@" in row.input:
+        fixture.need_quota()
     listener = fixture.listener(prefix)
     source = fixture.source()
     expected = Expected(row.expected)
