@@ -317,7 +317,7 @@ static void
 view_init(struct view *v, const struct config *c, domains_complain_fn *complain, void *arg)
 {
 	/* Each is looked at once: there is nothing to keep. */
-	const struct domains_limits limits = {16, 64U << 20};
+	const struct domains_limits limits = {.domains = 16, .octets = 64U << 20, .watches = 0};
 
 	v->domains = domains_new(c->domains, &limits, complain, arg);
 	v->domain = NULL;

@@ -153,8 +153,8 @@ on_event(void *object, struct span name, uint32_t mask, void *arg)
 	struct entry *e = object;
 
 	if (object == NULL) { /* events were lost */
-		TAILQ_FOREACH(e, &d->entries, link)
-		e->stale = true;
+		TAILQ_FOREACH (e, &d->entries, link)
+			e->stale = true;
 		forget_first(d);
 	} else if (object == d) {
 		on_root_event(d, name, mask);
@@ -198,6 +198,19 @@ close_root(struct domains *d)
 	forget_first(d);
 }
 
+/* Once is enough: it is the same for all that follow. */
+static void
+say_unwatched(struct domains *d, const char *path, int error)
+{
+	if (d->said_unwatched || d->limits.watches == 0)
+		return;
+	d->said_unwatched = true;
+	log_warnx("%s cannot be watched (%s; try a larger fs.inotify.max_user_watches): where "
+		  "that is so "
+		  "files are looked at for each question, which is slower",
+	    path, strerror(error));
+}
+
 static void
 open_root(struct domains *d)
 {
@@ -215,6 +228,8 @@ open_root(struct domains *d)
 			 "looked at for "
 			 "each question instead of being watched",
 		    d->root);
+	else if (d->root_watch < 0)
+		say_unwatched(d, d->root, errno);
 }
 
 /* Is the root still the directory we opened? A file system may have been mounted there meanwhile. */
@@ -239,7 +254,7 @@ domains_new(const char *root, const struct domains_limits *limits,
 	d->arg = arg;
 	hash_init(&d->by_name);
 	TAILQ_INIT(&d->entries);
-	d->watch = watch_new(on_event, d);
+	d->watch = watch_new(limits->watches, on_event, d);
 	open_root(d);
 	return d;
 }
@@ -275,23 +290,15 @@ domains_begin(struct domains *d)
 	}
 }
 
-/* Watches what domain_refresh opened, unless it is watched already. The watch comes before the next look at the files. */
+/* Watches what domain_refresh opened. The watch comes before the next look at the files. */
 static void
 entry_watch(struct domains *d, struct entry *e, int fd)
 {
-	int error;
-
 	if (d->remote_fs || d->root_watch < 0)
 		return;
 	e->watch = watch_add(d->watch, fd, e->domain->path, e);
-	error = errno;
-	if (e->watch >= 0 || d->said_unwatched)
-		return;
-	d->said_unwatched = true;
-	log_warnx("%s cannot be watched (%s; try a larger fs.inotify.max_user_watches): such "
-		  "domains' "
-		  "files are looked at for each question, which is slower",
-	    e->domain->path, strerror(error));
+	if (e->watch < 0)
+		say_unwatched(d, e->domain->path, errno);
 }
 
 /* Looks at the domain's files; FOUND, NOT_FOUND (the entry is gone then), or UNKNOWN. */

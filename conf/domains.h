@@ -12,6 +12,7 @@
 #define CONF_DOMAINS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/address.h"
 #include "conf/domain.h"
@@ -23,8 +24,9 @@ struct domains;
 struct domains_limits {
 	size_t domains; /* loaded at once, aliases included */
 	size_t octets;	/* of memory for them, about */
+	size_t watches; /* of inotify; the kernel may allow fewer */
 };
-#define DOMAINS_LIMITS_DEFAULT ((struct domains_limits){200000, (size_t)1 << 30})
+#define DOMAINS_LIMITS_DEFAULT ((struct domains_limits){200000, (size_t)1 << 30, SIZE_MAX})
 
 /* What is wrong with a file of a domain: "file:line: text". NULL in domains_new: it goes to the log. */
 typedef void domains_complain_fn(const char *text, void *arg);

@@ -24,15 +24,17 @@
 struct watch {
 	int fd;
 	struct idmap objects; /* by number of the watch */
+	size_t max;
 	watch_fn *fn;
 	void *arg;
 };
 
 struct watch *
-watch_new(watch_fn *fn, void *arg)
+watch_new(size_t max, watch_fn *fn, void *arg)
 {
 	struct watch *w = xcalloc(1, sizeof *w);
 
+	w->max = max;
 	w->fn = fn;
 	w->arg = arg;
 	idmap_init(&w->objects);
@@ -64,6 +66,10 @@ watch_add(struct watch *w, int dirfd, const char *path, void *object)
 
 	if (w->fd < 0) {
 		errno = EMFILE;
+		return -1;
+	}
+	if (idmap_count(&w->objects) >= w->max) {
+		errno = ENOSPC;
 		return -1;
 	}
 	snprintf(link, sizeof link, "/proc/self/fd/%d", dirfd);

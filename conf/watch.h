@@ -9,6 +9,7 @@
 #ifndef CONF_WATCH_H
 #define CONF_WATCH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/span.h"
@@ -22,8 +23,8 @@ struct watch;
  */
 typedef void watch_fn(void *object, struct span name, uint32_t mask, void *arg);
 
-/* Never NULL; without inotify (limit of instances) every watch_add fails. */
-struct watch *watch_new(watch_fn *fn, void *arg);
+/* At most max watches at once. Never NULL; without inotify (limit of instances) every watch_add fails. */
+struct watch *watch_new(size_t max, watch_fn *fn, void *arg);
 void watch_free(struct watch **w);
 
 /*
