@@ -3,9 +3,11 @@
 import os
 import shutil
 import signal
+import subprocess
 
 import pytest
 
+from lib.instance import BIN
 from lib.waiting import wait_for
 
 LETTER = "From: Some One <someone@domain1.com>\nTo: Bob <bob@domain1.com>\nSubject: letter\n\nhello\n"
@@ -136,11 +138,23 @@ def test_large_message(mta):
 
 
 def test_bs_speaks_smtp_on_standard_input(mta):
-    done = mta.sendmail("-bs", stdin="EHLO here\r\nMAIL FROM:<alice@domain1.com>\r\nRCPT TO:<bob@domain1.com>\r\n"
-                        "DATA\r\nSubject: bs\r\n\r\nhello\r\n.\r\nQUIT\r\n")
-    codes = [line[:3] for line in done.stdout.splitlines() if line[3:4] == " "]
-    assert codes == ["220", "250", "250", "250", "354", "250", "221"], done.stdout
-    mta.wait_messages("bob@domain1.com")
+    """As mail readers drive it: a command, then its reply."""
+    with subprocess.Popen(["sendmail", "-bs"], executable=str(BIN / "sendmail"), stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, env=mta.environment(POSTRIDER_CONFIG=str(mta.conf))) as process:
+        codes = []
+        for line in ("", "EHLO here", "MAIL FROM:<alice@domain1.com>", "RCPT TO:<bob@domain1.com>", "DATA",
+                     "Subject: bs\r\n\r\n..hello\r\n.", "QUIT"):
+            if line:
+                process.stdin.write(line.encode() + b"\r\n")
+                process.stdin.flush()
+            while (reply := process.stdout.readline())[3:4] == b"-":
+                pass
+            codes.append(reply[:3].decode())
+        process.stdin.close()
+        assert process.wait(5) == 0
+    assert codes == ["220", "250", "250", "250", "354", "250", "221"]
+    one = mta.wait_messages("bob@domain1.com")[0]
+    assert (one["Subject"], one.body) == ("bs", b".hello\n")
 
 
 def test_drop_while_the_daemon_is_down(mta):
@@ -228,8 +242,6 @@ def test_drop_by_an_ordinary_user(mta):
 
 def test_interrupted_caller_submits_nothing(mta):
     """Input that ends by a signal is no message."""
-    import subprocess
-    from lib.instance import BIN
     process = subprocess.Popen([str(BIN / "sendmail"), "-i", "bob@domain1.com"], stdin=subprocess.PIPE,
                                env=mta.environment(POSTRIDER_CONFIG=str(mta.conf)))
     process.stdin.write(b"Subject: half\n\nhalf a mess")
