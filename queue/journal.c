@@ -54,13 +54,14 @@ struct journal {
 	int fd;
 	uint64_t at; /* octets of the log written so far */
 	uint64_t allocated;
-	uint64_t last_checkpoint_size;
+	uint64_t last_checkpoint_size, checkpoint_minimum;
 	struct buf collecting, flushing; /* frames not written, being written */
 	uint64_t position, flushing_to, durable;
 	struct event *timer, *child;
 	bool in_flight, healthy, failed_log;
 	int error;
 	FILE *checkpoint; /* within on_checkpoint */
+	bool checkpoint_failed;
 	uint64_t checkpoint_number;
 	pid_t checkpoint_pid;
 };
@@ -306,6 +307,7 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 	j->arg = arg;
 	j->fd = -1;
 	j->healthy = true;
+	j->checkpoint_minimum = CHECKPOINT_MINIMUM;
 	buf_init(&j->collecting, BUFFER_MAX);
 	buf_init(&j->flushing, BUFFER_MAX);
 	replay_all(j, replay, arg);
@@ -322,6 +324,12 @@ void
 journal_set_arg(struct journal *j, void *arg)
 {
 	j->arg = arg;
+}
+
+void
+journal_set_checkpoint_minimum(struct journal *j, uint64_t octets)
+{
+	j->checkpoint_minimum = octets;
 }
 
 /* On the flush thread: makes room ahead, writes, flushes. */
@@ -535,6 +543,13 @@ journal_checkpoint_addf(struct journal *j, const char *fmt, ...)
 	buf_release(&b);
 }
 
+void
+journal_checkpoint_fail(struct journal *j)
+{
+	log_warn("journal: checkpoint");
+	j->checkpoint_failed = true;
+}
+
 /* Writes <number>.ckpt: new file, flush, rename, flush of the directory. 0, or -1 with errno. */
 static int
 write_checkpoint(struct journal *j, uint64_t number)
@@ -550,10 +565,12 @@ write_checkpoint(struct journal *j, uint64_t number)
 	j->checkpoint = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (j->checkpoint == NULL)
 		return -1;
+	j->checkpoint_failed = false;
 	j->ops->on_checkpoint(j, j->arg);
 	journal_checkpoint_add(j, span_str(END_RECORD));
-	if (fflush(j->checkpoint) == 0 && !ferror(j->checkpoint) && fsync(fd) == 0 &&
-	    renameat(j->dirfd, temporary, j->dirfd, name) == 0 && fsync(j->dirfd) == 0)
+	if (!j->checkpoint_failed && fflush(j->checkpoint) == 0 && !ferror(j->checkpoint) &&
+	    fsync(fd) == 0 && renameat(j->dirfd, temporary, j->dirfd, name) == 0 &&
+	    fsync(j->dirfd) == 0)
 		r = 0;
 	fclose(j->checkpoint);
 	j->checkpoint = NULL;
@@ -631,8 +648,8 @@ maybe_checkpoint(struct journal *j)
 	uint64_t enough = j->last_checkpoint_size * 2;
 	int ends[2];
 
-	if (enough < CHECKPOINT_MINIMUM)
-		enough = CHECKPOINT_MINIMUM;
+	if (enough < j->checkpoint_minimum)
+		enough = j->checkpoint_minimum;
 	if (j->at < enough || j->child != NULL || j->collecting.len > 0)
 		return;
 	if (begin_log(j) != 0 || pipe2(ends, O_CLOEXEC) != 0) {

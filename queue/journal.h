@@ -47,6 +47,9 @@ void journal_set_arg(struct journal *j, void *arg);
 /* After the state has been rebuilt: writes a checkpoint of it at once and removes older files. 0, or -1 with errno. */
 int journal_settle(struct journal *j);
 
+/* A log grows to this many octets, if not more, before it is replaced by a checkpoint (16 MiB unless told). */
+void journal_set_checkpoint_minimum(struct journal *j, uint64_t octets);
+
 /* Flushes everything and closes. */
 void journal_close(struct journal **j);
 
@@ -67,5 +70,8 @@ void journal_flush_soon(struct journal *j);
 void journal_checkpoint_add(struct journal *j, struct span record);
 void journal_checkpoint_addf(struct journal *j, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Within on_checkpoint only: it must not be used, because of errno; the logs stay. */
+void journal_checkpoint_fail(struct journal *j);
 
 #endif

@@ -32,6 +32,7 @@ message_free(struct message **mp)
 		free(m->recipients[i]);
 	}
 	free(m->recipients);
+	free(m->told);
 	free(m->from);
 	free(m);
 }

@@ -69,6 +69,9 @@ struct message {
 	uint32_t busy;	    /* entries DUE, RESOLVING, WAITING or ACTIVE */
 	uint32_t failed;    /* entries FAILED */
 	uint64_t bounce_of; /* the message this DSN reports on, 0 if it is none */
+	uint32_t *told;	    /* the entries of that message it tells of */
+	uint32_t ntold;
+	uint64_t failed_at; /* journal position of the last failure of an entry */
 	bool eight_bit;
 	bool bouncing;	   /* its DSN is being written, or waits for space */
 	bool report_waits; /* in the reporter's list */

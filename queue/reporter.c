@@ -11,13 +11,15 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "queue/bounce.h"
+#include "queue/journal.h"
 #include "queue/spool_envelope.h"
 #include "queue/spool_writer.h"
 
 #define WHOLE_MAX      (64U << 10) /* messages up to this size are returned whole */
 #define HEADER_MAX     (32U << 10)
-#define RECIPIENTS_MAX 1000 /* named in one report; the others are counted in its text */
-#define RETRY_SEC      10
+#define RECIPIENTS_MAX 1000 /* named in one report */
+#define RETRY_MS       10000
+#define DURABLE_MS     (2 * JOURNAL_FLUSH_MS)
 
 struct reporter {
 	struct store *store;
@@ -31,6 +33,8 @@ struct reporter {
 struct report {
 	struct reporter *reporter;
 	uint64_t message; /* by number: it may be gone when the report is written */
+	size_t n;
+	uint32_t entries[]; /* that it tells of: others may fail while it is being written */
 };
 
 static void
@@ -52,7 +56,9 @@ on_sealed(
 	struct reporter *r = arg;
 	struct spool_segment *s = segment_pool_find(store_pool(r->store), segment, false);
 
-	(void)generation, (void)offset, (void)why;
+	(void)generation, (void)offset;
+	if (s != NULL && why == SPOOL_SEAL_FAILED)
+		s->damaged = true; /* never given a new life */
 	if (s != NULL)
 		store_seal(r->store, s);
 }
@@ -146,13 +152,18 @@ reporter_forget(struct reporter *r, struct message *m)
 		TAILQ_REMOVE(&r->waiting, m, report_link);
 }
 
+/* For space to write to, or for the journal. */
 static void
-wait_for_space(struct reporter *r, struct message *m)
+wait_for(struct reporter *r, struct message *m, unsigned ms)
 {
+	struct timeval then, until, in = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+
 	m->bouncing = m->report_waits = true;
 	TAILQ_INSERT_TAIL(&r->waiting, m, report_link);
-	if (!event_pending(r->retry, EV_TIMEOUT, NULL))
-		event_add(r->retry, &(struct timeval){RETRY_SEC, 0});
+	event_base_gettimeofday_cached(event_get_base(r->retry), &then);
+	evutil_timeradd(&then, &in, &then);
+	if (!event_pending(r->retry, EV_TIMEOUT, &until) || evutil_timercmp(&then, &until, <))
+		event_add(r->retry, &in);
 }
 
 static void
@@ -162,38 +173,49 @@ on_written(const struct verdict *v, void *arg)
 	struct reporter *r = rep->reporter;
 	struct message *m = store_find(r->store, rep->message);
 
-	if (m != NULL && v->kind == VERDICT_OK)
-		store_told(r->store, m);
-	else if (m != NULL)
-		wait_for_space(r, m);
+	if (m != NULL && v->kind == VERDICT_OK) {
+		store_told(r->store, m, rep->entries, rep->n);
+		reporter_consider(r, m);
+	} else if (m != NULL)
+		wait_for(r, m, RETRY_MS);
 	free(rep);
 }
 
-/* The failed recipients of m, as bounce.h wants them. The caller frees. */
-static struct bounce_recipient *
-collect_failed(struct message *m, size_t *n)
+/* The FAILED entries of m that one report names. The caller frees. */
+static struct report *
+collect_failed(struct reporter *r, const struct message *m)
 {
-	struct bounce_recipient *v = xcalloc(m->failed, sizeof *v);
+	struct report *rep = xcalloc(1, sizeof *rep + m->failed * sizeof *rep->entries);
 
-	*n = 0;
-	for (uint32_t i = 0; i < m->nrecipients && *n < RECIPIENTS_MAX; i++) {
-		struct recipient *r = m->recipients[i], *origin = r;
+	rep->reporter = r;
+	rep->message = m->number;
+	for (uint32_t i = 0; i < m->nrecipients && rep->n < RECIPIENTS_MAX; i++)
+		if (m->recipients[i]->state == RECIPIENT_FAILED)
+			rep->entries[rep->n++] = i;
+	return rep;
+}
 
-		if (r->state != RECIPIENT_FAILED)
-			continue;
+/* The same as bounce.h wants them. The caller frees. */
+static struct bounce_recipient *
+describe_failed(const struct message *m, const struct report *rep)
+{
+	struct bounce_recipient *v = xcalloc(rep->n, sizeof *v);
+
+	for (size_t i = 0; i < rep->n; i++) {
+		const struct recipient *r = m->recipients[rep->entries[i]], *origin = r;
+
 		while (origin->parent != origin->entry)
 			origin = m->recipients[origin->parent];
-		v[*n].original = span_str(origin->address);
-		v[*n].address = span_str(r->address);
-		v[*n].mta = span_str(r->mta != NULL ? r->mta : "");
-		recipient_get_reason(r, &v[*n].verdict);
-		if (v[*n].verdict.kind != VERDICT_PERMANENT) {
-			struct verdict last = v[*n].verdict;
+		v[i].original = span_str(origin->address);
+		v[i].address = span_str(r->address);
+		v[i].mta = span_str(r->mta != NULL ? r->mta : "");
+		recipient_get_reason(r, &v[i].verdict);
+		if (v[i].verdict.kind != VERDICT_PERMANENT) {
+			struct verdict last = v[i].verdict;
 
-			verdict_set(&v[*n].verdict, VERDICT_PERMANENT, 0, "5.4.7",
+			verdict_set(&v[i].verdict, VERDICT_PERMANENT, 0, "5.4.7",
 			    "Given up after too long a time; last: %s", last.text);
 		}
-		(*n)++;
 	}
 	return v;
 }
@@ -216,9 +238,9 @@ collect_content(struct reporter *r, struct message *m, struct buf *content, stru
 }
 
 static void
-commit(struct reporter *r, struct message *m, uint64_t number, struct span content)
+commit(struct reporter *r, struct message *m, uint64_t number, struct report *rep,
+    struct span content)
 {
-	struct report *rep = xcalloc(1, sizeof *rep);
 	struct envelope_recipient to = {.address = span_str(m->from)};
 	char of[24];
 	struct envelope e = {.uid = -1,
@@ -226,17 +248,21 @@ commit(struct reporter *r, struct message *m, uint64_t number, struct span conte
 	    .eight_bit = m->eight_bit,
 	    .recipients = &to,
 	    .nrecipients = 1};
-	struct buf text;
+	struct buf text, entries;
 
 	snprintf(of, sizeof of, "%" PRIu64, m->number);
 	e.bounce_of = span_str(of);
+	buf_init(&entries, ENVELOPE_MAX);
+	for (size_t i = 0; i < rep->n; i++)
+		buf_addf(&entries, "%s%" PRIu32, i > 0 ? " " : "", rep->entries[i]);
+	e.bounce_entries = buf_span(&entries);
 	buf_init(&text, ENVELOPE_MAX);
 	if (envelope_format(&e, &text) != 0)
 		fatalx("an envelope of one recipient does not fit");
-	*rep = (struct report){r, m->number};
 	spool_writer_commit(
 	    r->writer, number, clock_wall_ms(), buf_span(&text), content, on_written, rep);
 	buf_release(&text);
+	buf_release(&entries);
 }
 
 static void
@@ -250,19 +276,20 @@ write_report(struct reporter *r, struct message *m, uint64_t number)
 	    .arrived = m->received / 1000,
 	    .now = clock_wall(),
 	    .eight_bit = m->eight_bit};
-	struct bounce_recipient *failed;
+	struct report *rep = collect_failed(r, m);
+	struct bounce_recipient *failed = describe_failed(m, rep);
 	struct buf content, report;
 
 	buf_init(&content, MESSAGE_INLINE_MAX + 1);
 	buf_init(&report, MESSAGE_INLINE_MAX * 4);
-	failed = collect_failed(m, &b.nrecipients);
 	b.recipients = failed;
+	b.nrecipients = rep->n;
 	collect_content(r, m, &content, &b);
 	if (bounce_compose(&b, &report) != 0)
 		log_warnx("id=%s: the report was cut", id);
 	log_info("id=%s bounce=%s to=<%s> recipients=%zu", id, own, m->from, b.nrecipients);
 	m->bouncing = true;
-	commit(r, m, number, buf_span(&report));
+	commit(r, m, number, rep, buf_span(&report));
 	free(failed);
 	buf_release(&content);
 	buf_release(&report);
@@ -272,6 +299,7 @@ void
 reporter_consider(struct reporter *r, struct message *m)
 {
 	char id[SPOOL_ID_SIZE];
+	struct report *rep;
 	uint64_t number;
 
 	if (m->failed == 0 || m->busy > 0 || m->bouncing || r->stopping)
@@ -279,13 +307,21 @@ reporter_consider(struct reporter *r, struct message *m)
 	if (m->from[0] == '\0') {
 		log_warnx("id=%s has no sender to tell of %u failed recipients: dropped",
 		    spool_id_format(m->number, id), m->failed);
-		store_told(r->store, m);
+		while (m->failed > 0) {
+			rep = collect_failed(r, m);
+			store_told(r->store, m, rep->entries, rep->n);
+			free(rep);
+		}
+		return;
+	}
+	if (!store_may_tell(r->store, m)) {
+		wait_for(r, m, DURABLE_MS);
 		return;
 	}
 	obtain_segment(r);
 	number = spool_writer_next_message(r->writer);
 	if (number == 0)
-		wait_for_space(r, m);
+		wait_for(r, m, RETRY_MS);
 	else
 		write_report(r, m, number);
 }

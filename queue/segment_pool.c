@@ -285,9 +285,9 @@ find_free(struct segment_pool *p)
 {
 	struct spool_segment *s;
 
-	TAILQ_FOREACH(s, &p->all, link)
-	if (s->state == SEGMENT_FREE && s->size == p->size)
-		return s;
+	TAILQ_FOREACH (s, &p->all, link)
+		if (s->state == SEGMENT_FREE && s->size == p->size)
+			return s;
 	return NULL;
 }
 
@@ -328,9 +328,9 @@ segment_pool_take(struct segment_pool *p, void *owner, int *fd)
 {
 	struct spool_segment *s;
 
-	TAILQ_FOREACH(s, &p->all, link)
-	if (s->state == SEGMENT_READY)
-		break;
+	TAILQ_FOREACH (s, &p->all, link)
+		if (s->state == SEGMENT_READY)
+			break;
 	if (s == NULL)
 		return NULL;
 	*fd = spool_segment_write_fd(p->segments_fd, s);
@@ -376,6 +376,12 @@ segment_pool_create_large(
 	s->owner = owner;
 	add(p, s);
 	return s;
+}
+
+int
+segment_pool_flush_removals(const struct segment_pool *p)
+{
+	return fsync(p->segments_fd) == 0 && fsync(p->large_fd) == 0 ? 0 : -1;
 }
 
 int

@@ -62,6 +62,12 @@ void segment_pool_less(struct segment_pool *p, struct spool_segment *s, uint64_t
 /* The journal is durable up to position: what became unneeded by then is freed. */
 void segment_pool_on_durable(struct segment_pool *p, uint64_t position);
 
+/*
+ * The removal of files is on disk when this returns 0; -1 with errno. A checkpoint comes after it: one that
+ * no longer knows a file must not find it again after a crash, with all its messages.
+ */
+int segment_pool_flush_removals(const struct segment_pool *p);
+
 /* Opens a descriptor for reading a large file, to be passed on. -1 with errno. */
 int segment_pool_read_fd(struct segment_pool *p, const struct spool_segment *s);
 

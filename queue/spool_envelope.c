@@ -35,6 +35,7 @@ envelope_format(const struct envelope *e, struct buf *out)
 	add_if(&w, "envid", e->envid);
 	add_if(&w, "ret", e->ret);
 	add_if(&w, "bounce-of", e->bounce_of);
+	add_if(&w, "bounce-entries", e->bounce_entries);
 	for (size_t i = 0; i < e->nrecipients; i++) {
 		wire_add(&w, "rcpt", e->recipients[i].address);
 		add_if(&w, "orcpt", e->recipients[i].orcpt);
@@ -73,6 +74,8 @@ take_field(struct envelope *e, const struct wire_field *f)
 		e->ret = f->value;
 	else if (span_is(f->name, "bounce-of"))
 		e->bounce_of = f->value;
+	else if (span_is(f->name, "bounce-entries"))
+		e->bounce_entries = f->value;
 	else if (span_is(f->name, "eight-bit"))
 		e->eight_bit = span_is(f->value, "yes");
 	else if (span_is(f->name, "utf8"))

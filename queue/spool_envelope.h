@@ -31,6 +31,8 @@ struct envelope {
 	struct span envid, ret; /* RFC 3461, empty if none */
 	struct span
 	    bounce_of; /* of a DSN: the number of the message it reports on, in decimal; empty if none */
+	struct span
+	    bounce_entries; /* which entries of that message it tells of: decimal numbers separated by spaces */
 	struct envelope_recipient *recipients;
 	size_t nrecipients;
 	char *arena; /* owned by a parsed envelope: what the spans point into */

@@ -54,6 +54,8 @@ on_checkpoint(struct journal *j, void *arg)
 	struct message *m;
 	size_t at = 0;
 
+	if (segment_pool_flush_removals(s->pool) != 0)
+		journal_checkpoint_fail(j);
 	replay_checkpoint_generation(j, segment_pool_generation(s->pool));
 	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;)
 		replay_checkpoint_segment(j, g);
@@ -197,7 +199,7 @@ void
 store_fail(struct store *s, struct recipient *r, const struct verdict *v)
 {
 	recipient_set_reason(r, v);
-	(void)record_failed(s->journal, r);
+	r->message->failed_at = record_failed(s->journal, r);
 	s->counts.failed++;
 	recipient_set_state(r, RECIPIENT_FAILED);
 }
@@ -226,14 +228,23 @@ store_expand(struct store *s, struct recipient *r, const struct store_target *ta
 	return first;
 }
 
-void
-store_told(struct store *s, struct message *m)
+bool
+store_may_tell(const struct store *s, const struct message *m)
 {
-	(void)record_told(s->journal, m);
+	return m->failed_at <= journal_durable(s->journal);
+}
+
+void
+store_told(struct store *s, struct message *m, const uint32_t *entries, size_t n)
+{
+	(void)record_told(s->journal, m, entries, n);
 	m->bouncing = false;
-	for (uint32_t i = 0; i < m->nrecipients; i++)
-		if (m->recipients[i]->state == RECIPIENT_FAILED)
-			settle(s, m->recipients[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct recipient *r = message_recipient(m, entries[i]);
+
+		if (r != NULL && r->state == RECIPIENT_FAILED)
+			settle(s, r);
+	}
 }
 
 struct message *
@@ -267,6 +278,18 @@ store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
 	return m;
 }
 
+static void
+fill_told(struct message *m, struct span entries)
+{
+	uint64_t v;
+
+	m->ntold = 0;
+	while (entries.len > 0 && span_to_u64(span_cut(&entries, ' '), UINT32_MAX, &v) == 0) {
+		m->told = xreallocarray(m->told, m->ntold + 1, sizeof *m->told);
+		m->told[m->ntold++] = (uint32_t)v;
+	}
+}
+
 void
 store_fill_message(struct message *m, const struct spool_record *r, const struct envelope *e)
 {
@@ -278,6 +301,7 @@ store_fill_message(struct message *m, const struct spool_record *r, const struct
 	m->eight_bit = e->eight_bit;
 	if (span_to_u64(e->bounce_of, UINT64_MAX, &m->bounce_of) != 0)
 		m->bounce_of = 0;
+	fill_told(m, e->bounce_entries);
 }
 
 static void
@@ -309,7 +333,8 @@ store_intake(struct store *s, struct spool_segment *seg, uint64_t offset)
 		seg->size = offset;
 	spool_segment_scan(
 	    seg, s->instance, seg->accounted, offset, false, take_record, s, &result);
-	return result.end >= offset || seg->large ? 0 : -1;
+	/* What is accounted ends in the padding of its batch when nothing followed since. */
+	return spool_page_align(result.end) >= offset || seg->large ? 0 : -1;
 }
 
 void
@@ -330,6 +355,8 @@ void
 store_seal(struct store *s, struct spool_segment *seg)
 {
 	segment_pool_seal(s->pool, seg);
+	seg->complete = true;
+	(void)record_complete(s->journal, seg);
 	seg->unneeded_at = journal_position(s->journal);
 	if (journal_durable(s->journal) == journal_position(s->journal))
 		segment_pool_on_durable(s->pool, journal_durable(s->journal));

@@ -90,8 +90,14 @@ struct store_target {
 uint32_t store_expand(
     struct store *s, struct recipient *r, const struct store_target *targets, size_t n);
 
-/* The sender of m has been told of every FAILED recipient (or is not to be told): they are settled. */
-void store_told(struct store *s, struct message *m);
+/*
+ * Is it on disk that the FAILED recipients of m failed? A report on them may be written only then: else
+ * a crash could leave a report on what the journal still has to try.
+ */
+bool store_may_tell(const struct store *s, const struct message *m);
+
+/* The sender of m has been told of these entries (or is not to be told): those that are FAILED are settled. */
+void store_told(struct store *s, struct message *m, const uint32_t *entries, size_t n);
 
 /*
  * The message's content (LF line ends) into out, checked. -1 if it cannot be read or is

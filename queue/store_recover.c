@@ -68,8 +68,7 @@ obtain_instance(int dirfd, uint64_t *instance)
 	if (fd < 0)
 		return -1;
 	if (dprintf(fd, "%016" PRIx64 "\n", *instance) != 17 || fsync(fd) != 0 ||
-	    renameat(dirfd, "instance.new", dirfd, "instance") != 0 ||
-	    fsync(dirfd) != 0) {
+	    renameat(dirfd, "instance.new", dirfd, "instance") != 0 || fsync(dirfd) != 0) {
 		close(fd);
 		return -1;
 	}
@@ -171,15 +170,19 @@ scan_segment(struct store *s, struct spool_segment *seg)
 	struct spool_scan_result result;
 	bool orphan = seg->state == SEGMENT_ORPHAN;
 
+	if (seg->complete)
+		return;
 	if (orphan && (seg->large || fdatasync(seg->fd) != 0))
 		return;
 	spool_segment_scan(
 	    seg, s->instance, seg->accounted, seg->size, !orphan, scan_record, s, &result);
-	if (!orphan)
-		store_report_damage(s, seg, &result);
+	if (orphan)
+		return;
+	store_report_damage(s, seg, &result);
+	seg->complete = true;
 }
 
-/* A DSN in the spool is the proof that its message's failures were told. */
+/* A DSN in the spool is the proof that the failures it names were told: these, and none that came later. */
 static void
 settle_told(struct store *s)
 {
@@ -190,9 +193,12 @@ settle_told(struct store *s)
 		struct message *of =
 		    m->bounce_of != 0 ? idmap_find(&s->messages, m->bounce_of) : NULL;
 
-		for (uint32_t i = 0; of != NULL && i < of->nrecipients; i++)
-			if (of->recipients[i]->state == RECIPIENT_FAILED)
-				recipient_set_state(of->recipients[i], RECIPIENT_SETTLED);
+		for (uint32_t i = 0; of != NULL && i < m->ntold; i++) {
+			struct recipient *r = message_recipient(of, m->told[i]);
+
+			if (r != NULL && r->state == RECIPIENT_FAILED)
+				recipient_set_state(r, RECIPIENT_SETTLED);
+		}
 	}
 }
 
@@ -261,6 +267,9 @@ recover(struct store *s, struct event_base *base)
 	    &store_journal_ops, &rp);
 	if (s->journal == NULL) {
 		log_warn("spool: the journal cannot be opened");
+		while ((m = idmap_next(&rp.messages, &at)) != NULL)
+			message_free(&m);
+		idmap_release(&rp.messages);
 		return -1;
 	}
 	journal_set_arg(s->journal, s);

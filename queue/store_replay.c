@@ -19,7 +19,7 @@
 /* The record that says a message exists; large is 1 for a file of its own. end: where the next record may begin. */
 #define MESSAGE_FORMAT                                                                         \
 	"M %" PRIu64 " %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu32 " "        \
-										    "%" PRIu64
+	"%" PRIu64
 #define MESSAGE_ARGS(m, end)                                                                   \
 	(m)->number, (m)->segment->large ? 1 : 0, (m)->segment->number,                        \
 	    (m)->segment->generation, (m)->offset, (end), (m)->given, (m)->bounce_of
@@ -60,9 +60,27 @@ record_removed(struct journal *j, const struct recipient *r)
 }
 
 uint64_t
-record_told(struct journal *j, const struct message *m)
+record_told(struct journal *j, const struct message *m, const uint32_t *entries, size_t n)
 {
-	return journal_appendf(j, "B %" PRIu64, m->number);
+	struct buf b;
+	uint64_t position;
+
+	buf_init(&b, EXPANSION_MAX);
+	buf_addf(&b, "B %" PRIu64, m->number);
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&b, " %" PRIu32, entries[i]);
+	position = journal_append(j, buf_span(&b));
+	buf_release(&b);
+	return position;
+}
+
+#define COMPLETE_FORMAT	 "Z %d %" PRIu64 " %" PRIu64
+#define COMPLETE_ARGS(s) (s)->large ? 1 : 0, (s)->number, (s)->generation
+
+uint64_t
+record_complete(struct journal *j, const struct spool_segment *s)
+{
+	return journal_appendf(j, COMPLETE_FORMAT, COMPLETE_ARGS(s));
 }
 
 uint64_t
@@ -139,6 +157,8 @@ replay_checkpoint_segment(struct journal *j, const struct spool_segment *s)
 {
 	journal_checkpoint_addf(j, "A %d %" PRIu64 " %" PRIu64 " %" PRIu64, s->large ? 1 : 0,
 	    s->number, s->generation, s->accounted);
+	if (s->complete)
+		journal_checkpoint_addf(j, COMPLETE_FORMAT, COMPLETE_ARGS(s));
 }
 
 void
@@ -286,17 +306,22 @@ static int
 apply_told(struct replay *rp, struct span rest)
 {
 	struct message *m;
-	uint64_t number;
+	uint64_t number, entry;
 
 	if (take_numbers(&rest, &number, 1) != 0)
 		return -1;
 	m = idmap_find(&rp->messages, number);
-	if (m == NULL)
-		return 0;
-	for (uint32_t i = 0; i < m->nrecipients; i++)
-		if (m->recipients[i]->state == RECIPIENT_FAILED)
-			recipient_set_state(m->recipients[i], RECIPIENT_SETTLED);
-	forget_if_settled(rp, m);
+	while (m != NULL && rest.len > 0) {
+		struct recipient *r;
+
+		if (take_numbers(&rest, &entry, 1) != 0)
+			return -1;
+		r = find_entry(rp, number, entry);
+		if (r != NULL && r->state == RECIPIENT_FAILED)
+			recipient_set_state(r, RECIPIENT_SETTLED);
+	}
+	if (m != NULL)
+		forget_if_settled(rp, m);
 	return 0;
 }
 
@@ -311,6 +336,20 @@ apply_segment(struct replay *rp, struct span rest)
 	s = find_segment(rp, v[1], v[0] == 1);
 	if (s != NULL && (s->large || s->generation == v[2]))
 		account(s, v[3]);
+	return 0;
+}
+
+static int
+apply_complete(struct replay *rp, struct span rest)
+{
+	struct spool_segment *s;
+	uint64_t v[3];
+
+	if (take_numbers(&rest, v, 3) != 0)
+		return -1;
+	s = find_segment(rp, v[1], v[0] == 1);
+	if (s != NULL && s->generation == v[2])
+		s->complete = true;
 	return 0;
 }
 
@@ -360,6 +399,9 @@ replay_record(struct span record, void *arg)
 			break;
 		case 'G':
 			r = apply_generation(rp, rest);
+			break;
+		case 'Z':
+			r = apply_complete(rp, rest);
 			break;
 		default:
 			break;

@@ -36,7 +36,9 @@ uint64_t record_delivered(struct journal *j, const struct recipient *r);
 uint64_t record_deferred(struct journal *j, const struct recipient *r);
 uint64_t record_failed(struct journal *j, const struct recipient *r);
 uint64_t record_removed(struct journal *j, const struct recipient *r);
-uint64_t record_told(struct journal *j, const struct message *m);
+uint64_t record_told(
+    struct journal *j, const struct message *m, const uint32_t *entries, size_t n);
+uint64_t record_complete(struct journal *j, const struct spool_segment *s);
 uint64_t record_generation(struct journal *j, uint64_t generation);
 uint64_t record_expanded(struct journal *j, const struct recipient *r, uint32_t first);
 

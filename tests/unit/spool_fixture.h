@@ -215,6 +215,7 @@ fixture_envelope(struct buf *out, const char *from, const char *const *rcpts, si
 	struct envelope e = {.uid = -1,
 	    .from = span_str(from),
 	    .bounce_of = span_str(bounce_of),
+	    .bounce_entries = span_str(bounce_of[0] != '\0' ? "0" : ""),
 	    .recipients = r,
 	    .nrecipients = n};
 

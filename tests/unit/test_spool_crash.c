@@ -1,0 +1,372 @@
+/*
+ * The storage library under power cuts and failing disks, exhaustively: scripts
+ * are played on a disk that remembers (crash_disk.h); then, at every change it
+ * saw, the power is cut (crash_image.h) and what recovery finds is compared with
+ * what had been promised (crash_check.h). Also: every call fails in turn.
+ *
+ * make check looks at every point, with one image each; CRASH_LONG=1 takes more
+ * scripts and several images a point.
+ */
+#include "tests/unit/crash_check.h"
+
+#include <sys/wait.h>
+
+/* libc's calls, as the library under test sees them. */
+int
+mkdirat(int dirfd, const char *name, mode_t mode)
+{
+	return disk_mkdir(dirfd, name, mode);
+}
+
+int
+openat(int dirfd, const char *name, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = (flags & O_CREAT) != 0 ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	return disk_open(dirfd, name, flags, mode);
+}
+
+ssize_t
+pwritev(int fd, const struct iovec *iov, int n, off_t offset)
+{
+	return disk_write(fd, iov, n, offset);
+}
+
+ssize_t
+pwrite(int fd, const void *p, size_t n, off_t offset)
+{
+	struct iovec iov = {(void *)(uintptr_t)p, n};
+
+	return disk_write(fd, &iov, 1, offset);
+}
+
+int
+fdatasync(int fd)
+{
+	return disk_flush(fd);
+}
+
+int
+fsync(int fd)
+{
+	return disk_flush(fd);
+}
+
+int
+fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	return disk_allocate(fd, mode, offset, len);
+}
+
+int
+renameat(int from, const char *name, int to, const char *new_name)
+{
+	return disk_rename(from, name, to, new_name);
+}
+
+int
+unlinkat(int dirfd, const char *name, int flags)
+{
+	return disk_unlink(dirfd, name, flags);
+}
+
+static bool long_run;
+static unsigned points, images, failures; /* over all tests */
+
+typedef void script_fn(struct world *w);
+
+/* Groups of messages in common flushes; some outcomes. */
+static void
+script_batches(struct world *w)
+{
+	for (unsigned round = 0; round < 4; round++) {
+		unsigned first = w->nmessages;
+
+		for (unsigned i = 0; i < 8; i++)
+			(void)world_send(w, 100 + 700 * i, 1 + i % 3);
+		world_settle_down(w);
+		for (unsigned i = first; i < w->nmessages; i++)
+			world_outcome(w, (int)i, 0, "DTDX"[i % 4]);
+		world_turn(w, 5 * round);
+	}
+	world_turn(w, 30);
+	world_reopen(w);
+	for (unsigned i = 0; i < w->nmessages; i++)
+		world_outcome(w, (int)i, 1, 'D');
+	world_turn(w, 30);
+}
+
+/* Full segments, new lives of old ones, and a change of the size, which removes what is empty. */
+static void
+script_recycling(struct world *w)
+{
+	for (unsigned round = 0; round < 4; round++) {
+		unsigned first = w->nmessages;
+
+		for (unsigned i = 0; i < 14; i++) {
+			(void)world_send(w, 30000, 1);
+			world_settle_down(w);
+		}
+		for (unsigned i = first; i < w->nmessages; i++)
+			if (i % 7 != 0 || round > 1)
+				world_outcome(w, (int)i, 0, 'D');
+		world_turn(w, 30);
+		if (round == 1) {
+			world_close(w);
+			w->segment_size = FIXTURE_SEGMENT / 2;
+			assert_true(world_open(w));
+		}
+	}
+	for (unsigned i = 0; i < w->nmessages; i++)
+		world_outcome(w, (int)i, 0, 'D');
+	world_turn(w, 40);
+	world_reopen(w);
+}
+
+static void
+wait_for_disk(struct world *w)
+{
+	for (int i = 0; i < 100 && w->ndurable < w->noutcomes; i++)
+		world_turn(w, 1);
+}
+
+/*
+ * A failure is told of while another recipient is still deferred, who fails later, when the
+ * first report is still in the queue, and while the second is being written a third fails.
+ */
+static void
+script_reports(struct world *w)
+{
+	for (unsigned round = 0; round < 3; round++) {
+		int m = world_send(w, 300, 4), report;
+
+		world_settle_down(w);
+		world_outcome(w, m, 1, 'T');
+		world_outcome(w, m, 2, 'T');
+		world_outcome(w, m, 0, 'F');
+		world_outcome(w, m, 3, 'D');
+		wait_for_disk(w);
+		report = world_report(w, m);
+		assert_true(report >= 0);
+		world_settle_down(w);
+		world_outcome(w, m, 1, 'F');
+		wait_for_disk(w);
+		world_turn(w, 20);
+		if (round == 1)
+			world_reopen(w);
+		assert_true(world_report(w, m) >= 0);
+		world_outcome(w, m, 2, 'F');
+		world_settle_down(w);
+		wait_for_disk(w);
+		if (round == 2)
+			world_reopen(w);
+		world_outcome(w, report, 0, 'D');
+		assert_true(world_report(w, m) >= 0);
+		world_settle_down(w);
+		world_turn(w, 25);
+	}
+}
+
+static void
+script_large(struct world *w)
+{
+	int m[4];
+
+	w->checkpoint_minimum = 1;
+	world_reopen(w);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 4; i++)
+			m[i] = world_send_large(w, 100000 + 40000 * i, i == 2);
+		world_settle_down(w);
+		(void)world_send(w, 1000, 1);
+		world_settle_down(w);
+		for (unsigned i = 0; i < 4; i += 1 + round % 2)
+			if (m[i] >= 0)
+				world_outcome(w, m[i], 0, "DTDD"[i]);
+		world_turn(w, 30);
+		(void)world_send(w, 1000, 1);
+		world_outcome(w, (int)w->nmessages - 1, 0, 'D');
+		world_turn(w, 30);
+	}
+	world_reopen(w);
+}
+
+/* Checkpoints after every few records, in forked children, while things go on. */
+static void
+script_checkpoints(struct world *w)
+{
+	w->checkpoint_minimum = 200;
+	world_reopen(w);
+	for (unsigned round = 0; round < 12; round++) {
+		int m = world_send(w, 5000, 2);
+
+		world_settle_down(w);
+		world_outcome(w, m, 0, 'D');
+		world_outcome(w, m, 1, "TXFR"[round % 4]);
+		if (round > 3)
+			world_outcome(w, m - 3, 1, 'D');
+		world_turn(w, 25);
+		(void)world_report(w, m);
+		world_settle_down(w);
+	}
+	world_turn(w, 40);
+}
+
+/* Whatever comes to mind. */
+static void
+script_random(struct world *w)
+{
+	w->checkpoint_minimum = world_random(w, 2) ? 1 + world_random(w, 3000) : 0;
+	world_reopen(w);
+	for (unsigned step = 0; step < 60 && w->nmessages < WORLD_MESSAGES - 40; step++) {
+		unsigned what = world_random(w, 20);
+		int any = w->nmessages > 0 ? (int)world_random(w, w->nmessages) : -1;
+
+		if (what < 5)
+			for (unsigned i = 0; i <= what; i++)
+				(void)world_send(
+				    w, 50 + world_random(w, 20000), 1 + world_random(w, 3));
+		else if (what < 6)
+			(void)world_send_large(
+			    w, 20000 + world_random(w, 60000), world_random(w, 4) == 0);
+		else if (what < 12 && any >= 0)
+			for (int i = any; i < (int)w->nmessages && i < any + 6; i++)
+				world_outcome(w, i, world_random(w, 4),
+				    "DDDDTTFFXR"[world_random(w, 10)]);
+		else if (what < 15 && any >= 0)
+			for (int i = 0; i < (int)w->nmessages; i++)
+				(void)world_report(w, i);
+		else if (what < 18)
+			world_turn(w, world_random(w, 30));
+		else if (what < 19)
+			world_settle_down(w);
+		else if (world_random(w, 3) == 0) {
+			world_settle_down(w);
+			world_reopen(w);
+		}
+	}
+	world_settle_down(w);
+	world_turn(w, 25);
+}
+
+static struct image_pick
+pick_at(uint64_t *random, unsigned which)
+{
+	static const unsigned chances[] = {128, 24, 232};
+	unsigned dice = (unsigned)(image_random(random) % 8);
+	struct image_pick pick = {.part = IMAGE_SOME, .random = image_random(random) | 1};
+
+	pick.chance = chances[image_random(random) % 3];
+	pick.torn = image_random(random) % 4 != 0;
+	pick.ordered = image_random(random) % 3 == 0;
+	if (long_run ? which == 0 : dice == 0)
+		pick.part = IMAGE_NOTHING;
+	else if (long_run ? which == 1 : dice == 1)
+		pick.part = IMAGE_EVERYTHING;
+	return pick;
+}
+
+/* Cuts the power at every point of the recorded log. */
+static void
+cut_everywhere(struct world *w, const char *name, uint64_t seed, bool lying)
+{
+	struct check *c = xcalloc(1, sizeof *c);
+	struct image *im = image_new();
+	struct promises *p = xcalloc(1, sizeof *p);
+	uint64_t random = seed * 77 + 1;
+
+	assert_false(disk->overflow);
+	assert_int_equal(disk->misuse, 0);
+	while (im->at < disk->nops) {
+		if (disk->ops[im->at].kind == DISK_NOTE) {
+			promises_note(p, &disk->ops[im->at++]);
+			continue;
+		}
+		/* After one change everything noted before the next is promised already. */
+		image_step(im);
+		while (im->at < disk->nops && disk->ops[im->at].kind == DISK_NOTE)
+			promises_note(p, &disk->ops[im->at++]);
+		points++;
+		for (unsigned k = 0; k < (long_run && im->npending > 0 ? 5U : 1U); k++) {
+			struct image_pick pick = pick_at(&random, k);
+			unsigned stop = image_random(&random) % 4 == 0
+					    ? 1 + (unsigned)(image_random(&random) % 14)
+					    : 0;
+
+			c->w = w;
+			c->p = p;
+			c->lying = lying;
+			snprintf(c->where, sizeof c->where,
+			    "%s(%" PRIu64 ") cut after %u of %u, image %u (part %d)", name,
+			    seed, im->at, disk->nops, k, pick.part);
+			check_image(c, im, pick, stop);
+			images++;
+		}
+	}
+	image_free(&im);
+	free(p);
+	free(c);
+}
+
+static void
+play_and_cut(script_fn *script, const char *name, uint64_t seed)
+{
+	struct world *w = world_new(seed);
+
+	script(w);
+	world_close(w);
+	world_end(w);
+	cut_everywhere(w, name, seed, false);
+	print_message(
+	    "# %-12s %5u operations, %u messages, %u outcomes; so far %u points, %u images\n",
+	    name, disk->nops, w->nmessages, w->noutcomes, points, images);
+	free(w);
+}
+
+#define SCRIPT_TEST(name)                                                                      \
+	static void test_##name(void **state)                                                  \
+	{                                                                                      \
+		(void)state;                                                                   \
+		play_and_cut(script_##name, #name, 1);                                         \
+	}
+SCRIPT_TEST(batches)
+SCRIPT_TEST(recycling)
+SCRIPT_TEST(reports)
+SCRIPT_TEST(large)
+SCRIPT_TEST(checkpoints)
+
+static void
+test_random(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= (long_run ? 12U : 2U); seed++)
+		play_and_cut(script_random, "random", seed);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_batches),
+	    cmocka_unit_test(test_recycling),
+	    cmocka_unit_test(test_reports),
+	    cmocka_unit_test(test_large),
+	    cmocka_unit_test(test_checkpoints),
+	    cmocka_unit_test(test_random),
+	};
+	static const char *const asks[] = {"CRASH_LONG", "POSTRIDER_TEST_LONG"};
+	int r;
+
+	for (size_t i = 0; i < sizeof asks / sizeof *asks; i++)
+		long_run |= getenv(asks[i]) != NULL && getenv(asks[i])[0] == '1';
+	log_init("test", LOG_LEVEL_FATAL);
+	disk_init();
+	r = cmocka_run_group_tests(tests, NULL, NULL);
+	print_message(
+	    "# %u cut points, %u images, %u failed calls\n", points, images, failures);
+	return r;
+}
