@@ -97,7 +97,7 @@ print_counters(const char *title, const struct wire_msg *m)
 			break;
 		if (is_verdict_field(name))
 			continue;
-		printf("  %-16.*s", SPAN_ARG(name));
+		printf("  %-14.*s  ", SPAN_ARG(name));
 		cmd_print_span(m->fields[i].value);
 		putchar('\n');
 	}
@@ -106,15 +106,15 @@ print_counters(const char *title, const struct wire_msg *m)
 static void
 print_destinations(const struct wire_msg *m)
 {
-	struct cmd_table *t = cmd_table_new("DESTINATION|BY|>WAITING|>ACTIVE");
+	struct cmd_table *t = cmd_table_new("  DESTINATION|BY|>WAITING|>ACTIVE");
 
 	for (size_t i = 0; i + 3 < m->nfields; i++) {
 		if (!span_is(m->fields[i].name, "destination"))
 			continue;
-		for (size_t j = 0; j < 4; j++)
+		cmd_table_addf(t, "  %.*s", SPAN_ARG(m->fields[i].value));
+		for (size_t j = 1; j < 4; j++)
 			cmd_table_add(t, m->fields[i + j].value);
 	}
-	putchar('\n');
 	cmd_table_print(t, stdout);
 	cmd_table_free(&t);
 }

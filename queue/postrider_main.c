@@ -1,0 +1,148 @@
+/*
+ * postrider: the administrator's tool (postrider(8)): a table of commands. Each is
+ * a cmd_*.c; adding one is a file and a row here.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "common/log.h"
+#include "common/version.h"
+#include "queue/cmd_verbs.h"
+
+struct command {
+	const char *group, *name; /* name NULL: the group itself is the command */
+	const char *summary;
+	const char *usage;
+	int (*run)(struct cmd_context *ctx, char **argv);
+};
+
+static const struct command commands[] = {
+    {"check", NULL, "is the configuration right, and every domain directory?",
+	"usage: postrider check\n", cmd_check},
+    {"reload", NULL, "read the configuration again and say whether it is in force",
+	"usage: postrider reload\n", cmd_reload},
+    {"status", NULL, "processes, queue, destinations", "usage: postrider status\n", cmd_status},
+    {"explain", NULL, "what becomes of an address, and why",
+	"usage: postrider explain ADDRESS [--from ADDRESS] [--client IP [--helo NAME] [--auth "
+	"ACCOUNT]]\n",
+	cmd_explain},
+    {"queue", "list", "what is in the queue",
+	"usage: postrider queue list [ID] [--sender ADDRESS] [--recipient ADDRESS] [--domain "
+	"NAME] [--limit N]\n",
+	cmd_queue_list},
+    {"queue", "show", "everything about one message", "usage: postrider queue show ID\n",
+	cmd_queue_show},
+    {"queue", "cat", "a message's content", "usage: postrider queue cat [--envelope] ID\n",
+	cmd_queue_cat},
+    {"queue", "retry", "try deferred mail now",
+	"usage: postrider queue retry {ID ... | --all | [--sender ADDRESS] [--recipient "
+	"ADDRESS] [--domain NAME]}\n",
+	cmd_queue_retry},
+    {"queue", "remove", "take mail out of the queue, with --bounce telling the sender",
+	"usage: postrider queue remove [--bounce] {ID ... | --all | [--sender ADDRESS] "
+	"[--recipient ADDRESS] [--domain NAME]}\n",
+	cmd_queue_remove},
+    {"domain", "add", "make a domain directory",
+	"usage: postrider domain add NAME [--owner USER[:GROUP]]\n", cmd_domain_add},
+    {"domain", "list", "the hosted domains", "usage: postrider domain list\n", cmd_domain_list},
+    {"user", "add", "add a mailbox; the password comes from the terminal or standard input",
+	"usage: postrider user add ADDRESS [--stdin | --locked]\n", cmd_user_add},
+    {"user", "passwd", "change a mailbox's password",
+	"usage: postrider user passwd ADDRESS [--stdin | --locked]\n", cmd_user_passwd},
+};
+
+#define NCOMMANDS (sizeof commands / sizeof commands[0])
+
+static void
+print_usage(FILE *out)
+{
+	fprintf(out, "usage: postrider [-c FILE] [--json] COMMAND\n\n");
+	for (size_t i = 0; i < NCOMMANDS; i++) {
+		const struct command *c = &commands[i];
+		int width = fprintf(out, "  %s%s%s", c->group, c->name != NULL ? " " : "",
+		    c->name != NULL ? c->name : "");
+
+		fprintf(out, "%*s%s\n", width < 18 ? 18 - width : 1, "", c->summary);
+	}
+	fprintf(out, "\npostrider COMMAND --help shows its options; postrider(8) says more.\n");
+}
+
+static int
+fail_usage(const char *what, const char *name)
+{
+	cmd_fail(EX_USAGE, "%s%s%s", what, name != NULL ? " " : "", name != NULL ? name : "");
+	print_usage(stderr);
+	return EX_USAGE;
+}
+
+/* The options in front of the command, taken from *argv; CMD_GO_ON or an exit status. */
+static int
+parse_global(struct cmd_context *ctx, char ***argv)
+{
+	for (; **argv != NULL && (**argv)[0] == '-'; ++*argv) {
+		const char *arg = **argv;
+
+		if (strcmp(arg, "--json") == 0) {
+			ctx->json = true;
+		} else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+			print_usage(stdout);
+			return 0;
+		} else if (strcmp(arg, "--version") == 0 || strcmp(arg, "-V") == 0) {
+			printf("postrider %s\n", POSTRIDER_VERSION);
+			return 0;
+		} else if (strncmp(arg, "-c", 2) == 0) {
+			ctx->config_path = arg[2] != '\0' ? arg + 2 : *++*argv;
+			if (ctx->config_path == NULL)
+				return fail_usage("option -c wants a file", NULL);
+		} else {
+			return fail_usage("unknown option", arg);
+		}
+	}
+	return CMD_GO_ON;
+}
+
+/* The row for what argv begins with, and in *rest what follows; NULL if there is none. */
+static const struct command *
+find_command(char **argv, char ***rest)
+{
+	for (size_t i = 0; i < NCOMMANDS; i++) {
+		const struct command *c = &commands[i];
+
+		if (strcmp(argv[0], c->group) != 0)
+			continue;
+		if (c->name == NULL || (argv[1] != NULL && strcmp(argv[1], c->name) == 0)) {
+			*rest = argv + (c->name == NULL ? 1 : 2);
+			return c;
+		}
+	}
+	return NULL;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct cmd_context ctx = {.usage = ""};
+	const struct command *c;
+	char **at = argv + 1, **rest;
+	int status;
+
+	if (argc < 1)
+		return EX_USAGE;
+	log_init("postrider", LOG_LEVEL_WARN);
+	signal(SIGPIPE, SIG_IGN);
+	status = parse_global(&ctx, &at);
+	if (status != CMD_GO_ON)
+		return status;
+	if (*at == NULL)
+		return fail_usage("no command is given", NULL);
+	c = find_command(at, &rest);
+	if (c == NULL)
+		return fail_usage("unknown or incomplete command", at[0]);
+	ctx.usage = c->usage;
+	status = c->run(&ctx, rest);
+	if (fflush(stdout) != 0 && status == 0)
+		status = cmd_fail(EX_IOERR, "standard output cannot be written");
+	return status;
+}
