@@ -39,7 +39,7 @@ struct step {
 	const struct link *up;
 	unsigned depth;
 	bool mailbox_only; /* \name, or RESOLVE_FINAL */
-	bool no_catch_all; /* it is the catch-all's own target */
+	bool no_catch_all; /* it stands in for another of the same domain */
 };
 
 static enum outcome expand(struct run *r, const struct step *s);
@@ -323,14 +323,17 @@ expand_instead(struct run *r, const struct step *s, const struct domain *d, stru
     struct span instead)
 {
 	struct link link = {s->up, d, name};
-	struct step next = {.up = &link, .depth = s->depth + 1, .no_catch_all = true};
+	struct step next = {.up = &link, .depth = s->depth + 1};
 	struct address a;
 	const char *why = "";
 	char text[600];
 
 	next.address = &a;
-	if (address_parse(instead, ADDRESS_UTF8, &a, &why) == 0)
+	if (address_parse(instead, ADDRESS_UTF8, &a, &why) == 0) {
+		/* A catch-all does not catch its own target. */
+		next.no_catch_all = span_is(address_domain(&a), d->name);
 		return expand(r, &next);
+	}
 	snprintf(
 	    text, sizeof text, "%s: %.*s cannot be used: %s", d->name, SPAN_ARG(instead), why);
 	return temporary(r, text);
