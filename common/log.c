@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +20,28 @@
 static const char *program_name = "postrider";
 static enum log_level minimum = LOG_LEVEL_INFO;
 static unsigned long dropped, dropped_unreported;
+static pid_t pid; /* 0: not asked yet, or forked since */
+
+static void
+forget_pid(void)
+{
+	pid = 0;
+}
+
+static int
+own_pid(void)
+{
+	if (pid == 0)
+		pid = getpid();
+	return (int)pid;
+}
 
 void
 log_init(const char *program, enum log_level level)
 {
 	program_name = program;
 	minimum = level;
+	pthread_atfork(NULL, NULL, forget_pid);
 }
 
 void
@@ -88,7 +105,7 @@ write_line(struct buf *line)
 		dropped_unreported++;
 	} else if (dropped_unreported > 0) {
 		dprintf(STDERR_FILENO, "%s[%d]: %lu log lines were dropped\n", program_name,
-		    (int)getpid(), dropped_unreported);
+		    own_pid(), dropped_unreported);
 		dropped_unreported = 0;
 	}
 }
@@ -113,7 +130,7 @@ emit(enum log_level level, const char *fmt, va_list ap, int error)
 	gmtime_r(&now.tv_sec, &tm);
 	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
 	buf_addf(&line, "%s.%03ldZ %s[%d]: %s", stamp, now.tv_nsec / 1000000, program_name,
-	    (int)getpid(), names[level]);
+	    own_pid(), names[level]);
 	if (buf_vaddf(&raw, fmt, ap) != 0)
 		buf_add_str(&raw, "(a line too long to log)");
 	if (error != 0)
