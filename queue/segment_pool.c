@@ -222,14 +222,34 @@ prepare_run(struct worker_task *t)
 	p->error = r != 0 ? errno : 0;
 }
 
+/*
+ * Its file goes. One that cannot be removed is kept, and tried again later: forgotten it would bring all its
+ * messages back at the next start.
+ */
+static void
+remove_file(struct segment_pool *p, struct spool_segment *s)
+{
+	char name[SPOOL_NAME_SIZE];
+
+	if (unlinkat(segment_pool_dirfd(p, s), spool_segment_name(s->number, s->large, name),
+		0) == 0 ||
+	    errno == ENOENT) {
+		drop(p, s);
+		return;
+	}
+	if (s->state != SEGMENT_SEALED || !s->damaged)
+		log_warn("file=%s cannot be removed", name);
+	s->state = SEGMENT_SEALED;
+	s->damaged = true;
+}
+
 /* A new header that may or may not be on disk: the file is not trusted with mail again. */
 static void
 give_up_file(struct segment_pool *p, struct spool_segment *s)
 {
-	char name[SPOOL_NAME_SIZE];
-
-	(void)unlinkat(p->segments_fd, spool_segment_name(s->number, false, name), 0);
-	drop(p, s);
+	s->live = 0;
+	s->unneeded_at = 0;
+	remove_file(p, s);
 }
 
 static void
@@ -403,12 +423,8 @@ segment_pool_is_held(struct segment_pool *p, const struct spool_segment *s)
 static void
 let_go(struct segment_pool *p, struct spool_segment *s)
 {
-	char name[SPOOL_NAME_SIZE];
-
 	if (s->large || s->damaged || p->nfree >= FREE_MAX || s->size != p->size) {
-		(void)unlinkat(
-		    segment_pool_dirfd(p, s), spool_segment_name(s->number, s->large, name), 0);
-		drop(p, s);
+		remove_file(p, s);
 		return;
 	}
 	s->state = SEGMENT_FREE;

@@ -270,9 +270,29 @@ pick_at(uint64_t *random, unsigned which)
 	return pick;
 }
 
-/* Cuts the power at every point of the recorded log. */
+/* Cuts the power here, once or several times. */
 static void
-cut_everywhere(struct world *w, const char *name, uint64_t seed, bool lying)
+cut_here(
+    struct check *c, const struct image *im, const char *name, uint64_t seed, uint64_t *random)
+{
+	points++;
+	for (unsigned k = 0; k < (long_run && im->npending > 0 ? 5U : 1U); k++) {
+		struct image_pick pick = pick_at(random, k);
+		unsigned stop = image_random(random) % 4 == 0
+				    ? 1 + (unsigned)(image_random(random) % 14)
+				    : 0;
+
+		snprintf(c->where, sizeof c->where,
+		    "%s(%" PRIu64 ") cut after %u of %u, image %u (part %d)", name, seed,
+		    im->at, disk->nops, k, pick.part);
+		check_image(c, im, pick, stop);
+		images++;
+	}
+}
+
+/* Cuts the power at every point of the recorded log, or at about one of so many, and at the last. */
+static void
+cut(struct world *w, const char *name, uint64_t seed, unsigned one_of)
 {
 	struct check *c = xcalloc(1, sizeof *c);
 	struct image *im = image_new();
@@ -281,31 +301,16 @@ cut_everywhere(struct world *w, const char *name, uint64_t seed, bool lying)
 
 	assert_false(disk->overflow);
 	assert_int_equal(disk->misuse, 0);
+	c->w = w;
+	c->p = p;
 	while (im->at < disk->nops) {
-		if (disk->ops[im->at].kind == DISK_NOTE) {
-			promises_note(p, &disk->ops[im->at++]);
-			continue;
-		}
-		/* After one change everything noted before the next is promised already. */
-		image_step(im);
+		if (disk->ops[im->at].kind != DISK_NOTE)
+			image_step(im);
+		/* Everything noted before the next change is promised already. */
 		while (im->at < disk->nops && disk->ops[im->at].kind == DISK_NOTE)
 			promises_note(p, &disk->ops[im->at++]);
-		points++;
-		for (unsigned k = 0; k < (long_run && im->npending > 0 ? 5U : 1U); k++) {
-			struct image_pick pick = pick_at(&random, k);
-			unsigned stop = image_random(&random) % 4 == 0
-					    ? 1 + (unsigned)(image_random(&random) % 14)
-					    : 0;
-
-			c->w = w;
-			c->p = p;
-			c->lying = lying;
-			snprintf(c->where, sizeof c->where,
-			    "%s(%" PRIu64 ") cut after %u of %u, image %u (part %d)", name,
-			    seed, im->at, disk->nops, k, pick.part);
-			check_image(c, im, pick, stop);
-			images++;
-		}
+		if (image_random(&random) % one_of == 0 || im->at == disk->nops)
+			cut_here(c, im, name, seed, &random);
 	}
 	image_free(&im);
 	free(p);
@@ -320,7 +325,7 @@ play_and_cut(script_fn *script, const char *name, uint64_t seed)
 	script(w);
 	world_close(w);
 	world_end(w);
-	cut_everywhere(w, name, seed, false);
+	cut(w, name, seed, 1);
 	print_message(
 	    "# %-12s %5u operations, %u messages, %u outcomes; so far %u points, %u images\n",
 	    name, disk->nops, w->nmessages, w->noutcomes, points, images);
@@ -347,6 +352,133 @@ test_random(void **state)
 		play_and_cut(script_random, "random", seed);
 }
 
+/* Something of everything, in a short time. */
+static void
+script_everything(struct world *w)
+{
+	for (unsigned round = 0; round < 5; round++) {
+		int m = world_send(w, 2000, 3), large;
+
+		for (unsigned i = 0; i < 3; i++)
+			(void)world_send(w, 20000 * i + 500, 1);
+		large = world_send_large(w, 70000, round == 2);
+		world_settle_down(w);
+		for (int i = m; m >= 0 && i < (int)w->nmessages; i++)
+			world_outcome(w, i, 0, "DFDX"[(i - m + (int)round) % 4]);
+		if (large >= 0)
+			world_outcome(w, large, 0, 'D');
+		world_turn(w, 24);
+		for (unsigned i = 0; i < w->nmessages; i++)
+			(void)world_report(w, (int)i);
+		world_settle_down(w);
+	}
+	world_turn(w, 24);
+}
+
+/* Plays the script with one call failing (and all after it, if on), and cuts at some points. */
+static void
+play_failing(enum disk_call call, unsigned n, int error, bool on)
+{
+	static const char *const names[] = {
+	    "open", "write", "flush", "allocate", "rename", "unlink"};
+	struct world *w = world_new(n);
+	char name[64];
+
+	w->checkpoint_minimum = 300;
+	world_reopen(w);
+	w->failing = true;
+	disk_fail(call, n, error, on);
+	script_everything(w);
+	failures += disk->failed;
+	world_close(w);
+	world_end(w);
+	snprintf(name, sizeof name, "%s %u: %s%s", names[call], n,
+	    error != 0 ? strerror(error) : "short", on ? ", and on" : "");
+	cut(w, name, n, long_run ? 7 : 40);
+	free(w);
+}
+
+static void
+test_failing_calls(void **state)
+{
+	static const struct {
+		enum disk_call call;
+		int error;
+		unsigned upto; /* calls of this kind that the script makes, about */
+	} rows[] = {
+	    {CALL_OPEN, EMFILE, 30},
+	    {CALL_OPEN, ENOSPC, 30},
+	    {CALL_WRITE, 0, 90},
+	    {CALL_WRITE, ENOSPC, 90},
+	    {CALL_WRITE, EIO, 90},
+	    {CALL_FLUSH, EIO, 90},
+	    {CALL_ALLOCATE, ENOSPC, 12},
+	    {CALL_RENAME, EIO, 12},
+	    {CALL_UNLINK, EIO, 20},
+	};
+	uint64_t random = 4711;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		unsigned step = long_run ? 1 : rows[i].upto / 4;
+
+		for (unsigned n = long_run ? 1 : 1 + (unsigned)(image_random(&random) % step);
+		     n <= rows[i].upto; n += step)
+			play_failing(
+			    rows[i].call, n, rows[i].error, image_random(&random) % 3 == 0);
+	}
+	print_message(
+	    "# failing calls: %u, so far %u points, %u images\n", failures, points, images);
+}
+
+static bool
+has_room(struct fixture *f)
+{
+	return store_has_room(f->store);
+}
+
+/* A disk that fails, or is full, for a time: nothing is promised meanwhile, and service comes back by itself. */
+static void
+test_service_returns(void **state)
+{
+	static const struct {
+		enum disk_call call;
+		int error;
+	} rows[] = {{CALL_FLUSH, EIO}, {CALL_ALLOCATE, ENOSPC}, {CALL_WRITE, ENOSPC}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct world *w = world_new(i);
+		int m = world_send(w, 1000, 1), after;
+
+		world_settle_down(w);
+		w->failing = true;
+		disk_fail(rows[i].call, 1, rows[i].error, true);
+		for (unsigned k = 0; k < 20; k++) {
+			(void)world_send(w, 60000, 1);
+			world_turn(w, 3);
+		}
+		world_outcome(w, m, 0, 'D');
+		world_turn(w, 60);
+		if (rows[i].call != CALL_ALLOCATE)
+			for (unsigned k = 1; k < w->nmessages; k++)
+				assert_false(w->messages[k].acked);
+		assert_false(store_has_room(w->f.store));
+		disk_heal();
+		fixture_until(&w->f, has_room);
+		w->failing = false;
+		after = world_send(w, 1000, 1);
+		world_settle_down(w);
+		assert_true(w->messages[after].acked);
+		world_turn(w, 40);
+		assert_int_equal(w->ndurable, w->noutcomes);
+		world_close(w);
+		world_end(w);
+		cut(w, "service returns", i, 5);
+		free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -357,6 +489,8 @@ main(void)
 	    cmocka_unit_test(test_large),
 	    cmocka_unit_test(test_checkpoints),
 	    cmocka_unit_test(test_random),
+	    cmocka_unit_test(test_failing_calls),
+	    cmocka_unit_test(test_service_returns),
 	};
 	static const char *const asks[] = {"CRASH_LONG", "POSTRIDER_TEST_LONG"};
 	int r;
