@@ -78,15 +78,23 @@ buf_add_char(struct buf *b, char c)
 int
 buf_vaddf(struct buf *b, const char *fmt, va_list ap)
 {
+	size_t room;
 	va_list again;
 	int n;
 
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	if (n < 0 || buf_reserve(b, (size_t)n) != 0)
+	if (buf_reserve(b, b->max - b->len < 64 ? 0 : 64) != 0)
 		return -1;
-	vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
+	room = b->cap - b->len;
+	va_copy(again, ap);
+	n = vsnprintf(room > 0 ? b->p + b->len : NULL, room, fmt, again);
+	va_end(again);
+	if (n >= 0 && (size_t)n >= room && buf_reserve(b, (size_t)n) == 0)
+		vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
+	else if (n < 0 || (size_t)n >= room || (size_t)n > b->max - b->len) {
+		if (room > 0)
+			b->p[b->len] = '\0';
+		return -1;
+	}
 	b->len += (size_t)n;
 	return 0;
 }

@@ -20,12 +20,26 @@
 static const char *program_name = "postrider";
 static enum log_level minimum = LOG_LEVEL_INFO;
 static unsigned long dropped, dropped_unreported;
-static pid_t pid; /* 0: not asked yet, or forked since */
+static pid_t pid;					 /* 0: not asked yet, or forked since */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the commit threads log, too */
 
 static void
-forget_pid(void)
+before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void
+after_fork_in_parent(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+after_fork_in_child(void)
 {
 	pid = 0;
+	pthread_mutex_unlock(&lock);
 }
 
 static int
@@ -41,7 +55,7 @@ log_init(const char *program, enum log_level level)
 {
 	program_name = program;
 	minimum = level;
-	pthread_atfork(NULL, NULL, forget_pid);
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 void
@@ -113,24 +127,37 @@ write_line(struct buf *line)
 static void emit(enum log_level level, const char *fmt, va_list ap, int error)
     __attribute__((format(printf, 2, 0)));
 
+/* The date and time up to the second, formatted once a second. */
+static const char *
+stamp_of(time_t now)
+{
+	static time_t last = -1;
+	static char stamp[32];
+	struct tm tm;
+
+	if (now != last) {
+		gmtime_r(&now, &tm);
+		strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
+		last = now;
+	}
+	return stamp;
+}
+
 static void
 emit(enum log_level level, const char *fmt, va_list ap, int error)
 {
 	static const char *const names[] = {"debug: ", "", "warning: ", "fatal: "};
 	struct buf raw, line;
 	struct timespec now;
-	struct tm tm;
-	char stamp[40];
 
 	if (level < minimum)
 		return;
 	buf_init(&raw, LOG_LINE_MAX);
 	buf_init(&line, LOG_LINE_MAX * 4 + 256);
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
-	buf_addf(&line, "%s.%03ldZ %s[%d]: %s", stamp, now.tv_nsec / 1000000, program_name,
-	    own_pid(), names[level]);
+	pthread_mutex_lock(&lock);
+	buf_addf(&line, "%s.%03ldZ %s[%d]: %s", stamp_of(now.tv_sec), now.tv_nsec / 1000000,
+	    program_name, own_pid(), names[level]);
 	if (buf_vaddf(&raw, fmt, ap) != 0)
 		buf_add_str(&raw, "(a line too long to log)");
 	if (error != 0)
@@ -138,6 +165,7 @@ emit(enum log_level level, const char *fmt, va_list ap, int error)
 	log_escape(&line, buf_span(&raw));
 	buf_add_char(&line, '\n');
 	write_line(&line);
+	pthread_mutex_unlock(&lock);
 	buf_release(&raw);
 	buf_release(&line);
 }

@@ -72,6 +72,10 @@ utf8_printable(struct span s)
 {
 	size_t total = 0;
 
+	while (s.len > 0 && s.p[0] >= 0x20 && s.p[0] < 0x7f) { /* what nearly everything is */
+		total++;
+		s = span_skip(s, 1);
+	}
 	while (s.len > 0) {
 		uint32_t c;
 		size_t n = utf8_char(s, &c);
