@@ -1,7 +1,7 @@
 /*
  * child: one process that postriderd keeps running. See child.h. Back-off: the
- * first restart is immediate, then 100 ms doubling to 10 s, to 0.8 s for one that
- * was ready when it ended; a process that lived for 30 s starts anew at the beginning.
+ * first restart is immediate, then 100 ms doubling to 0.8 s, and on to 10 s for one that
+ * fails three times in a row to get ready; one that lived for 30 s starts anew at the beginning.
  */
 #include "common/child.h"
 
@@ -25,6 +25,7 @@
 #define BACKOFF_MAX_MS	 10000
 /* One that had served is killed for reasons outside it more often than not: mail shall not wait for it. */
 #define BACKOFF_SERVED_MS 800
+#define BARREN_STARTS	  3 /* that many starts without becoming ready are no accident */
 #define LIFE_ENOUGH_MS	  30000
 #define LAST_BREATH_MS	  1000 /* between closing the channel and the end of a process */
 
@@ -39,6 +40,7 @@ struct child {
 	struct event *timer;
 	uint64_t started_ms;
 	unsigned backoff_ms; /* before the next restart */
+	unsigned barren;     /* starts in a row that did not become ready */
 	uint64_t starts;
 };
 
@@ -220,7 +222,8 @@ start_later(struct child *c)
 {
 	struct timeval tv;
 
-	if (c->state == CHILD_READY && c->backoff_ms > BACKOFF_SERVED_MS)
+	c->barren = c->state == CHILD_READY ? 0 : c->barren + 1;
+	if (c->barren < BARREN_STARTS && c->backoff_ms > BACKOFF_SERVED_MS)
 		c->backoff_ms = BACKOFF_SERVED_MS;
 	tv = (struct timeval){c->backoff_ms / 1000, (c->backoff_ms % 1000) * 1000};
 	set_state(c, CHILD_WAITING);
