@@ -85,9 +85,9 @@ pick(const struct agents *a, enum agent_kind kind)
 {
 	struct agent *g, *best = NULL;
 
-	TAILQ_FOREACH(g, &a->all, link)
-	if (g->kind == kind && has_slot(g) && (best == NULL || g->jobs < best->jobs))
-		best = g;
+	TAILQ_FOREACH (g, &a->all, link)
+		if (g->kind == kind && has_slot(g) && (best == NULL || g->jobs < best->jobs))
+			best = g;
 	return best;
 }
 

@@ -94,8 +94,8 @@ intake_on_ready(struct intake *i)
 {
 	struct worker_client *w;
 
-	TAILQ_FOREACH(w, &i->workers, link)
-	supply(w);
+	TAILQ_FOREACH (w, &i->workers, link)
+		supply(w);
 }
 
 void
@@ -103,8 +103,7 @@ intake_on_space(struct intake *i, bool room)
 {
 	struct worker_client *w;
 
-	TAILQ_FOREACH(w, &i->workers, link)
-	{
+	TAILQ_FOREACH (w, &i->workers, link) {
 		say_space(w, room);
 		if (room)
 			supply(w);
@@ -348,8 +347,7 @@ intake_counts(const struct intake *i)
 	struct intake_counts n = {0};
 	struct worker_client *w;
 
-	TAILQ_FOREACH(w, &i->workers, link)
-	{
+	TAILQ_FOREACH (w, &i->workers, link) {
 		n.workers++;
 		n.connections += w->connections;
 		n.accepted += w->accepted;

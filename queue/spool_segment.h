@@ -35,9 +35,10 @@ struct spool_segment {
 	uint64_t unneeded_at; /* journal position after which nothing of it is needed */
 	int fd;		      /* read-only */
 	bool large;	      /* a file for one message, in large/ */
-	bool complete; /* nothing past accounted counts: its writer is done with this generation */
-	bool damaged;	      /* something in it could not be read: never recycled */
-	void *owner;	      /* while OWNED: whose it is */
+	bool
+	    complete; /* nothing past accounted counts: its writer is done with this generation */
+	bool damaged; /* something in it could not be read: never recycled */
+	void *owner;  /* while OWNED: whose it is */
 };
 
 /* "0000000042.seg"; large: "<16 hex digits>.seg". */

@@ -145,8 +145,8 @@ spool_writer_each_segment(struct spool_writer *w,
 {
 	struct segment *s;
 
-	STAILQ_FOREACH(s, &w->segments, link)
-	fn(s->number, s->generation, s->durable, arg);
+	STAILQ_FOREACH (s, &w->segments, link)
+		fn(s->number, s->generation, s->durable, arg);
 }
 
 bool
@@ -285,8 +285,7 @@ batch_run(struct worker_task *t)
 	struct item *i;
 	int n = 0;
 
-	STAILQ_FOREACH(i, &b->items, link)
-	{
+	STAILQ_FOREACH (i, &b->items, link) {
 		complete_record(i, b->segment);
 		b->iov[n++] = (struct iovec){i->bytes, i->extent};
 		bytes += i->extent;
