@@ -276,7 +276,7 @@ parse_name(struct parser *p, struct alias *a)
 		return -1;
 	}
 	if (name.len > TARGET_MAX || parse_here(name, &parsed, NULL) != 0 ||
-	    !span_is(address_domain(&parsed), "x")) {
+	    !span_is(address_domain(&parsed), "x") || fold_address(&parsed, folded) == 0) {
 		complain(p, p->line,
 		    "%.*s: expected a name that can stand before the @ of an address; the line "
 		    "is "

@@ -24,23 +24,6 @@ struct check {
 	struct config_errors *errors;
 };
 
-unsigned
-config_lines_find(const struct config_lines *lines, const char *section, const char *name)
-{
-	size_t n;
-	const struct config_key *keys = config_keys(&n);
-
-	for (size_t i = 0; i < n; i++) {
-		bool same_section = section == NULL || keys[i].section == NULL
-					? section == keys[i].section
-					: strcmp(section, keys[i].section) == 0;
-
-		if (same_section && strcmp(name, keys[i].name) == 0)
-			return lines->keys[i];
-	}
-	return 0;
-}
-
 static unsigned
 line_of(const struct check *k, const char *name)
 {

@@ -11,21 +11,10 @@
 
 #include "conf/config.h"
 #include "conf/config_errors.h"
-#include "conf/config_keys.h"
-
-/* Where in the file things were said; 0: not in the file (a default). */
-struct config_lines {
-	unsigned *keys;	     /* by index into config_keys */
-	unsigned *listeners; /* by index into config.listeners; NULL if they are the defaults */
-	unsigned *relay_domains; /* by index into config.relay_domains */
-};
+#include "conf/config_parse.h"
 
 /* Adds a complaint for everything that is wrong. Sorts relay_domains (and the lines with it). */
 void config_check(struct config *c, struct config_lines *lines, struct config_errors *errors);
-
-/* The line on which the key of that name (NULL section: at the top) was given. */
-unsigned config_lines_find(
-    const struct config_lines *lines, const char *section, const char *name);
 
 /*
  * The user a process runs as: a name or a number as written in users { }. 0, or -1 if there is no

@@ -148,6 +148,7 @@ skips_lines_without_name(void **state)
 	    {"a b: bob", "expected a name"},
 	    {"x@a.test: bob", "expected a name"},
 	    {"a..b: bob", "expected a name"},
+	    {"\"\": bob", "expected a name"},
 	    {"\"a: bob", "found no colon"},
 	};
 

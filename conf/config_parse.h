@@ -1,0 +1,33 @@
+/*
+ * config_parse: postrider.conf from text to struct config, without a look at
+ * anything but the text (and this host's name and number of processors, for
+ * defaults). Called by config_load, which reads the file and has the result checked.
+ */
+#ifndef CONF_CONFIG_PARSE_H
+#define CONF_CONFIG_PARSE_H
+
+#include "common/span.h"
+#include "conf/config.h"
+#include "conf/config_errors.h"
+
+/* Where in the file things were said; 0: not in the file (a default). */
+struct config_lines {
+	unsigned *keys;	     /* by index into config_keys */
+	unsigned *listeners; /* by index into config.listeners; NULL if they are the defaults */
+	unsigned *relay_domains; /* by index into config.relay_domains */
+};
+
+/*
+ * Parses text, which is the file named path. Never NULL, the caller frees it: with complaints added to
+ * errors it must not be used but for more checks; strings that were refused may be NULL then. lines is
+ * filled, and released by the caller.
+ */
+struct config *config_parse(struct span text, const char *path, struct config_lines *lines,
+    struct config_errors *errors);
+
+/* The line on which the key of that name (section NULL: at the top) was given, 0 if it was not. */
+unsigned config_lines_find(
+    const struct config_lines *lines, const char *section, const char *name);
+void config_lines_release(struct config_lines *lines);
+
+#endif
