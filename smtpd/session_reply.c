@@ -36,11 +36,16 @@ say(struct session *s, const struct smtp_reply *r, struct span detail)
 		session_close(s, r->rule != NULL ? r->rule : "quit", r->code != 221);
 }
 
-/* Counts a permanent refusal. The one that reaches the limit is answered 421 instead: true. */
+/*
+ * Counts a permanent refusal. The one that reaches the limit is answered 421 instead: true. Local
+ * submitters are known and hear about every recipient: a file in drop/ whose session ends early would
+ * be tried again for ever.
+ */
 static bool
 is_one_error_too_many(struct session *s, int code, struct span rule)
 {
-	if (code < 500 || ++s->errors < s->settings->error_limit)
+	if (code < 500 || s->origin.role == LISTENER_SUBMIT ||
+	    ++s->errors < s->settings->error_limit)
 		return false;
 	log_refusal(s, code, rule);
 	say(s, smtp_reply_find(REPLY_TOO_MANY_ERRORS), (struct span){NULL, 0});
