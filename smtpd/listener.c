@@ -80,8 +80,8 @@ pause_all(struct listeners *l)
 {
 	struct listener *one;
 
-	LIST_FOREACH(one, &l->list, link)
-	event_del(one->readable);
+	LIST_FOREACH (one, &l->list, link)
+		event_del(one->readable);
 	event_add(l->resume, &(struct timeval){PAUSE_SEC, 0});
 }
 
@@ -91,8 +91,8 @@ resume_all(struct listeners *l)
 	struct listener *one;
 
 	event_del(l->resume);
-	LIST_FOREACH(one, &l->list, link)
-	event_add(one->readable, NULL);
+	LIST_FOREACH (one, &l->list, link)
+		event_add(one->readable, NULL);
 }
 
 static void
@@ -148,7 +148,6 @@ take(struct listener *one, int fd, const struct sockaddr_storage *ss)
 	struct listeners *l = one->all;
 	const struct settings *set = l->server->settings;
 	struct session_origin o;
-	int yes = 1;
 
 	if (identify(one, fd, ss, &o) != 0) {
 		log_warn("listener=%s cannot tell who has connected", one->name);
@@ -159,8 +158,6 @@ take(struct listener *one, int fd, const struct sockaddr_storage *ss)
 	} else if (client_count_enter(&l->clients, &o, set->connection_limit_per_client) != 0) {
 		turn_away(one, fd, &o, REPLY_CONNECTIONS_CLIENT);
 	} else {
-		if (one->role != LISTENER_SUBMIT)
-			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 		session_new(l->server, fd, &o);
 	}
 }
@@ -198,8 +195,13 @@ void
 listeners_add(struct listeners *l, struct span name, enum listener_role role, int fd)
 {
 	struct listener *one = xcalloc(1, sizeof *one);
+	int yes = 1;
 
 	evutil_make_socket_nonblocking(fd);
+	/* A reply never waits for the acknowledgement of the one before; connections inherit this. */
+	if (role != LISTENER_SUBMIT &&
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) != 0)
+		log_warn("listener=%.*s replies may be slow", SPAN_ARG(name));
 	one->all = l;
 	one->name = xspandup(name);
 	one->role = role;
@@ -217,8 +219,7 @@ listeners_remove(struct listeners *l, struct span name)
 {
 	struct listener *one;
 
-	LIST_FOREACH(one, &l->list, link)
-	{
+	LIST_FOREACH (one, &l->list, link) {
 		if (span_is(name, one->name)) {
 			listener_free(one);
 			return;

@@ -46,7 +46,7 @@ struct server {
 	struct buf envelope; /* where envelopes are written */
 	char *input;	     /* SERVER_INPUT_SIZE: where every read goes */
 	struct server_counts counts;
-	TAILQ_HEAD(, session) sessions;
+	TAILQ_HEAD(server_sessions, session) sessions;
 	unsigned nsessions;
 	uint64_t next_session;
 	char tag[32]; /* makes session ids unique among workers and their lives */

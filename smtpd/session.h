@@ -88,7 +88,7 @@ struct session {
 	const char *end;	     /* why it ended, for the log */
 };
 
-/* Takes the descriptor. The session belongs to the server. */
+/* Takes the descriptor, which does not block. The session belongs to the server. */
 struct session *session_new(struct server *sv, int fd, const struct session_origin *origin);
 void session_free(struct session **s);
 

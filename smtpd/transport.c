@@ -37,7 +37,6 @@ transport_init(struct transport *t, struct event_base *base, int fd,
 {
 	*t = (struct transport){.base = base, .fd = fd, .ops = ops, .arg = arg};
 	buf_init(&t->out, OUT_MAX);
-	evutil_make_socket_nonblocking(fd);
 	t->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, t);
 	if (t->readable == NULL)
 		fatalx("cannot watch a socket");

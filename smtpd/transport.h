@@ -39,7 +39,7 @@ enum transport_result {
 	TRANSPORT_GONE, /* the other side is gone */
 };
 
-/* Takes the descriptor; reads as soon as the loop runs. ops must outlive it. */
+/* Takes the descriptor, which does not block; reads as soon as the loop runs. ops must outlive it. */
 void transport_init(struct transport *t, struct event_base *base, int fd,
     const struct transport_ops *ops, void *arg);
 
