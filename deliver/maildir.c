@@ -2,9 +2,9 @@
  * maildir: batches of messages into Maildirs. See maildir.h for what holds at
  * each step. Called by owner_child.c with the rights of the mailbox owner.
  *
- * Order within a batch: all files are written and their write-out started, then
- * each is flushed (the file system commits them together), then all are renamed,
- * then each mailbox is flushed once. A flush that fails is never tried again on
+ * Order within a batch: all files are written, then flushed, then renamed, then
+ * their mailboxes are flushed; each flush is one for the whole file system if
+ * there is enough to flush (deliver/volume.h). A flush that fails is never tried again on
  * the same file: the kernel may have thrown the octets away and say yes.
  */
 #include "deliver/maildir.h"
@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -23,6 +24,7 @@
 #include "common/log.h"
 #include "deliver/delivered_to.h"
 #include "deliver/mailbox_dirs.h"
+#include "deliver/volume.h"
 
 #define COPY_SIZE   65536
 #define PREFIX_SIZE (2 * ADDRESS_MAX + 64)
@@ -37,6 +39,7 @@ enum state {
 struct mailbox {
 	const struct maildir_item *item; /* the first one that goes here */
 	struct mailbox_dirs dirs;
+	struct volume *volume;	/* NULL: its files are flushed one by one */
 	struct verdict verdict; /* why it could not be opened */
 	bool usable;
 };
@@ -55,6 +58,8 @@ struct batch {
 	size_t nmailboxes;
 	struct slot slots[MAILDIR_BATCH_MAX];
 	size_t n;
+	struct volume volumes[MAILDIR_BATCH_MAX];
+	size_t nvolumes;
 };
 
 size_t
@@ -268,8 +273,12 @@ obtain_mailbox(struct batch *b, const struct maildir_item *m)
 	}
 	box = &b->mailboxes[b->nmailboxes++];
 	box->item = m;
+	box->volume = NULL;
 	box->usable = mailbox_dirs_open(
 			  &box->dirs, m->directory, m->home, m->maildir, &box->verdict) == 0;
+	if (box->usable)
+		box->volume =
+		    volume_obtain(b->volumes, &b->nvolumes, MAILDIR_BATCH_MAX, box->dirs.tmp);
 	return box;
 }
 
@@ -301,19 +310,51 @@ begin(struct batch *b, struct slot *s, struct maildir_item *m)
 		write_tmp(s, prefix, (size_t)len);
 }
 
+/* Counts the messages in this state for their volumes, and flushes those volumes that have enough. */
 static void
-flush_files(struct batch *b)
+flush_volumes(struct batch *b, enum state state, struct volume_memory *memory)
 {
-	for (size_t i = 0; i < b->n;
-	     i++) /* begin writing all out before waiting for the first */
-		if (b->slots[i].state == STATE_WRITTEN)
-			(void)sync_file_range(b->slots[i].fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	for (size_t i = 0; i < b->n; i++)
+		if (b->slots[i].state == state && b->slots[i].mailbox->volume != NULL)
+			b->slots[i].mailbox->volume->files++;
+	volume_flush_all(b->volumes, b->nvolumes, memory);
+}
+
+static bool
+is_flushed(const struct mailbox *box)
+{
+	return box->volume != NULL && box->volume->flushed;
+}
+
+/* Begins to write out what will be flushed one by one, before the first is waited for. */
+static void
+start_writing(struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		const struct slot *s = &b->slots[i];
+
+		if (s->state == STATE_WRITTEN && !is_flushed(s->mailbox))
+			(void)sync_file_range(s->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	}
+}
+
+static void
+flush_files(struct batch *b, struct volume_memory *memory)
+{
+	flush_volumes(b, STATE_WRITTEN, memory);
+	start_writing(b);
 	for (size_t i = 0; i < b->n; i++) {
 		struct slot *s = &b->slots[i];
+		int error;
 
 		if (s->state != STATE_WRITTEN)
 			continue;
-		if (fsync(s->fd) != 0) {
+		if (is_flushed(s->mailbox))
+			error = s->mailbox->volume->error;
+		else
+			error = fsync(s->fd) != 0 ? errno : 0;
+		if (error != 0) {
+			errno = error;
 			slot_fail(s, "cannot flush", "tmp");
 			continue;
 		}
@@ -360,20 +401,27 @@ name_files(struct batch *b)
 	}
 }
 
+/* Makes the names of this mailbox durable. 0, or an errno. */
+static int
+flush_names(struct mailbox *box)
+{
+	if (is_flushed(box))
+		return box->volume->error;
+	return mailbox_dirs_flush(&box->dirs) != 0 ? errno : 0;
+}
+
 static void
 flush_mailbox(struct batch *b, struct mailbox *box)
 {
-	bool flushed = false;
-	int error = 0;
+	int error = -1; /* not flushed yet */
 
 	for (size_t i = 0; i < b->n; i++) {
 		struct slot *s = &b->slots[i];
 
 		if (s->mailbox != box || s->state != STATE_NAMED)
 			continue;
-		if (!flushed && mailbox_dirs_flush(&box->dirs) != 0)
-			error = errno;
-		flushed = true;
+		if (error < 0)
+			error = flush_names(box);
 		if (error != 0) {
 			/* It may be there or not after a crash; the next attempt looks. */
 			errno = error;
@@ -387,18 +435,19 @@ flush_mailbox(struct batch *b, struct mailbox *box)
 }
 
 void
-maildir_deliver(struct maildir_item *items, size_t n)
+maildir_deliver(struct volume_memory *memory, struct maildir_item *items, size_t n)
 {
 	struct batch b;
 
 	b.n = n <= MAILDIR_BATCH_MAX ? n : MAILDIR_BATCH_MAX;
-	b.nmailboxes = 0;
+	b.nmailboxes = b.nvolumes = 0;
 	for (size_t i = 0; i < n; i++)
 		verdict_init(&items[i].verdict);
 	for (size_t i = 0; i < b.n; i++)
 		begin(&b, &b.slots[i], &items[i]);
-	flush_files(&b);
+	flush_files(&b, memory);
 	name_files(&b);
+	flush_volumes(&b, STATE_NAMED, memory);
 	for (size_t i = 0; i < b.nmailboxes; i++) {
 		if (!b.mailboxes[i].usable)
 			continue;

@@ -22,6 +22,7 @@
 
 #include "common/span.h"
 #include "common/verdict.h"
+#include "deliver/volume.h"
 
 /* At most so many in one call of maildir_deliver. */
 #define MAILDIR_BATCH_MAX 64
@@ -47,11 +48,12 @@ struct maildir_item {
 };
 
 /*
- * Delivers all of them (n at most MAILDIR_BATCH_MAX) and sets each verdict: ok
+ * Delivers all of them (n at most MAILDIR_BATCH_MAX) and sets each verdict; memory is
+ * the caller's, kept from batch to batch: ok
  * 2.0.0, temporary (4.3.1 no space, 4.2.2 over quota, 4.3.0 anything else, with the path and
  * what to try), or permanent 5.4.6 for mail that loops.
  */
-void maildir_deliver(struct maildir_item *items, size_t n);
+void maildir_deliver(struct volume_memory *memory, struct maildir_item *items, size_t n);
 
 /* Longest name made by maildir_name, with its NUL. */
 #define MAILDIR_NAME_SIZE 256

@@ -45,6 +45,7 @@ struct owner_child {
 	struct channel *channel;
 	struct event *run;
 	TAILQ_HEAD(, delivery) waiting;
+	struct volume_memory memory;
 };
 
 static void
@@ -183,15 +184,14 @@ on_run(evutil_socket_t fd, short what, void *arg)
 	size_t n = 0;
 
 	(void)fd, (void)what;
-	TAILQ_FOREACH(d, &c->waiting, link)
-	{
+	TAILQ_FOREACH (d, &c->waiting, link) {
 		while (d->done < d->n && n < MAILDIR_BATCH_MAX) {
 			who[n] = &d->recipients[d->done++];
 			items[n] = who[n]->item;
 			n++;
 		}
 	}
-	maildir_deliver(items, n);
+	maildir_deliver(&c->memory, items, n);
 	for (size_t i = 0; i < n; i++)
 		who[i]->item.verdict = items[i].verdict;
 	while ((d = TAILQ_FIRST(&c->waiting)) != NULL && d->done == d->n) {

@@ -267,6 +267,9 @@ spawner_main(int argc, char **argv)
 		if (fds[1].revents != 0)
 			reap(&s);
 		if (fds[0].revents != 0 && !receive(&s))
-			return 0;
+			break;
 	}
+	close(s.signals);
+	free(s.children);
+	return 0;
 }

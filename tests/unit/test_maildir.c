@@ -69,6 +69,14 @@ item(const struct place *p)
 	    .fd = -1};
 }
 
+static void
+deliver(struct maildir_item *items, size_t n)
+{
+	struct volume_memory memory = {0};
+
+	maildir_deliver(&memory, items, n);
+}
+
 #define PREFIX	"Return-Path: <s@x.test>\nDelivered-To: bob@d.test\n"
 #define WRITTEN PREFIX "Subject: x\n\nhello\n"
 #define NAME	"1700000000.QABC123R4.mx.test,S=67"
@@ -144,7 +152,7 @@ makes_what_is_missing(void **state)
 	    "home", "home/bob", MAILBOX, MAILBOX "/tmp", MAILBOX "/new", MAILBOX "/cur"};
 	struct stat st;
 
-	maildir_deliver(&m, 1);
+	deliver(&m, 1);
 	check_ok(&m);
 	for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
 		check_row(made[i], stat(at(p, made[i]), &st) == 0);
@@ -168,7 +176,7 @@ makes_a_part_that_is_missing(void **state)
 		char part[100];
 
 		m.entry = i;
-		maildir_deliver(&m, 1);
+		deliver(&m, 1);
 		check_ok(&m);
 		if (i == 0)
 			assert_int_equal(
@@ -177,7 +185,7 @@ makes_a_part_that_is_missing(void **state)
 		if (strcmp(parts[i], "/new") == 0 || count(p, part) == 0)
 			check_row(parts[i], rmdir(at(p, part)) == 0);
 		m.entry = i + 10;
-		maildir_deliver(&m, 1);
+		deliver(&m, 1);
 		check_ok(&m);
 		check_row(parts[i], count(p, part) >= 0);
 	}
@@ -199,24 +207,24 @@ takes_content_from_a_file(void **state)
 	m.content = (struct span){NULL, 0};
 	m.offset = 10;
 	m.size = 250000;
-	maildir_deliver(&m, 1);
+	deliver(&m, 1);
 	check_ok(&m);
 	assert_int_equal(
 	    stat(at(p, MAILBOX "/new/1700000000.QABC123R4.mx.test,S=250049"), &st), 0);
 	assert_int_equal(st.st_size, 250049);
 	m.entry = 5;
 	m.size = 299999; /* the file ends before that */
-	maildir_deliver(&m, 1);
+	deliver(&m, 1);
 	assert_int_equal(m.verdict.kind, VERDICT_TEMPORARY);
 	assert_int_equal(count(p, MAILBOX "/new"), 1);
 	assert_int_equal(count(p, MAILBOX "/tmp"), 0);
 	close(m.fd);
 }
 
+/* As many as fit at once, into five mailboxes; one of them leads outside. */
 static void
-delivers_a_batch(void **state)
+deliver_many(const struct place *p, struct volume_memory *memory, uint64_t first)
 {
-	struct place *p = *state;
 	struct maildir_item items[MAILDIR_BATCH_MAX];
 	char homes[MAILDIR_BATCH_MAX][32];
 
@@ -224,20 +232,35 @@ delivers_a_batch(void **state)
 		items[i] = item(p);
 		snprintf(homes[i], sizeof homes[i], "home/user%zu", i % 5);
 		items[i].home = homes[i];
-		items[i].entry = i;
+		items[i].entry = first + i;
 		if (i == 7)
 			items[i].maildir = "../../../outside";
 	}
-	maildir_deliver(items, MAILDIR_BATCH_MAX);
+	maildir_deliver(memory, items, MAILDIR_BATCH_MAX);
 	for (size_t i = 0; i < MAILDIR_BATCH_MAX; i++) {
 		if (i == 7)
 			assert_int_equal(items[i].verdict.kind, VERDICT_TEMPORARY);
 		else
 			check_ok(&items[i]);
 	}
+	assert_int_equal(count(p, "../outside"), -1);
+}
+
+/* Flushed all at once where the file system is known for it, and one by one. */
+static void
+delivers_a_batch(void **state)
+{
+	struct volume_memory memory = {0};
+	struct place *p = *state;
+
+	deliver_many(p, &memory, 0);
 	assert_int_equal(count(p, "home/user0/Maildir/new"), 13);
 	assert_int_equal(count(p, "home/user2/Maildir/new"), 12);
-	assert_int_equal(count(p, "../outside"), -1);
+	memory.avoid_until_ms = clock_mono_ms() + 60000;
+	deliver_many(p, &memory, 100);
+	assert_int_equal(count(p, "home/user0/Maildir/new"), 26);
+	assert_int_equal(count(p, "home/user2/Maildir/new"), 24);
+	assert_int_equal(count(p, "home/user2/Maildir/tmp"), 0);
 }
 
 /* --- after a crash --- */
@@ -274,7 +297,7 @@ writes_no_second_copy(void **state)
 		m.home = home;
 		m.entry = 100; /* makes the mailbox */
 		m.again = false;
-		maildir_deliver(&m, 1);
+		deliver(&m, 1);
 		check_ok(&m);
 		snprintf(left, sizeof left,
 		    "%s/Maildir/new/1700000000.QABC123R100.mx.test,S=67", home);
@@ -283,7 +306,7 @@ writes_no_second_copy(void **state)
 		put(at(p, left), "left");
 		m.entry = 4;
 		m.again = c->again;
-		maildir_deliver(&m, 1);
+		deliver(&m, 1);
 		check_row(c->name, m.verdict.kind == VERDICT_OK);
 		snprintf(left, sizeof left, "%s/Maildir/new", home);
 		check_row(c->name, count(p, left) == c->fresh);
@@ -306,14 +329,14 @@ follows_no_planted_link(void **state)
 	struct maildir_item m = item(p);
 	char victim[100];
 
-	maildir_deliver(&m, 1);
+	deliver(&m, 1);
 	check_ok(&m);
 	snprintf(victim, sizeof victim, "%s/victim", p->top);
 	put(victim, "untouched");
 	m.entry = 5;
 	assert_int_equal(
 	    symlink(victim, at(p, MAILBOX "/tmp/1700000000.QABC123R5.mx.test,S=67")), 0);
-	maildir_deliver(&m, 1);
+	deliver(&m, 1);
 	check_ok(&m);
 	check_content(victim, "untouched");
 	check_content(at(p, MAILBOX "/new/1700000000.QABC123R5.mx.test,S=67"), WRITTEN);
@@ -347,7 +370,7 @@ stays_beneath_the_domain(void **state)
 		m.maildir = d->maildir;
 		if (d->link != NULL)
 			check_row(d->name, symlink(d->target, at(p, d->link)) == 0);
-		maildir_deliver(&m, 1);
+		deliver(&m, 1);
 		check_row(d->name, m.verdict.kind == VERDICT_TEMPORARY);
 		check_row(d->name, strcmp(m.verdict.status, "4.3.0") == 0);
 		check_row(d->name, strstr(m.verdict.text, p->domain) != NULL);
@@ -370,7 +393,7 @@ defers_when_it_cannot_write(void **state)
 	small.rlim_max = old.rlim_max;
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	maildir_deliver(items, 2);
+	deliver(items, 2);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	check_ok(&items[0]);
 	assert_int_equal(items[1].verdict.kind, VERDICT_TEMPORARY);
@@ -385,11 +408,11 @@ says_what_stands_in_the_way(void **state)
 	struct maildir_item m = item(p);
 
 	put(at(p, "home"), "a file");
-	maildir_deliver(&m, 1);
+	deliver(&m, 1);
 	assert_int_equal(m.verdict.kind, VERDICT_TEMPORARY);
 	assert_non_null(strstr(m.verdict.text, "move aside"));
 	m.directory = "/nonexistent/d.test";
-	maildir_deliver(&m, 1);
+	deliver(&m, 1);
 	assert_int_equal(m.verdict.kind, VERDICT_TEMPORARY);
 	assert_non_null(strstr(m.verdict.text, "/nonexistent/d.test"));
 }
@@ -431,7 +454,7 @@ bounces_mail_that_loops(void **state)
 		m.entry = i;
 		check_row(loops[i].name,
 		    delivered_to_find(m.content, span_str(m.address)) == loops[i].loops);
-		maildir_deliver(&m, 1);
+		deliver(&m, 1);
 		check_row(loops[i].name,
 		    m.verdict.kind == (loops[i].loops ? VERDICT_PERMANENT : VERDICT_OK));
 		if (loops[i].loops)
@@ -446,11 +469,11 @@ forges_no_header(void **state)
 	struct maildir_item m = item(p);
 
 	m.from = "a@b\nX-Evil: yes";
-	maildir_deliver(&m, 1);
+	deliver(&m, 1);
 	assert_int_equal(m.verdict.kind, VERDICT_TEMPORARY);
 	m = item(p);
 	m.address = "a@b\r";
-	maildir_deliver(&m, 1);
+	deliver(&m, 1);
 	assert_int_equal(m.verdict.kind, VERDICT_TEMPORARY);
 	assert_int_equal(count(p, "home"), -1);
 }
