@@ -4,7 +4,8 @@
  *	<n>.log   records in order of time, after the state of <n>.ckpt
  *	<n>.ckpt  the whole state, as records, ended by an END record
  *
- * frame = length (4) | CRC-32C of instance and body (4) | body. A length of 0 ends a log:
+ * frame = length (4) | CRC-32C of instance and body (4) | body. What one flush made durable begins with
+ * a FLUSH record. A length of 0 ends a log:
  * logs are allocated ahead in JOURNAL_CHUNK steps, so that a full disk is met before it matters.
  *
  * States a crash can leave: n.log without n.ckpt (the checkpoint was not finished: the one
@@ -41,6 +42,7 @@
 #define RETRY_SEC	   1
 #define FRAME_HEADER	   8
 #define END_RECORD	   "END"
+#define FLUSH_RECORD	   "+"
 #define NAME_SIZE	   32
 
 struct journal {
@@ -142,18 +144,30 @@ done:
 	return p;
 }
 
-/* Is the rest of a log behind a bad frame only what a cut write leaves: no later whole frame? */
+/*
+ * Is what stands behind the last good frame only what a cut write leaves? Pages of one write reach the
+ * disk in any order, so good frames may follow; but once a later write has begun, this one was on disk.
+ */
 static bool
 rest_is_cut_write(uint64_t instance, struct span rest)
 {
 	struct span body;
 
 	while (rest.len >= FRAME_HEADER) {
-		struct span r = rest;
+		const char *flush =
+		    memmem(rest.p, rest.len, FLUSH_RECORD, strlen(FLUSH_RECORD));
+		struct span r;
 
-		if (next_frame(instance, &r, &body) == 1)
+		if (flush == NULL)
+			return true;
+		if (flush - rest.p < FRAME_HEADER) {
+			rest = span_skip(rest, (size_t)(flush - rest.p) + 1);
+			continue;
+		}
+		r = span_skip(rest, (size_t)(flush - rest.p) - FRAME_HEADER);
+		if (next_frame(instance, &r, &body) == 1 && span_is(body, FLUSH_RECORD))
 			return false;
-		rest = span_skip(rest, 1);
+		rest = span_skip(rest, (size_t)(flush - rest.p) - FRAME_HEADER + 1);
 	}
 	return true;
 }
@@ -164,17 +178,14 @@ replay_bytes(
     struct journal *j, struct span bytes, bool want_end, journal_replay_fn *replay, void *arg)
 {
 	struct span body;
-	int r;
 
-	while ((r = next_frame(j->instance, &bytes, &body)) == 1) {
+	while (next_frame(j->instance, &bytes, &body) == 1) {
 		if (want_end && span_is(body, END_RECORD))
 			return true;
-		if (replay != NULL)
+		if (replay != NULL && !span_is(body, FLUSH_RECORD))
 			replay(body, arg);
 	}
-	if (want_end)
-		return false;
-	return r == 0 || rest_is_cut_write(j->instance, bytes);
+	return !want_end && rest_is_cut_write(j->instance, bytes);
 }
 
 /* The numbers of files with this suffix, sorted; the caller frees. */
@@ -461,6 +472,8 @@ add_frame(struct journal *j, struct span record)
 {
 	unsigned char h[FRAME_HEADER];
 
+	if (j->collecting.len == 0 && !span_is(record, FLUSH_RECORD))
+		add_frame(j, span_str(FLUSH_RECORD));
 	frame_header(j->instance, record, h);
 	if (buf_add(&j->collecting, h, sizeof h) != 0 ||
 	    buf_add_span(&j->collecting, record) != 0)

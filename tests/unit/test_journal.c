@@ -110,21 +110,27 @@ test_replays_in_full(void **state)
 }
 
 static void
+await_flush(struct log *l)
+{
+	uint64_t position = journal_position(l->journal);
+
+	for (int i = 0; i < 2000 && l->durable < position; i++) {
+		event_base_loop(l->base, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+	assert_true(l->durable == position);
+	assert_true(journal_durable(l->journal) == position);
+}
+
+static void
 test_flushes_by_itself(void **state)
 {
 	struct log l;
-	uint64_t position;
 
 	(void)state;
 	log_init_dir(&l);
 	add(&l, 1, 10);
-	position = journal_position(l.journal);
-	for (int i = 0; i < 2000 && l.durable < position; i++) {
-		event_base_loop(l.base, EVLOOP_NONBLOCK);
-		usleep(1000);
-	}
-	assert_true(l.durable == position);
-	assert_true(journal_durable(l.journal) == position);
+	await_flush(&l);
 	log_release(&l);
 }
 
@@ -179,7 +185,7 @@ damage(struct log *l, const char *name, off_t at)
 	close(fd);
 }
 
-/* Behind a damaged record nothing is used; the log is kept for people. */
+/* Behind a damaged record nothing is used; if it had been on disk the log is kept for people. */
 static void
 test_damaged_middle_is_set_aside(void **state)
 {
@@ -187,9 +193,11 @@ test_damaged_middle_is_set_aside(void **state)
 
 	(void)state;
 	log_init_dir(&l);
-	add(&l, 1, 9); /* nine octets each */
+	add(&l, 1, 5); /* nine octets each, and nine in front of each flush */
+	await_flush(&l);
+	add(&l, 6, 9);
 	journal_close(&l.journal);
-	damage(&l, "0000000001.log", 4 * 9 + 8);
+	damage(&l, "0000000001.log", 5 * 9 + 8);
 	log_open(&l);
 	assert_int_equal(l.replayed, 4);
 	assert_int_not_equal(unlinkat(l.dirfd, "corrupt", AT_REMOVEDIR), 0); /* not empty */
@@ -205,9 +213,30 @@ test_damaged_last_record_is_a_cut(void **state)
 	log_init_dir(&l);
 	add(&l, 1, 9);
 	journal_close(&l.journal);
-	damage(&l, "0000000001.log", 8 * 9 + 8);
+	damage(&l, "0000000001.log", 9 * 9 + 8);
 	log_open(&l);
 	assert_int_equal(l.replayed, 8);
+	close(l.corruptfd);
+	assert_int_equal(unlinkat(l.dirfd, "corrupt", AT_REMOVEDIR), 0); /* empty */
+	l.corruptfd = dup(l.dirfd);
+	log_release(&l);
+}
+
+/* The pages of one write reach the disk in any order: a gap in the last is a cut, whatever follows it. */
+static void
+test_gap_in_the_last_write_is_a_cut(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 3);
+	await_flush(&l);
+	add(&l, 4, 9);
+	journal_close(&l.journal);
+	damage(&l, "0000000001.log", 6 * 9 + 8);
+	log_open(&l);
+	assert_int_equal(l.replayed, 4);
 	close(l.corruptfd);
 	assert_int_equal(unlinkat(l.dirfd, "corrupt", AT_REMOVEDIR), 0); /* empty */
 	l.corruptfd = dup(l.dirfd);
@@ -240,6 +269,7 @@ main(void)
 	    cmocka_unit_test(test_unfinished_checkpoint_is_not_used),
 	    cmocka_unit_test(test_damaged_middle_is_set_aside),
 	    cmocka_unit_test(test_damaged_last_record_is_a_cut),
+	    cmocka_unit_test(test_gap_in_the_last_write_is_a_cut),
 	    cmocka_unit_test(test_other_instance_is_not_understood),
 	};
 
