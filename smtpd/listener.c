@@ -62,8 +62,10 @@ listener_free(struct listener *one)
 void
 listeners_stop(struct listeners *l)
 {
-	while (!LIST_EMPTY(&l->list))
-		listener_free(LIST_FIRST(&l->list));
+	struct listener *one;
+
+	while ((one = LIST_FIRST(&l->list)) != NULL)
+		listener_free(one);
 	event_del(l->resume);
 }
 

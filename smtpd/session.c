@@ -257,10 +257,18 @@ finish_closing(struct session *s)
 }
 
 static void
+set_timer(struct session *s)
+{
+	uint64_t until = s->until_ms;
+
+	if (is_bounded(s) && s->began_ms + s->settings->session_ms < until)
+		until = s->began_ms + s->settings->session_ms;
+	wheel_set(&s->server->wheel, &s->timer, until);
+}
+
+static void
 settle(struct session *s)
 {
-	uint64_t until;
-
 	if (s->server->stopping && s->state == SESSION_COMMAND)
 		session_reply(s, REPLY_STOPPING);
 	if (s->state == SESSION_CLOSING)
@@ -277,10 +285,7 @@ settle(struct session *s)
 		transport_set_reading(&s->transport, true);
 	else if (s->state == SESSION_CLOSING)
 		transport_set_reading(&s->transport, false);
-	until = s->until_ms;
-	if (is_bounded(s) && s->began_ms + s->settings->session_ms < until)
-		until = s->began_ms + s->settings->session_ms;
-	wheel_set(&s->server->wheel, &s->timer, until);
+	set_timer(s);
 }
 
 /* --- time --- */
@@ -411,7 +416,7 @@ session_new(struct server *sv, int fd, const struct session_origin *origin)
 	    origin->text[0] != '\0' ? origin->text : "local", origin->uid);
 	session_set_state(s, SESSION_GREETING);
 	session_ask(s, QUESTION_CONNECT, on_client_answer);
-	settle(s);
+	set_timer(s);
 	return s;
 }
 
