@@ -95,9 +95,9 @@ on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
 	struct socket_event *s;
 	short what = (short)(EV_PERSIST | (readable ? EV_READ : 0) | (writable ? EV_WRITE : 0));
 
-	LIST_FOREACH(s, &d->sockets, link)
-	if (s->fd == fd)
-		break;
+	LIST_FOREACH (s, &d->sockets, link)
+		if (s->fd == fd)
+			break;
 	if (s != NULL) {
 		LIST_REMOVE(s, link);
 		event_free(s->event);

@@ -371,8 +371,8 @@ agent_free(struct agent **ap)
 	if (a == NULL)
 		return;
 	*ap = NULL;
-	TAILQ_FOREACH(j, &a->jobs, link)
-	j->agent = NULL;
+	TAILQ_FOREACH (j, &a->jobs, link)
+		j->agent = NULL;
 	peer_free(&a->peer);
 	free(a);
 }

@@ -132,9 +132,9 @@ on_message(struct channel *channel, struct wire_msg *m, void *arg)
 	struct call *c;
 
 	(void)channel;
-	TAILQ_FOREACH(c, &o->inflight, link)
-	if (c->id == m->id)
-		break;
+	TAILQ_FOREACH (c, &o->inflight, link)
+		if (c->id == m->id)
+			break;
 	if (c == NULL || !span_is(m->verb, "answer")) {
 		owner_end(o, "it answers what was not asked");
 		return;
@@ -191,9 +191,9 @@ find_idle(struct owner_pool *p)
 {
 	struct owner *o;
 
-	TAILQ_FOREACH(o, &p->placed, link)
-	if (owner_is_idle(o))
-		return o;
+	TAILQ_FOREACH (o, &p->placed, link)
+		if (owner_is_idle(o))
+			return o;
 	return NULL;
 }
 
@@ -376,9 +376,9 @@ find(struct owners *list, uid_t uid, gid_t gid)
 {
 	struct owner *o;
 
-	TAILQ_FOREACH(o, list, link)
-	if (o->uid == uid && o->gid == gid)
-		return o;
+	TAILQ_FOREACH (o, list, link)
+		if (o->uid == uid && o->gid == gid)
+			return o;
 	return NULL;
 }
 
