@@ -1,8 +1,11 @@
 """postrider queue, status and the rest: what is in the queue, and what an administrator does about it."""
 
+import time
+
 import pytest
 
 from lib.dsn import Report
+from lib.sink import Hold
 from lib.waiting import wait_for
 
 MESSAGE = "From: <bob@domain1.com>\r\nSubject: {}\r\n\r\nhello {}\r\n"
@@ -105,6 +108,8 @@ def test_remove(held):
 def test_removed_stays_removed_after_a_crash(held):
     one = by_recipient(held.mta, "d@two.test")
     assert held.mta.command("queue", "remove", one["id"]).returncode == 0
+    # The journal is flushed at least every 20 ms.
+    time.sleep(0.2)
     held.mta.crash()
     held.mta.start_again()
     assert one["id"] not in [left["id"] for left in held.mta.queue()]
@@ -128,8 +133,15 @@ def test_status(held):
     assert done.returncode == 0
     for word in ("smtpd", "queue", "directory", "local", "remote"):
         assert word in done.stdout, done.stdout
-    answer = str(held.mta.json("status"))
-    assert "one.test" in answer
+    answer = held.mta.json("status")
+    assert answer["queue"]["messages"] == 3 and answer["queue"]["deferred"] == 4
+
+
+def test_status_names_busy_destinations(held):
+    held.sinks[0].script["BANNER"] = Hold(10)
+    assert held.mta.command("queue", "retry", "--domain", "one.test").returncode == 0
+    wait_for(lambda: "one.test" in held.mta.command("status").stdout, 5, "the busy destination")
+    assert "one.test" in str(held.mta.json("status")["queue"])
 
 
 def test_usage_errors_and_unknown_commands(mta):

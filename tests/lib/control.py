@@ -65,6 +65,13 @@ def ask(path, verb, timeout=10.0, **fields):
                 return found
 
 
+NUMBERS = {"size", "received", "attempts", "next", "code"}
+
+
+def _value(name, value):
+    return int(value) if name in NUMBERS and value else value
+
+
 def queue(path):
     """What `list` tells: [{id, from, size, recipients: [{address, state, attempts, next, status, text}]}]."""
     messages = []
@@ -74,7 +81,7 @@ def queue(path):
         elif messages and name == "rcpt":
             messages[-1]["recipients"].append({"rcpt": int(value)})
         elif messages and messages[-1]["recipients"]:
-            messages[-1]["recipients"][-1][name] = value
+            messages[-1]["recipients"][-1][name] = _value(name, value)
         elif messages:
-            messages[-1][name] = value
+            messages[-1][name] = _value(name, value)
     return messages
