@@ -24,14 +24,16 @@
 #include <stdint.h>
 
 #include "common/buf.h"
-#include "common/limits.h"
 #include "common/span.h"
 
 /* Octets of a head with its empty line: a file without an empty line within these is malformed. */
-#define DROP_HEAD_MAX (ENVELOPE_MAX)
+#define DROP_HEAD_MAX (256U << 10)
 
-/* Recipients of one file. */
-#define DROP_RECIPIENTS_MAX 50000
+/*
+ * Recipients of one file: what every SMTP server takes in one transaction (RFC 5321 4.5.3.1.8), so that a
+ * file is submitted whole or not at all. For more recipients there are more files.
+ */
+#define DROP_RECIPIENTS_MAX 100
 
 /* Names: a file is written as `tmp.<24 hex digits>` and whole when it is renamed to `<24 hex digits>.msg`. */
 #define DROP_RANDOM_SIZE 24

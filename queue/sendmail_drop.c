@@ -16,14 +16,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "common/xalloc.h"
 #include "queue/blocking.h"
 #include "queue/drop_file.h"
 
@@ -31,6 +29,8 @@
 
 struct drop {
 	int dir, fd;
+	struct sendmail_recipient *recipients[DROP_RECIPIENTS_MAX]; /* of this file */
+	size_t nrecipients;
 	char unfinished[DROP_NAME_SIZE], name[DROP_NAME_SIZE];
 };
 
@@ -50,10 +50,13 @@ make_names(struct drop *d)
 }
 
 static int
-write_head(int fd, const struct sendmail_envelope *e, const struct sendmail_content *c)
+write_head(
+    const struct drop *d, const struct sendmail_envelope *e, const struct sendmail_content *c)
 {
-	const struct sendmail_recipients *all = &e->recipients;
-	struct drop_file d = {.from = address_span(&e->from),
+	struct span recipients[DROP_RECIPIENTS_MAX];
+	struct drop_file f = {.from = address_span(&e->from),
+	    .recipients = recipients,
+	    .nrecipients = d->nrecipients,
 	    .size = c->size,
 	    .eight_bit = e->eight_bit || c->eight_bit,
 	    .utf8 = sendmail_envelope_is_utf8(e),
@@ -63,18 +66,14 @@ write_head(int fd, const struct sendmail_envelope *e, const struct sendmail_cont
 	struct buf head;
 	int r;
 
-	d.recipients = xcalloc(all->n, sizeof *d.recipients);
-	for (size_t i = 0; i < all->n; i++) {
-		if (all->v[i]->state == SENDMAIL_RECIPIENT_DEFERRED)
-			d.recipients[d.nrecipients++] = span_str(all->v[i]->address);
-	}
+	for (size_t i = 0; i < d->nrecipients; i++)
+		recipients[i] = span_str(d->recipients[i]->address);
 	buf_init(&head, DROP_HEAD_MAX);
 	errno = EMSGSIZE;
-	r = drop_file_format(&d, &head);
+	r = drop_file_format(&f, &head);
 	if (r == 0)
-		r = blocking_write(fd, buf_span(&head));
+		r = blocking_write(d->fd, buf_span(&head));
 	buf_release(&head);
-	free(d.recipients);
 	return r;
 }
 
@@ -124,10 +123,11 @@ publish(const struct drop *d)
 	return -1;
 }
 
+/* One file, for the recipients that d names. */
 static int
-drop(struct drop *d, const struct sendmail_envelope *e, const struct sendmail_content *c)
+write_file(struct drop *d, const struct sendmail_envelope *e, const struct sendmail_content *c)
 {
-	int saved;
+	int r = -1, saved;
 
 	if (make_names(d) != 0)
 		return -1;
@@ -135,17 +135,46 @@ drop(struct drop *d, const struct sendmail_envelope *e, const struct sendmail_co
 	    d->dir, d->unfinished, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (d->fd < 0)
 		return -1;
-	if (write_head(d->fd, e, c) == 0 && write_content(d->fd, c) == 0 && publish(d) == 0)
-		return 0;
+	if (write_head(d, e, c) == 0 && write_content(d->fd, c) == 0 && publish(d) == 0)
+		r = 0;
 	saved = errno;
-	unlinkat(d->dir, d->unfinished, 0);
+	if (r != 0)
+		unlinkat(d->dir, d->unfinished, 0);
+	close(d->fd);
 	errno = saved;
-	return -1;
+	return r;
+}
+
+/* The next recipients for a file, from *at on. How many. */
+static size_t
+take_recipients(struct drop *d, const struct sendmail_recipients *all, size_t *at)
+{
+	d->nrecipients = 0;
+	for (; *at < all->n && d->nrecipients < DROP_RECIPIENTS_MAX; ++*at) {
+		if (all->v[*at]->state == SENDMAIL_RECIPIENT_DEFERRED)
+			d->recipients[d->nrecipients++] = all->v[*at];
+	}
+	return d->nrecipients;
+}
+
+static int
+write_files(struct drop *d, struct sendmail_envelope *e, const struct sendmail_content *c)
+{
+	size_t at = 0;
+
+	while (take_recipients(d, &e->recipients, &at) > 0) {
+		if (write_file(d, e, c) != 0)
+			return -1;
+		for (size_t i = 0; i < d->nrecipients; i++)
+			sendmail_recipient_decide(
+			    d->recipients[i], SENDMAIL_RECIPIENT_SENT, NULL);
+	}
+	return 0;
 }
 
 int
-sendmail_drop(const char *dir, const struct sendmail_envelope *e,
-    const struct sendmail_content *c, struct buf *why)
+sendmail_drop(const char *dir, struct sendmail_envelope *e, const struct sendmail_content *c,
+    struct buf *why)
 {
 	struct drop d = {.dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), .fd = -1};
 	sigset_t all, before;
@@ -155,12 +184,10 @@ sendmail_drop(const char *dir, const struct sendmail_envelope *e,
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
 	if (d.dir >= 0)
-		r = drop(&d, e, c);
+		r = write_files(&d, e, c);
 	if (r != 0)
 		buf_addf(why, "cannot leave the message in %s: %s", dir, strerror(errno));
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (d.fd >= 0)
-		close(d.fd);
 	if (d.dir >= 0)
 		close(d.dir);
 	return r == 0 ? 0 : EX_TEMPFAIL;

@@ -12,10 +12,11 @@
 #include "queue/sendmail_envelope.h"
 
 /*
- * Writes a file (queue/drop_file.h) for the recipients that are DEFERRED; when 0 is returned, it is on disk under its
- * name. Else EX_TEMPFAIL with a line in *why, and there is no file.
+ * Writes a file (queue/drop_file.h), or as many as it takes, for the recipients that are DEFERRED; those in it become SENT.
+ * 0 when all are on disk under their names. Else EX_TEMPFAIL with a line in *why, and the recipients still DEFERRED
+ * are in no file.
  */
-int sendmail_drop(const char *dir, const struct sendmail_envelope *e,
+int sendmail_drop(const char *dir, struct sendmail_envelope *e,
     const struct sendmail_content *c, struct buf *why);
 
 #endif

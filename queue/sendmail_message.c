@@ -120,6 +120,8 @@ read_message(struct job *m, int input)
 static int
 status_of(const struct verdict *v)
 {
+	if (v->kind != VERDICT_PERMANENT)
+		return EX_TEMPFAIL;
 	if (strncmp(v->status, "5.1.2", 5) == 0)
 		return EX_NOHOST;
 	if (strncmp(v->status, "5.1.", 4) == 0)

@@ -9,7 +9,6 @@
 #include "common/address.h"
 #include "common/buf.h"
 #include "common/xalloc.h"
-#include "queue/drop_file.h"
 #include "queue/sendmail_list.h"
 
 void
@@ -71,7 +70,7 @@ sendmail_recipients_add(struct sendmail_recipients *r, struct span text, bool qu
 	if (result != 0 || hash_find(&r->seen, address_span(&a)) != NULL ||
 	    (r->except != NULL && hash_find(&r->except->seen, address_span(&a)) != NULL))
 		return result;
-	if (r->n == DROP_RECIPIENTS_MAX) {
+	if (r->n == SENDMAIL_RECIPIENTS_MAX) {
 		*why = "there are too many recipients";
 		return -1;
 	}

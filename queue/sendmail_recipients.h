@@ -17,9 +17,12 @@ enum sendmail_recipient_state {
 	SENDMAIL_RECIPIENT_PENDING,  /* not yet said to the server, or to be said again */
 	SENDMAIL_RECIPIENT_ACCEPTED, /* its RCPT was taken, the message not yet */
 	SENDMAIL_RECIPIENT_SENT,     /* the message was taken for it */
-	SENDMAIL_RECIPIENT_DEFERRED, /* refused for the moment: for drop/ */
-	SENDMAIL_RECIPIENT_REFUSED,  /* refused for good */
+	SENDMAIL_RECIPIENT_DEFERRED, /* the daemon could not decide: for drop/ */
+	SENDMAIL_RECIPIENT_REFUSED,  /* refused, for good or for now as the verdict says */
 };
+
+/* Recipients of one message. */
+#define SENDMAIL_RECIPIENTS_MAX 50000
 
 struct sendmail_recipient {
 	char *address; /* canonical */
@@ -41,7 +44,7 @@ void sendmail_recipients_release(struct sendmail_recipients *r);
 
 /*
  * Adds an address, `@hostname` appended if it has no domain; one that is there already or in r->except
- * is passed over. -1 with *why (static) if it is no valid address or there are too many (DROP_RECIPIENTS_MAX).
+ * is passed over. -1 with *why (static) if it is no valid address or there are too many.
  */
 int sendmail_recipients_add(struct sendmail_recipients *r, struct span text, bool qualified,
     const char *hostname, const char **why);

@@ -42,11 +42,22 @@ enum outcome {
 	ENDED, /* no further transaction: s->verdict says why */
 };
 
+/*
+ * May the message wait in drop/ until this passes by itself, as the daemon being restarted does? A full
+ * spool (4.3.1) or a domain that must be repaired (4.3.5) is for the caller to hear about.
+ */
+static bool
+passes_by_itself(const struct verdict *v)
+{
+	return v->kind != VERDICT_PERMANENT &&
+	       (v->code == 0 || v->code == 421 || strcmp(v->status, "4.3.0") == 0 ||
+		   strcmp(v->status, "4.3.2") == 0 || strncmp(v->status, "4.4.", 4) == 0);
+}
+
 static enum sendmail_recipient_state
 state_of(const struct verdict *v)
 {
-	return v->kind == VERDICT_PERMANENT ? SENDMAIL_RECIPIENT_REFUSED
-					    : SENDMAIL_RECIPIENT_DEFERRED;
+	return passes_by_itself(v) ? SENDMAIL_RECIPIENT_DEFERRED : SENDMAIL_RECIPIENT_REFUSED;
 }
 
 static void
@@ -159,27 +170,39 @@ say_rcpts(struct submission *s, size_t *at, size_t most, struct sendmail_recipie
 	return n;
 }
 
+/* Was it "too many recipients" (RFC 5321 4.5.3.1.10), not something about this one? */
+static bool
+is_full(const struct submission *s, int code)
+{
+	return code == 452 && (strcmp(s->verdict.status, "4.5.3") == 0 ||
+				  strcmp(s->verdict.status, "4.0.0") == 0);
+}
+
 /*
- * One transaction's recipients. *accepted counts them; *full becomes true when the server takes no more in this one
- * (RFC 5321 4.5.3.1.10): those stay pending for the next.
+ * One transaction's recipients. *accepted counts them. When the server takes no more in this one, the
+ * rest stay pending for the next; one that takes nobody at all ends it.
  */
 static enum outcome
-say_all_rcpts(struct submission *s, size_t *accepted, bool *full)
+say_all_rcpts(struct submission *s, size_t *accepted)
 {
 	struct sendmail_recipient *batch[RCPT_BATCH];
-	size_t at = 0, n, most = offers(s, EXT_PIPELINING) ? RCPT_BATCH : 1;
+	size_t at = 0, n, decided = 0, most = offers(s, EXT_PIPELINING) ? RCPT_BATCH : 1;
+	bool full = false;
 
-	while (!*full && (n = say_rcpts(s, &at, most, batch)) > 0) {
+	while (!full && (n = say_rcpts(s, &at, most, batch)) > 0) {
 		for (size_t i = 0; i < n; i++) {
 			int code = ask(s, SENDMAIL_REPLY_TIMEOUT, NULL);
 
-			if (code < 0 || code == 421)
+			if (code < 0 || code == 421 || (decided == 0 && is_full(s, code)))
 				return ENDED;
+			if (is_full(s, code)) {
+				full = true;
+				continue;
+			}
+			decided++;
 			if (is_positive(code)) {
 				batch[i]->state = SENDMAIL_RECIPIENT_ACCEPTED;
 				++*accepted;
-			} else if (code == 452 && *accepted > 0) {
-				*full = true;
 			} else {
 				sendmail_recipient_decide(
 				    batch[i], state_of(&s->verdict), &s->verdict);
@@ -250,6 +273,14 @@ say_data(struct submission *s)
 	return code == 421 ? ENDED : GOES_ON;
 }
 
+/* A transaction without a recipient is given up, so that the next MAIL is not nested. */
+static enum outcome
+reset(struct submission *s)
+{
+	sendmail_smtp_command(&s->smtp, "RSET");
+	return is_positive(ask(s, SENDMAIL_REPLY_TIMEOUT, NULL)) ? GOES_ON : ENDED;
+}
+
 /* Transactions until no recipient is pending. Each decides at least one, so this ends. */
 static void
 run(struct submission *s)
@@ -259,13 +290,12 @@ run(struct submission *s)
 	while (r == GOES_ON &&
 	       sendmail_recipients_count(&s->e->recipients, SENDMAIL_RECIPIENT_PENDING) > 0) {
 		size_t accepted = 0;
-		bool full = false;
 
 		r = say_mail(s);
 		if (r == GOES_ON)
-			r = say_all_rcpts(s, &accepted, &full);
-		if (r == GOES_ON && accepted > 0)
-			r = say_data(s);
+			r = say_all_rcpts(s, &accepted);
+		if (r == GOES_ON)
+			r = accepted > 0 ? say_data(s) : reset(s);
 	}
 	if (r == GOES_ON) {
 		sendmail_smtp_command(&s->smtp, "QUIT");

@@ -18,7 +18,8 @@
 
 /*
  * Submits over the socket at path. Afterwards every recipient is SENT, REFUSED or DEFERRED, the latter two with
- * a verdict. If nobody answers, all are DEFERRED. If the connection is lost after the end of the data, they
+ * a verdict. DEFERRED are those about whom nobody could decide: nobody answers, the daemon shuts down, its
+ * directory is being restarted. What the daemon has decided, a full spool or an unreadable domain too, is REFUSED. If the connection is lost after the end of the data, they
  * are DEFERRED too: a second copy is possible, a lost message is not.
  */
 void sendmail_submit(const char *path, struct sendmail_envelope *e,

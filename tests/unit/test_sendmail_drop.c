@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "common/xalloc.h"
 #include "queue/drop_file.h"
 
 struct place {
@@ -112,6 +113,43 @@ leaves_a_whole_file(void **state)
 	buf_release(&why);
 }
 
+/* A file holds what goes in one transaction: for more there are more files, each with all of the content. */
+static void
+splits_many_recipients(void **state)
+{
+	struct sendmail_envelope e;
+	struct sendmail_content c;
+	struct place p;
+	struct buf why;
+	const char *reason;
+
+	(void)state;
+	place_init(&p);
+	envelope_init(&e, &c);
+	buf_init(&why, 4096);
+	for (unsigned i = 3; i < 2 * DROP_RECIPIENTS_MAX + 1; i++) {
+		char *address = xasprintf("u%u@b.test", i);
+
+		assert_int_equal(sendmail_recipients_add(&e.recipients, span_str(address), true,
+				     "mx.test", &reason),
+		    0);
+		free(address);
+	}
+	sendmail_recipients_decide_all(
+	    &e.recipients, SENDMAIL_RECIPIENT_PENDING, SENDMAIL_RECIPIENT_DEFERRED, NULL);
+	assert_int_equal(sendmail_drop(p.directory, &e, &c, &why), 0);
+	assert_int_equal(sendmail_recipients_count(&e.recipients, SENDMAIL_RECIPIENT_SENT),
+	    2 * DROP_RECIPIENTS_MAX + 1);
+	for (unsigned left = 3; left > 0; left--) {
+		assert_int_equal(count_files(&p), left);
+		unlink(p.file);
+	}
+	rmdir(p.directory);
+	sendmail_recipients_release(&e.recipients);
+	sendmail_content_release(&c);
+	buf_release(&why);
+}
+
 /* A disk that takes only the beginning: no file, whole or not, is left. */
 static void
 leaves_nothing_when_it_fails(void **state)
@@ -181,6 +219,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(leaves_a_whole_file),
+	    cmocka_unit_test(splits_many_recipients),
 	    cmocka_unit_test(leaves_nothing_when_it_fails),
 	    cmocka_unit_test(works_for_a_stranger),
 	};
