@@ -51,6 +51,11 @@ struct slot {
 	int fd; /* of the file in tmp/, or -1 */
 	char name[MAILDIR_NAME_SIZE];
 	size_t key; /* length of the part of name that tells copies */
+	/*
+	 * In tmp/ the process is part of the name: a child that its parent lost
+	 * sight of may still be writing the same message.
+	 */
+	char tmp_name[MAILDIR_NAME_SIZE + 16];
 };
 
 struct batch {
@@ -96,7 +101,7 @@ slot_fail(struct slot *s, const char *what, const char *leaf)
 	if (s->fd >= 0) {
 		close(s->fd);
 		s->fd = -1;
-		unlinkat(s->mailbox->dirs.tmp, s->name, 0);
+		unlinkat(s->mailbox->dirs.tmp, s->tmp_name, 0);
 	}
 	s->state = STATE_DECIDED;
 }
@@ -172,7 +177,7 @@ write_tmp(struct slot *s, const char *prefix, size_t prefix_len)
 	struct iovec iov[2] = {
 	    {(char *)(uintptr_t)prefix, prefix_len}, {(char *)(uintptr_t)m->content.p, 0}};
 
-	s->fd = create(s->mailbox->dirs.tmp, s->name);
+	s->fd = create(s->mailbox->dirs.tmp, s->tmp_name);
 	if (s->fd < 0) {
 		slot_fail(s, "cannot create", "tmp");
 		return;
@@ -189,11 +194,11 @@ write_tmp(struct slot *s, const char *prefix, size_t prefix_len)
 
 /* --- what is there already --- */
 
-/* Is a file whose name begins as ours in this directory? 1, 0, or -1 with errno. */
+/* Goes through the names in a directory that begin as ours. How many there were (removed, if so asked), or -1 with errno. */
 static int
-find_copy(int dir, const char *name, size_t key)
+scan(int dir, const char *name, size_t key, bool remove)
 {
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = 0;
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = 0, error;
 	struct dirent *e;
 	DIR *d;
 
@@ -201,45 +206,53 @@ find_copy(int dir, const char *name, size_t key)
 		return -1;
 	d = fdopendir(fd);
 	if (d == NULL) {
+		error = errno;
 		close(fd);
+		errno = error;
 		return -1;
 	}
 	errno = 0;
-	while (!found && (e = readdir(d)) != NULL)
-		found = strncmp(e->d_name, name, key) == 0;
-	if (!found && errno != 0)
-		found = -1;
+	while ((e = readdir(d)) != NULL) {
+		if (strncmp(e->d_name, name, key) != 0)
+			continue;
+		found++;
+		if (remove)
+			unlinkat(dir, e->d_name, 0);
+		errno = 0;
+	}
+	error = errno;
 	closedir(d);
-	return found;
+	errno = error;
+	return error != 0 ? -1 : found;
 }
 
 /*
  * Looks for the copy of an earlier attempt in new/ and, where a reader may have
- * moved it with flags behind its name, in cur/. True if the message is decided
- * or found.
+ * moved it with flags behind its name, in cur/; removes its pieces in tmp/. True if the
+ * message is decided or found.
  */
 static bool
 find_earlier(struct slot *s)
 {
 	struct mailbox_dirs *d = &s->mailbox->dirs;
-	int found = find_copy(d->new, s->name, s->key);
+	int found = scan(d->new, s->name, s->key, false);
 
 	if (found == 0) {
-		found = find_copy(d->cur, s->name, s->key);
+		found = scan(d->cur, s->name, s->key, false);
 		/* Its move to cur/ is the reader's, and durable only when somebody flushes it. */
-		if (found == 1 && fsync(d->cur) != 0)
+		if (found > 0 && fsync(d->cur) != 0)
 			found = -1;
 	}
-	if (found < 0) {
+	if (found < 0 || scan(d->tmp, s->name, s->key, true) < 0) {
 		slot_fail(s, "cannot look for an earlier copy of", "cur");
 		return true;
 	}
-	if (found == 1) {
+	if (found > 0) {
 		log_info("id=%s rcpt=%" PRIu64 " an earlier attempt had delivered it",
 		    s->item->message, s->item->entry);
 		s->state = STATE_NAMED;
 	}
-	return found == 1;
+	return found > 0;
 }
 
 static bool
@@ -304,6 +317,7 @@ begin(struct batch *b, struct slot *s, struct maildir_item *m)
 	}
 	s->mailbox = obtain_mailbox(b, m);
 	s->key = maildir_name(m, (uint64_t)len + content_size(m), s->name);
+	snprintf(s->tmp_name, sizeof s->tmp_name, "%s.%d", s->name, (int)getpid());
 	if (!s->mailbox->usable)
 		m->verdict = s->mailbox->verdict;
 	else if (!m->again || !find_earlier(s))
@@ -366,17 +380,18 @@ flush_files(struct batch *b, struct volume_memory *memory)
 
 /* Into new/, never over a file that is there: that one is this message, delivered by an earlier attempt. */
 static int
-rename_new(const struct mailbox_dirs *d, const char *name)
+rename_new(const struct slot *s)
 {
+	const struct mailbox_dirs *d = &s->mailbox->dirs;
 	struct stat st;
 
-	if (renameat2(d->tmp, name, d->new, name, RENAME_NOREPLACE) == 0)
+	if (renameat2(d->tmp, s->tmp_name, d->new, s->name, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno == EINVAL || errno == ENOSYS) { /* a file system that cannot */
-		if (fstatat(d->new, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		if (fstatat(d->new, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			errno = EEXIST;
 		else if (errno == ENOENT)
-			return renameat(d->tmp, name, d->new, name);
+			return renameat(d->tmp, s->tmp_name, d->new, s->name);
 	}
 	return -1;
 }
@@ -389,14 +404,14 @@ name_files(struct batch *b)
 
 		if (s->state != STATE_FLUSHED)
 			continue;
-		if (rename_new(&s->mailbox->dirs, s->name) == 0) {
+		if (rename_new(s) == 0) {
 			s->state = STATE_NAMED;
 		} else if (errno == EEXIST) {
-			unlinkat(s->mailbox->dirs.tmp, s->name, 0);
+			unlinkat(s->mailbox->dirs.tmp, s->tmp_name, 0);
 			s->state = STATE_NAMED;
 		} else {
 			slot_fail(s, "cannot move into new/ the file", "tmp");
-			unlinkat(s->mailbox->dirs.tmp, s->name, 0);
+			unlinkat(s->mailbox->dirs.tmp, s->tmp_name, 0);
 		}
 	}
 }

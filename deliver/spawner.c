@@ -247,6 +247,7 @@ spawner_main(int argc, char **argv)
 	for (int i = 0; i < argc; i++)
 		s.title_size = (size_t)(argv[i] + strlen(argv[i]) + 1 - argv[0]);
 	s.title = argv[0];
+	prctl(PR_SET_NAME, SPAWNER_WORD); /* exec made it "exe" */
 	log_init(
 	    OWNER_CHILD_NAME, argc > 2 ? (enum log_level)(argv[2][0] - '0') : LOG_LEVEL_INFO);
 	sigemptyset(&set);

@@ -272,8 +272,9 @@ struct crash {
 };
 
 static const struct crash crashes[] = {
-    {"a piece in tmp", "/tmp/" NAME, false, 1, 0},
-    {"a piece in tmp, attempt known", "/tmp/" NAME, true, 1, 0},
+    {"a piece in tmp", "/tmp/" NAME ".1", true, 1, 0},
+    {"a piece in tmp, under another host name", "/tmp/1700000000.QABC123R4.old.test,S=67.1",
+	true, 1, 0},
     {"whole in new", "/new/" NAME, true, 1, 0},
     {"whole in new, attempt unknown", "/new/" NAME, false, 1, 0},
     {"in new, under another host name", "/new/1700000000.QABC123R4.old.test,S=67", true, 1, 0},
@@ -327,15 +328,16 @@ follows_no_planted_link(void **state)
 {
 	struct place *p = *state;
 	struct maildir_item m = item(p);
-	char victim[100];
+	char victim[100], link[100];
 
 	deliver(&m, 1);
 	check_ok(&m);
 	snprintf(victim, sizeof victim, "%s/victim", p->top);
 	put(victim, "untouched");
 	m.entry = 5;
-	assert_int_equal(
-	    symlink(victim, at(p, MAILBOX "/tmp/1700000000.QABC123R5.mx.test,S=67")), 0);
+	snprintf(link, sizeof link, MAILBOX "/tmp/1700000000.QABC123R5.mx.test,S=67.%d",
+	    (int)getpid());
+	assert_int_equal(symlink(victim, at(p, link)), 0);
 	deliver(&m, 1);
 	check_ok(&m);
 	check_content(victim, "untouched");
