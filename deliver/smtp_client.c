@@ -1,7 +1,7 @@
 /*
- * smtp_client: one SMTP connection: connecting, greeting, EHLO, STARTTLS, and the
- * end of it. See smtp_client.h; the mail itself is in smtp_transaction.c. Pairs
- * perform_X / on_X_reply, and one function that changes the state.
+ * smtp_client: one SMTP connection: its states, its stream, its end. See
+ * smtp_client.h; what is said until it is ready is in smtp_greeting.c, the mail
+ * itself in smtp_transaction.c. One function changes the state.
  */
 #include "deliver/smtp_client.h"
 
@@ -46,8 +46,6 @@ static const char *const awaited[] = {
     [SMTP_RSET] = "the reply to RSET",
     [SMTP_OVER] = "nothing",
 };
-
-static void perform_ehlo(struct smtp_client *);
 
 /* --- state --- */
 
@@ -160,8 +158,8 @@ smtp_client_fail(struct smtp_client *c, enum smtp_stage stage, const struct verd
 	event_active(c->later, EV_TIMEOUT, 0);
 }
 
-static enum smtp_stage
-stage_of(const struct smtp_client *c)
+enum smtp_stage
+smtp_client_stage(const struct smtp_client *c)
 {
 	if (c->state == SMTP_HANDSHAKE)
 		return SMTP_STAGE_TLS;
@@ -176,7 +174,7 @@ smtp_client_protocol_error(struct smtp_client *c, const char *command)
 	verdict_set(&v, VERDICT_TEMPORARY, c->reply.code, "4.5.0",
 	    "Protocol error: the answer to %s was \"%d %.*s\"", command, c->reply.code,
 	    SPAN_ARG(span_first(buf_span(&c->reply.text), 100)));
-	smtp_client_fail(c, stage_of(c), &v);
+	smtp_client_fail(c, smtp_client_stage(c), &v);
 }
 
 void
@@ -188,185 +186,15 @@ smtp_client_ready(struct smtp_client *c)
 	leave(c);
 }
 
-/* A reply that ends the attempt at this host. A refusal to talk is no verdict about the mail (but RFC 7504). */
-static void
-fail_by_reply(struct smtp_client *c)
-{
-	struct verdict v;
-
-	reply_verdict(&c->reply, &v);
-	if (v.kind == VERDICT_OK) {
-		smtp_client_protocol_error(c, awaited[c->state]);
-		return;
-	}
-	if (v.kind == VERDICT_PERMANENT && v.code != 521 && v.code != 556)
-		verdict_set_parts(
-		    &v, VERDICT_TEMPORARY, v.code, span_str(v.status), span_str(v.text));
-	smtp_client_fail(c, stage_of(c), &v);
-}
-
-/* --- greeting, EHLO, STARTTLS --- */
-
-/* Nothing may wait unread when a command is about to be sent alone: the server would be answering what was not asked. */
-static bool
-in_step(struct smtp_client *c)
-{
-	struct verdict v;
-
-	if (stream_in(c->stream)->len == 0)
-		return true;
-	verdict_set(&v, VERDICT_TEMPORARY, 0, "4.5.0",
-	    "Protocol error: the server answers what it was not asked");
-	smtp_client_fail(c, SMTP_STAGE_CONNECT, &v);
-	return false;
-}
-
-static void
-on_greeting_reply(struct smtp_client *c)
-{
-	if (reply_class(&c->reply) == 2)
-		perform_ehlo(c);
-	else
-		fail_by_reply(c);
-}
-
-static void
-perform_ehlo(struct smtp_client *c)
-{
-	if (!in_step(c))
-		return;
-	smtp_client_set_state(c, SMTP_EHLO);
-	buf_addf(stream_out(c->stream), "EHLO %s\r\n", c->options.helo);
-	stream_push(c->stream);
-}
-
-static void
-perform_helo(struct smtp_client *c)
-{
-	if (!in_step(c))
-		return;
-	smtp_client_set_state(c, SMTP_HELO);
-	buf_addf(stream_out(c->stream), "HELO %s\r\n", c->options.helo);
-	stream_push(c->stream);
-}
-
-/* A SIZE too big for 64 bits, or none, is no limit (RFC 1870 4). */
-static void
-take_size(struct smtp_client *c, struct span value)
-{
-	c->size = true;
-	c->limited =
-	    span_to_u64(span_trim(value), UINT64_MAX, &c->size_limit) == 0 && c->size_limit > 0;
-}
-
-static void
-take_extensions(struct smtp_client *c)
-{
-	struct span rest = buf_span(&c->reply.text);
-
-	c->pipelining = c->eight_bit = c->utf8 = c->starttls = c->size = c->limited = false;
-	span_cut(&rest, '\n'); /* the greeting line */
-	while (rest.p != NULL) {
-		struct span value = span_cut(&rest, '\n'), keyword = span_cut(&value, ' ');
-
-		if (span_is_nocase(keyword, "PIPELINING"))
-			c->pipelining = true;
-		else if (span_is_nocase(keyword, "8BITMIME"))
-			c->eight_bit = true;
-		else if (span_is_nocase(keyword, "SMTPUTF8"))
-			c->utf8 = true;
-		else if (span_is_nocase(keyword, "STARTTLS"))
-			c->starttls = true;
-		else if (span_is_nocase(keyword, "SIZE"))
-			take_size(c, value);
-	}
-}
-
-static void
-perform_starttls(struct smtp_client *c)
-{
-	if (!in_step(c))
-		return;
-	smtp_client_set_state(c, SMTP_STARTTLS);
-	buf_add_str(stream_out(c->stream), "STARTTLS\r\n");
-	stream_push(c->stream);
-}
-
-static void
-on_ehlo_reply(struct smtp_client *c)
-{
-	if (reply_class(&c->reply) == 5) {
-		perform_helo(c);
-		return;
-	}
-	if (reply_class(&c->reply) != 2) {
-		fail_by_reply(c);
-		return;
-	}
-	take_extensions(c);
-	if (c->starttls && c->options.tls != NULL && !stream_is_secure(c->stream))
-		perform_starttls(c);
-	else if (in_step(c))
-		smtp_client_ready(c);
-}
-
-static void
-on_helo_reply(struct smtp_client *c)
-{
-	if (reply_class(&c->reply) == 2 && in_step(c))
-		smtp_client_ready(c);
-	else if (reply_class(&c->reply) != 2)
-		fail_by_reply(c);
-}
-
-static void
-on_starttls_reply(struct smtp_client *c)
-{
-	SSL *ssl;
-
-	if (reply_class(&c->reply) !=
-	    2) { /* it offered and refuses: opportunistic, so in clear */
-		if (in_step(c))
-			smtp_client_ready(c);
-		return;
-	}
-	if (!in_step(c))
-		return;
-	ssl = SSL_new(c->options.tls);
-	if (ssl == NULL)
-		fatalx("out of memory for TLS");
-	if (c->options.sni != NULL)
-		SSL_set_tlsext_host_name(ssl, c->options.sni);
-	smtp_client_set_state(c, SMTP_HANDSHAKE);
-	if (stream_start_tls(c->stream, ssl) != 0) {
-		struct verdict v;
-
-		verdict_set(&v, VERDICT_TEMPORARY, 0, "4.7.0",
-		    "The server said more between its reply to STARTTLS and TLS; perhaps "
-		    "somebody else did");
-		smtp_client_fail(c, SMTP_STAGE_CONNECT, &v);
-	}
-}
-
 static void
 on_reply(struct smtp_client *c)
 {
-	if (c->state < SMTP_IDLE && c->reply.code == 421) {
-		fail_by_reply(c);
-		return;
-	}
 	switch (c->state) {
 	case SMTP_GREETING:
-		on_greeting_reply(c);
-		break;
 	case SMTP_EHLO:
-		on_ehlo_reply(c);
-		break;
 	case SMTP_HELO:
-		on_helo_reply(c);
-		break;
 	case SMTP_STARTTLS:
-		on_starttls_reply(c);
+		smtp_greeting_on_reply(c);
 		break;
 	case SMTP_ENVELOPE:
 	case SMTP_CONTENT:
@@ -376,7 +204,7 @@ on_reply(struct smtp_client *c)
 		smtp_transaction_on_reply(c);
 		break;
 	case SMTP_IDLE: /* it says good-bye, or nonsense */
-		fail_by_reply(c);
+		smtp_greeting_refused(c);
 		break;
 	case SMTP_CONNECTING:
 	case SMTP_HANDSHAKE:
@@ -417,7 +245,7 @@ on_readable(struct stream *s, void *arg)
 		} else if (state == REPLY_BAD) {
 			verdict_set(&v, VERDICT_TEMPORARY, 0, "4.5.0",
 			    "Protocol error: what the server says is not SMTP, or without end");
-			smtp_client_fail(c, stage_of(c), &v);
+			smtp_client_fail(c, smtp_client_stage(c), &v);
 		}
 	}
 	leave(c);
@@ -434,7 +262,7 @@ static void
 on_secure(struct stream *s, void *arg)
 {
 	(void)s;
-	perform_ehlo(arg);
+	smtp_greeting_on_secure(arg);
 }
 
 static void
@@ -453,7 +281,7 @@ on_stream_closed(struct stream *s, const char *why, void *arg)
 	    c->state == SMTP_CONNECTING ? "Cannot connect to %s: %s"
 					: "Connection with %s lost while waiting for %s: %s",
 	    c->peer, c->state == SMTP_CONNECTING ? why : awaited[c->state], why);
-	over(c, stage_of(c), &v);
+	over(c, smtp_client_stage(c), &v);
 }
 
 static const struct stream_ops stream_ops = {.on_connected = on_connected,
@@ -489,7 +317,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	verdict_set(&v, VERDICT_TEMPORARY, 0, c->state == SMTP_CONNECTING ? "4.4.1" : "4.4.2",
 	    "%s did not answer in time: waited for %s", c->peer, awaited[c->state]);
-	over(c, stage_of(c), &v);
+	over(c, smtp_client_stage(c), &v);
 }
 
 /* --- life --- */

@@ -1,6 +1,6 @@
 /*
- * smtp_client_internal: what smtp_client.c (the connection) and
- * smtp_transaction.c (the mail on it) share. For these two files only.
+ * smtp_client_internal: what smtp_client.c (the connection), smtp_greeting.c (until
+ * it is ready) and smtp_transaction.c (the mail on it) share. For these files only.
  */
 #ifndef DELIVER_SMTP_CLIENT_INTERNAL_H
 #define DELIVER_SMTP_CLIENT_INTERNAL_H
@@ -74,6 +74,14 @@ void smtp_client_protocol_error(struct smtp_client *c, const char *command);
 
 /* Back to idle; tells the owner. */
 void smtp_client_ready(struct smtp_client *c);
+
+/* How far the connection has come. */
+enum smtp_stage smtp_client_stage(const struct smtp_client *c);
+
+/* The greeting's side: a reply to it; TLS is there; the reply at hand ends the attempt at this host. */
+void smtp_greeting_on_reply(struct smtp_client *c);
+void smtp_greeting_on_secure(struct smtp_client *c);
+void smtp_greeting_refused(struct smtp_client *c);
 
 /* The transaction's side: a reply to it; more room for content; its end with the connection. */
 void smtp_transaction_on_reply(struct smtp_client *c);
