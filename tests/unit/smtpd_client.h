@@ -21,7 +21,6 @@
 #define B "Subject: t\\r\\n\\r\\nhello\\r\\n.\\r\\n"
 #define Q "QUIT\\r\\n"
 
-#define STEPS	8
 #define ROWS(a) (sizeof(a) / sizeof *(a))
 
 struct client {
