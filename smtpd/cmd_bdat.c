@@ -9,12 +9,12 @@
 #include "smtpd/verbs.h"
 
 int
-cmd_bdat_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r)
+cmd_bdat_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r)
 {
 	struct span size = span_cut(&arg, ' ');
 	uint64_t n;
 
-	(void)esmtp;
+	(void)offers;
 	r->reply = REPLY_CHUNK_SIZE;
 	c->args.bdat.last = arg.p != NULL;
 	if (arg.p != NULL && !span_is_nocase(span_trim(arg), "LAST"))

@@ -11,9 +11,9 @@
 #include "smtpd/verbs.h"
 
 int
-cmd_helo_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r)
+cmd_helo_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r)
 {
-	(void)esmtp;
+	(void)offers;
 	r->reply = arg.len == 0 ? REPLY_ARGUMENT_MISSING : REPLY_HELO_NAME;
 	if (arg.len == 0 || !address_helo_valid(arg))
 		return -1;

@@ -1,18 +1,28 @@
 /*
- * MAIL (RFC 5321 4.1.1.2) with SIZE (RFC 1870) and BODY (RFC 6152). The
+ * MAIL (RFC 5321 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152), RET and ENVID
+ * (RFC 3461). A parameter is known where its extension is offered. The
  * transaction is made before the directory is asked, and ends if the answer is no;
  * no command runs in between.
  */
 #include <inttypes.h>
 
+#include "smtpd/dsn_param.h"
 #include "smtpd/param.h"
 #include "smtpd/session.h"
 #include "smtpd/txn.h"
 #include "smtpd/verbs.h"
 
-enum seen {
-	SEEN_SIZE = 1,
-	SEEN_BODY = 2,
+/* The parameters that there are, each with the extension that brings it. */
+enum mail_param { PARAM_SIZE, PARAM_BODY, PARAM_RET, PARAM_ENVID, PARAM_COUNT };
+
+static const struct {
+	const char *keyword;
+	unsigned offer;
+} params[PARAM_COUNT] = {
+    [PARAM_SIZE] = {"SIZE", OFFER_SIZE},
+    [PARAM_BODY] = {"BODY", OFFER_8BITMIME},
+    [PARAM_RET] = {"RET", OFFER_DSN},
+    [PARAM_ENVID] = {"ENVID", OFFER_DSN},
 };
 
 static int
@@ -44,23 +54,44 @@ parse_body(struct span value, bool *eight_bit)
 }
 
 static int
-take_param(const struct param *p, unsigned *seen, struct mail_args *m, struct refusal *r)
+parse_value(enum mail_param which, struct span value, struct mail_args *m)
 {
-	unsigned bit = param_is(p, "SIZE") ? SEEN_SIZE : param_is(p, "BODY") ? SEEN_BODY : 0;
-	int bad;
+	switch (which) {
+	case PARAM_SIZE:
+		return parse_size(value, &m->size);
+	case PARAM_BODY:
+		return parse_body(value, &m->eight_bit);
+	case PARAM_RET:
+		m->ret = value;
+		return dsn_param_ret_valid(value) ? 0 : -1;
+	case PARAM_ENVID:
+		m->envid = value;
+		return dsn_param_envid_valid(value) ? 0 : -1;
+	case PARAM_COUNT:
+		break;
+	}
+	return -1;
+}
 
-	if (bit == 0)
+static int
+take_param(const struct param *p, unsigned offers, unsigned *seen, struct mail_args *m,
+    struct refusal *r)
+{
+	unsigned which = 0;
+
+	while (which < PARAM_COUNT && !param_is(p, params[which].keyword))
+		which++;
+	if (which == PARAM_COUNT || (params[which].offer & offers) == 0)
 		return wrong(r, REPLY_PARAMETER_UNKNOWN, p->keyword);
-	if ((*seen & bit) != 0 || !p->has_value)
+	if ((*seen & 1U << which) != 0 || !p->has_value ||
+	    parse_value((enum mail_param)which, p->value, m) != 0)
 		return wrong(r, REPLY_PARAMETER_SYNTAX, p->keyword);
-	*seen |= bit;
-	bad = bit == SEEN_SIZE ? parse_size(p->value, &m->size)
-			       : parse_body(p->value, &m->eight_bit);
-	return bad == 0 ? 0 : wrong(r, REPLY_PARAMETER_SYNTAX, p->keyword);
+	*seen |= 1U << which;
+	return 0;
 }
 
 int
-cmd_mail_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r)
+cmd_mail_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r)
 {
 	struct mail_args *m = &c->args.mail;
 	struct param p;
@@ -71,18 +102,14 @@ cmd_mail_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r
 	if (!span_starts_with_nocase(arg, "FROM:"))
 		return wrong(r, REPLY_SYNTAX, span_str("MAIL FROM:<address>"));
 	arg = span_trim(span_skip(arg, 5));
-	m->size = 0;
-	m->eight_bit = false;
+	*m = (struct mail_args){.size = 0};
 	if (address_parse_path(&arg, ADDRESS_ALLOW_EMPTY, &m->from, &why) != 0)
 		return wrong(r, REPLY_SENDER_SYNTAX, span_str(why));
 	if (arg.len > 0 && arg.p[0] != ' ')
 		return wrong(r, REPLY_SYNTAX, span_str("a space comes before a parameter"));
-	while ((more = param_next(&arg, &p)) == 1) {
-		if (!esmtp)
-			return wrong(r, REPLY_PARAMETER_UNKNOWN, p.keyword);
-		if (take_param(&p, &seen, m, r) != 0)
+	while ((more = param_next(&arg, &p)) == 1)
+		if (take_param(&p, offers, &seen, m, r) != 0)
 			return -1;
-	}
 	return more == 0 ? 0 : wrong(r, REPLY_PARAMETER_SYNTAX, p.keyword);
 }
 
@@ -120,6 +147,8 @@ cmd_mail_run(struct session *s, const struct command *c)
 	s->txn = txn_new(address_span(&m->from));
 	s->txn->declared = m->size;
 	s->txn->eight_bit = m->eight_bit;
+	s->txn->ret = arena_copy(&s->txn->strings, m->ret);
+	s->txn->envid = arena_copy(&s->txn->strings, m->envid);
 	session_ask(s, QUESTION_MAIL, on_answer);
 	return COMMAND_WAITING;
 }

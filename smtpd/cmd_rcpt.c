@@ -1,8 +1,10 @@
 /*
  * RCPT (RFC 5321 4.1.1.3). The address that is authorised is the one that is
  * stored: both are the canonical form. A recipient named twice stands in the
- * transaction once. No parameter is offered.
+ * transaction once, with the parameters it came with first. NOTIFY and ORCPT
+ * (RFC 3461) are known where DSN is offered.
  */
+#include "smtpd/dsn_param.h"
 #include "smtpd/param.h"
 #include "smtpd/session.h"
 #include "smtpd/txn.h"
@@ -15,28 +17,41 @@ wrong(struct refusal *r, enum smtp_reply_id reply, struct span detail)
 	return -1;
 }
 
-int
-cmd_rcpt_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r)
+static int
+take_param(const struct param *p, unsigned offers, struct rcpt_args *a, struct refusal *r)
 {
+	bool notify = param_is(p, "NOTIFY");
+	struct span *place = notify ? &a->notify : &a->orcpt;
+
+	if ((offers & OFFER_DSN) == 0 || (!notify && !param_is(p, "ORCPT")))
+		return wrong(r, REPLY_PARAMETER_UNKNOWN, p->keyword);
+	if (place->len > 0 || !p->has_value ||
+	    !(notify ? dsn_param_notify_valid(p->value) : dsn_param_orcpt_valid(p->value)))
+		return wrong(r, REPLY_PARAMETER_SYNTAX, p->keyword);
+	*place = p->value;
+	return 0;
+}
+
+int
+cmd_rcpt_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r)
+{
+	struct rcpt_args *a = &c->args.rcpt;
 	struct param p;
 	const char *why;
+	int more;
 
-	(void)esmtp;
 	if (!span_starts_with_nocase(arg, "TO:"))
 		return wrong(r, REPLY_SYNTAX, span_str("RCPT TO:<address>"));
 	arg = span_trim(span_skip(arg, 3));
-	if (address_parse_path(&arg, ADDRESS_POSTMASTER, &c->args.rcpt.to, &why) != 0)
+	a->notify = a->orcpt = (struct span){NULL, 0};
+	if (address_parse_path(&arg, ADDRESS_POSTMASTER, &a->to, &why) != 0)
 		return wrong(r, REPLY_RECIPIENT_SYNTAX, span_str(why));
 	if (arg.len > 0 && arg.p[0] != ' ')
 		return wrong(r, REPLY_SYNTAX, span_str("a space comes before a parameter"));
-	switch (param_next(&arg, &p)) {
-	case 0:
-		return 0;
-	case 1:
-		return wrong(r, REPLY_PARAMETER_UNKNOWN, p.keyword);
-	default:
-		return wrong(r, REPLY_PARAMETER_SYNTAX, p.keyword);
-	}
+	while ((more = param_next(&arg, &p)) == 1)
+		if (take_param(&p, offers, a, r) != 0)
+			return -1;
+	return more == 0 ? 0 : wrong(r, REPLY_PARAMETER_SYNTAX, p.keyword);
 }
 
 static void
@@ -72,7 +87,11 @@ cmd_rcpt_run(struct session *s, const struct command *c)
 		session_reply(s, REPLY_TOO_MANY_RECIPIENTS);
 		return COMMAND_FAILED;
 	}
-	t->asked = (struct recipient){.address = arena_copy(&t->strings, to)};
+	t->asked = (struct recipient){
+	    .address = arena_copy(&t->strings, to),
+	    .notify = arena_copy(&t->strings, c->args.rcpt.notify),
+	    .orcpt = arena_copy(&t->strings, c->args.rcpt.orcpt),
+	};
 	session_ask(s, QUESTION_RCPT, on_answer);
 	return COMMAND_WAITING;
 }

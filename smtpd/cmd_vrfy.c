@@ -6,9 +6,9 @@
 #include "smtpd/verbs.h"
 
 int
-cmd_vrfy_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r)
+cmd_vrfy_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r)
 {
-	(void)esmtp, (void)c;
+	(void)offers, (void)c;
 	r->reply = REPLY_ARGUMENT_MISSING;
 	return arg.len > 0 ? 0 : -1;
 }

@@ -7,11 +7,11 @@
 #include "smtpd/verbs.h"
 
 int
-cmd_xsubmitter_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r)
+cmd_xsubmitter_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r)
 {
 	uint64_t uid;
 
-	(void)esmtp;
+	(void)offers;
 	*r = (struct refusal){REPLY_SYNTAX, span_str("XSUBMITTER uid")};
 	/* The highest number means "nobody" to the kernel. */
 	if (span_to_u64(arg, UINT32_MAX - 1, &uid) != 0)

@@ -133,7 +133,7 @@ perform(struct session *s, struct command *c, struct span arg, bool input_follow
 		return refuse(s, out_of_sequence(s, phase, v));
 	if ((v->flags & COMMAND_NO_ARGUMENT) != 0 && arg.len > 0)
 		return refuse(s, REPLY_NO_ARGUMENT_ALLOWED);
-	if (v->parse != NULL && v->parse(arg, s->esmtp, c, &r) != 0) {
+	if (v->parse != NULL && v->parse(arg, s->esmtp ? s->settings->offers : 0, c, &r) != 0) {
 		session_reply_detail(s, r.reply, r.detail);
 		return COMMAND_FAILED;
 	}

@@ -49,10 +49,12 @@ struct mail_args {
 	struct address from;
 	uint64_t size; /* UINT64_MAX: larger than can be written */
 	bool eight_bit;
+	struct span ret, envid; /* as given, empty if not */
 };
 
 struct rcpt_args {
 	struct address to;
+	struct span notify, orcpt; /* as given, empty if not */
 };
 
 struct bdat_args {
@@ -76,10 +78,10 @@ struct verb {
 	unsigned phases;
 	unsigned flags;
 	/*
-	 * Pure: what the argument says, into c->args. esmtp: EHLO was said, so parameters are allowed. 0, or
-	 * -1 and *r. NULL: the argument is not looked at.
+	 * Pure: what the argument says, into c->args. offers: what EHLO has offered this client, 0 if it
+	 * said HELO. 0, or -1 and *r. NULL: the argument is not looked at.
 	 */
-	int (*parse)(struct span arg, bool esmtp, struct command *c, struct refusal *r);
+	int (*parse)(struct span arg, unsigned offers, struct command *c, struct refusal *r);
 	enum command_result (*run)(struct session *s, const struct command *c);
 };
 

@@ -4,20 +4,38 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/buf.h"
 #include "common/xalloc.h"
 
+/* The reply to EHLO: what is always there, and what is offered. */
+static char *
+ehlo_reply(const struct config *c, unsigned offers)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	buf_addf(&b, "250-%s\r\n250-PIPELINING\r\n", c->hostname);
+	if ((offers & OFFER_SIZE) != 0)
+		buf_addf(&b, "250-SIZE %" PRIu64 "\r\n", c->message_size_limit);
+	if ((offers & OFFER_8BITMIME) != 0)
+		buf_add_str(&b, "250-8BITMIME\r\n");
+	if ((offers & OFFER_DSN) != 0)
+		buf_add_str(&b, "250-DSN\r\n");
+	buf_add_str(&b, "250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
+	return buf_take(&b);
+}
+
 struct settings *
-settings_new(const struct config *c)
+settings_new(const struct config *c, unsigned offers)
 {
 	struct settings *s = xcalloc(1, sizeof *s);
 
 	s->refs = 1;
+	s->offers = offers;
 	s->hostname = xstrdup(c->hostname);
 	s->greeting = xasprintf("220 %s ESMTP Postrider\r\n", c->hostname);
 	s->hello = xasprintf("250 %s\r\n", c->hostname);
-	s->ehlo = xasprintf("250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64
-			    "\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n",
-	    c->hostname, c->message_size_limit);
+	s->ehlo = ehlo_reply(c, offers);
 	s->message_size_limit = c->message_size_limit;
 	s->recipient_limit = c->recipient_limit;
 	s->error_limit = c->error_limit;

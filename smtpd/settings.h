@@ -10,8 +10,16 @@
 
 #include "conf/config.h"
 
+/* Extensions with parameters of MAIL and RCPT: RFC 1870, RFC 6152, RFC 3461. */
+enum settings_offer {
+	OFFER_SIZE = 1,
+	OFFER_8BITMIME = 2,
+	OFFER_DSN = 4,
+};
+
 struct settings {
 	unsigned refs;
+	unsigned offers; /* what EHLO lists */
 	char *hostname;
 	char *greeting; /* whole replies, with their CRLF */
 	char *hello;	/* to HELO */
@@ -28,8 +36,11 @@ struct settings {
 	uint64_t greeting_delay_ms;
 };
 
-/* From a configuration, which is not kept. One reference belongs to the caller. */
-struct settings *settings_new(const struct config *c);
+/*
+ * From a configuration, which is not kept. offers is some of enum settings_offer: what the
+ * processes behind this one do as well. One reference belongs to the caller.
+ */
+struct settings *settings_new(const struct config *c, unsigned offers);
 
 /* One more reference; one less (clears *s; frees at none; NULL is fine). */
 struct settings *settings_ref(struct settings *s);

@@ -14,7 +14,13 @@
 #include "smtpd/spool_client.h"
 
 /* Messages under way may take this long to finish; the supervisor allows 4 s in all. */
-#define DRAIN_SEC    3
+#define DRAIN_SEC 3
+/*
+ * What the queue and the agents do as well. Not OFFER_DSN: the queue manager keeps
+ * NOTIFY and RET and does not yet act on them, and an offer is a promise.
+ */
+#define OFFERS (OFFER_SIZE | OFFER_8BITMIME)
+
 #define COUNT_SEC    1
 #define STOP_POLL_MS 20
 
@@ -57,7 +63,7 @@ on_settings(struct process *p, struct wire_msg *m, void *arg)
 
 	if (c == NULL)
 		return -1;
-	settings = settings_new(c);
+	settings = settings_new(c, OFFERS);
 	config_free(&c);
 	if (d->ready)
 		server_set_settings(&d->server, settings);

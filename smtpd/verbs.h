@@ -8,16 +8,16 @@
 #include "smtpd/command.h"
 
 /* HELO, EHLO: RFC 5321 4.1.1.1. */
-int cmd_helo_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r);
+int cmd_helo_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r);
 enum command_result cmd_helo_run(struct session *s, const struct command *c);
 enum command_result cmd_ehlo_run(struct session *s, const struct command *c);
 
 /* MAIL: RFC 5321 4.1.1.2, with SIZE (RFC 1870) and BODY (RFC 6152). */
-int cmd_mail_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r);
+int cmd_mail_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r);
 enum command_result cmd_mail_run(struct session *s, const struct command *c);
 
 /* RCPT: RFC 5321 4.1.1.3. */
-int cmd_rcpt_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r);
+int cmd_rcpt_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r);
 enum command_result cmd_rcpt_run(struct session *s, const struct command *c);
 
 /* DATA: RFC 5321 4.1.1.4, and what follows its 354. */
@@ -26,7 +26,7 @@ enum command_result cmd_data_run(struct session *s, const struct command *c);
 void cmd_data_feed(struct session *s, struct span *in);
 
 /* BDAT (RFC 3030) is not offered; its octets are dropped, never run. */
-int cmd_bdat_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r);
+int cmd_bdat_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r);
 enum command_result cmd_bdat_run(struct session *s, const struct command *c);
 
 enum command_result cmd_rset_run(struct session *s, const struct command *c);
@@ -35,11 +35,12 @@ enum command_result cmd_quit_run(struct session *s, const struct command *c);
 enum command_result cmd_help_run(struct session *s, const struct command *c);
 
 /* VRFY: RFC 5321 3.5.3; tells nothing about anybody. */
-int cmd_vrfy_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r);
+int cmd_vrfy_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r);
 enum command_result cmd_vrfy_run(struct session *s, const struct command *c);
 
 /* XSUBMITTER uid: the queue manager says whose file from drop/ it submits. */
-int cmd_xsubmitter_parse(struct span arg, bool esmtp, struct command *c, struct refusal *r);
+int cmd_xsubmitter_parse(
+    struct span arg, unsigned offers, struct command *c, struct refusal *r);
 enum command_result cmd_xsubmitter_run(struct session *s, const struct command *c);
 
 /* Verbs of SMTP that are not offered, and words of other protocols. */

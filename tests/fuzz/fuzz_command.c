@@ -41,7 +41,7 @@ check_arguments(const struct verb *v, struct span arg, const struct command *c)
 
 /* Every parser looks at every argument: none relies on the verb it came with. */
 static void
-parse_all(struct span arg, bool esmtp)
+parse_all(struct span arg, unsigned offers)
 {
 	static const char *const names[] = {
 	    "MAIL", "RCPT", "HELO", "VRFY", "BDAT", "XSUBMITTER"};
@@ -51,7 +51,7 @@ parse_all(struct span arg, bool esmtp)
 		struct command c = {.verb = v};
 		struct refusal r = {REPLY_OK, {NULL, 0}};
 
-		if (v->parse(arg, esmtp, &c, &r) == 0)
+		if (v->parse(arg, offers, &c, &r) == 0)
 			check_arguments(v, arg, &c);
 		else
 			MUST(smtp_reply_find(r.reply)->code >= 500);
@@ -82,7 +82,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		name = command_split(line, &arg);
 		MUST(name.len <= line.len && arg.len <= line.len);
 		(void)command_find(name);
-		parse_all(arg, (line.len & 1) != 0);
+		parse_all(arg, (unsigned)line.len & 7);
 	}
 	return 0;
 }

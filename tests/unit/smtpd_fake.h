@@ -328,7 +328,7 @@ fake_settings(void)
 	    .idle_timeout = 5000,
 	    .session_timeout = 60000};
 
-	return settings_new(&c);
+	return settings_new(&c, OFFER_SIZE | OFFER_8BITMIME);
 }
 
 static inline void

@@ -6,9 +6,12 @@
 #include <cmocka.h>
 
 #include "smtpd/line.h"
+#include "smtpd/dsn_param.h"
 #include "smtpd/param.h"
+#include "smtpd/settings.h"
 #include "smtpd/verbs.h"
 
+#define PLAIN	(OFFER_SIZE | OFFER_8BITMIME)
 #define ROWS(a) (sizeof(a) / sizeof *(a))
 
 static struct span
@@ -194,7 +197,7 @@ parses_mail(void **state)
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		struct command c;
 		struct refusal r = {REPLY_OK, {NULL, 0}};
-		int got = cmd_mail_parse(span_str(rows[i].arg), true, &c, &r);
+		int got = cmd_mail_parse(span_str(rows[i].arg), PLAIN, &c, &r);
 
 		if ((got == 0) != (rows[i].reply < 0) ||
 		    (got != 0 && (int)r.reply != rows[i].reply))
@@ -224,7 +227,7 @@ parses_sizes(void **state)
 		struct command c;
 		struct refusal r;
 
-		assert_int_equal(cmd_mail_parse(span_str(rows[i].arg), true, &c, &r), 0);
+		assert_int_equal(cmd_mail_parse(span_str(rows[i].arg), PLAIN, &c, &r), 0);
 		assert_int_equal(c.args.mail.size, rows[i].size);
 		assert_int_equal(c.args.mail.eight_bit, rows[i].eight_bit);
 	}
@@ -238,9 +241,9 @@ no_parameter_after_helo(void **state)
 	struct refusal r;
 
 	(void)state;
-	assert_int_equal(cmd_mail_parse(B("FROM:<s@remote.test> SIZE=10"), false, &c, &r), -1);
+	assert_int_equal(cmd_mail_parse(B("FROM:<s@remote.test> SIZE=10"), 0, &c, &r), -1);
 	assert_int_equal(r.reply, REPLY_PARAMETER_UNKNOWN);
-	assert_int_equal(cmd_mail_parse(B("FROM:<s@remote.test>"), false, &c, &r), 0);
+	assert_int_equal(cmd_mail_parse(B("FROM:<s@remote.test>"), 0, &c, &r), 0);
 }
 
 static void
@@ -269,7 +272,7 @@ parses_rcpt(void **state)
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		struct command c;
 		struct refusal r = {REPLY_OK, {NULL, 0}};
-		int got = cmd_rcpt_parse(span_str(rows[i].arg), true, &c, &r);
+		int got = cmd_rcpt_parse(span_str(rows[i].arg), PLAIN, &c, &r);
 
 		if ((got == 0) != (rows[i].reply < 0) ||
 		    (got != 0 && (int)r.reply != rows[i].reply))
@@ -283,7 +286,7 @@ static void
 parses_the_rest(void **state)
 {
 	static const struct {
-		int (*parse)(struct span, bool, struct command *, struct refusal *);
+		int (*parse)(struct span, unsigned, struct command *, struct refusal *);
 		const char *arg;
 		int want;
 	} rows[] = {
@@ -316,8 +319,102 @@ parses_the_rest(void **state)
 		struct command c;
 		struct refusal r;
 
-		if (rows[i].parse(span_str(rows[i].arg), true, &c, &r) != rows[i].want)
+		if (rows[i].parse(span_str(rows[i].arg), PLAIN, &c, &r) != rows[i].want)
 			fail_msg("row %zu: %s", i, rows[i].arg);
+	}
+}
+
+static void
+judges_dsn_values(void **state)
+{
+	static const struct {
+		bool (*valid)(struct span);
+		const char *value;
+		bool want;
+	} rows[] = {
+	    {dsn_param_ret_valid, "FULL", true},
+	    {dsn_param_ret_valid, "hdrs", true},
+	    {dsn_param_ret_valid, "BODY", false},
+	    {dsn_param_envid_valid, "QQ314159", true},
+	    {dsn_param_envid_valid, "a+20b+2B", true},
+	    {dsn_param_envid_valid, "a+00b", false},
+	    {dsn_param_envid_valid, "a+0Ab", false},
+	    {dsn_param_envid_valid, "a+7Fb", false},
+	    {dsn_param_envid_valid, "a+2b", false},
+	    {dsn_param_envid_valid, "a=b", false},
+	    {dsn_param_envid_valid, "a+4", false},
+	    {dsn_param_envid_valid, "a+", false},
+	    {dsn_param_envid_valid, "\xc3\xbc", false},
+	    {dsn_param_envid_valid, "", false},
+	    {dsn_param_notify_valid, "NEVER", true},
+	    {dsn_param_notify_valid, "SUCCESS,FAILURE,DELAY", true},
+	    {dsn_param_notify_valid, "delay", true},
+	    {dsn_param_notify_valid, "NEVER,FAILURE", false},
+	    {dsn_param_notify_valid, "DELAY,DELAY", false},
+	    {dsn_param_notify_valid, "DELAY,", false},
+	    {dsn_param_notify_valid, ",", false},
+	    {dsn_param_notify_valid, "", false},
+	    {dsn_param_orcpt_valid, "rfc822;alice+40a.test", true},
+	    {dsn_param_orcpt_valid, "rfc822;x@evil.test", true},
+	    {dsn_param_orcpt_valid, "alice", false},
+	    {dsn_param_orcpt_valid, ";alice", false},
+	    {dsn_param_orcpt_valid, "rfc822;", false},
+	    {dsn_param_orcpt_valid, "rfc 822;a", false},
+	    {dsn_param_orcpt_valid, "rfc822;a+0Ab", false},
+	    {dsn_param_orcpt_valid, "rfc822;a+4", false},
+	};
+	char big[600];
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++)
+		if (rows[i].valid(span_str(rows[i].value)) != rows[i].want)
+			fail_msg("row %zu: %s", i, rows[i].value);
+	memset(big, 'a', sizeof big);
+	memcpy(big, "rfc822;", 7);
+	assert_true(dsn_param_orcpt_valid(span_make(big, DSN_ORCPT_MAX)));
+	assert_false(dsn_param_orcpt_valid(span_make(big, DSN_ORCPT_MAX + 1)));
+	assert_true(dsn_param_envid_valid(span_make(big, DSN_ENVID_MAX)));
+	assert_false(dsn_param_envid_valid(span_make(big, DSN_ENVID_MAX + 1)));
+}
+
+/* Where DSN is offered its parameters are taken; each once. */
+static void
+parses_dsn(void **state)
+{
+	static const struct {
+		bool rcpt;
+		const char *arg;
+		int reply; /* -1: well-formed */
+	} rows[] = {
+	    {false, "FROM:<> RET=HDRS ENVID=QQ314159 SIZE=1", -1},
+	    {false, "FROM:<> RET=x", REPLY_PARAMETER_SYNTAX},
+	    {false, "FROM:<> RET", REPLY_PARAMETER_SYNTAX},
+	    {false, "FROM:<> RET=FULL RET=FULL", REPLY_PARAMETER_SYNTAX},
+	    {false, "FROM:<> ENVID=a+00b", REPLY_PARAMETER_SYNTAX},
+	    {false, "FROM:<> NOTIFY=NEVER", REPLY_PARAMETER_UNKNOWN},
+	    {true, "TO:<a@a.test> NOTIFY=NEVER ORCPT=rfc822;b@b.test", -1},
+	    {true, "TO:<a@a.test> NOTIFY=NEVER NOTIFY=NEVER", REPLY_PARAMETER_SYNTAX},
+	    {true, "TO:<a@a.test> ORCPT=alice", REPLY_PARAMETER_SYNTAX},
+	    {true, "TO:<a@a.test> RET=FULL", REPLY_PARAMETER_UNKNOWN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct command c;
+		struct refusal r = {REPLY_OK, {NULL, 0}};
+		struct span arg = span_str(rows[i].arg);
+		int got = rows[i].rcpt ? cmd_rcpt_parse(arg, PLAIN | OFFER_DSN, &c, &r)
+				       : cmd_mail_parse(arg, PLAIN | OFFER_DSN, &c, &r);
+
+		if ((got == 0) != (rows[i].reply < 0) ||
+		    (got != 0 && (int)r.reply != rows[i].reply))
+			fail_msg("%s: %d, reply %d", rows[i].arg, got, (int)r.reply);
+		if (i == 0)
+			assert_true(span_is(c.args.mail.ret, "HDRS") &&
+				    span_is(c.args.mail.envid, "QQ314159"));
+		if (got == 0 && rows[i].rcpt)
+			assert_true(span_is(c.args.rcpt.notify, "NEVER") &&
+				    span_is(c.args.rcpt.orcpt, "rfc822;b@b.test"));
 	}
 }
 
@@ -335,6 +432,8 @@ main(void)
 	    cmocka_unit_test(no_parameter_after_helo),
 	    cmocka_unit_test(parses_rcpt),
 	    cmocka_unit_test(parses_the_rest),
+	    cmocka_unit_test(judges_dsn_values),
+	    cmocka_unit_test(parses_dsn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -495,6 +495,27 @@ a_client_that_does_not_read(void **state)
 	client_close(&c);
 }
 
+/* Where DSN is offered its parameters reach the envelope, as given. */
+static void
+dsn_parameters_are_stored(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, NULL);
+	TAILQ_FIRST(&c.fake.server.sessions)->settings->offers |= OFFER_DSN;
+	assert_string_equal(
+	    say(&c, E "MAIL FROM:<> RET=FULL ENVID=a+20b\\r\\n"), "220,250,250");
+	assert_string_equal(
+	    say(&c, "RCPT TO:<a@a.test> NOTIFY=DELAY ORCPT=rfc822;x@y.test\\r\\n" R D),
+	    "250,250,354");
+	assert_string_equal(say(&c, B), "250");
+	assert_non_null(strstr(c.fake.messages[0].envelope,
+	    "\nenvid=a+20b\nret=FULL\nrcpt=a@a.test\norcpt=rfc822;x@y.test\nnotify=DELAY\n"
+	    "rcpt=alice@a.test\n"));
+	client_close(&c);
+}
+
 /* Running sessions keep the settings they began with. */
 static void
 a_reload(void **state)
@@ -537,6 +558,7 @@ main(void)
 	    cmocka_unit_test(clients_that_vanish),
 	    cmocka_unit_test(the_end_of_service),
 	    cmocka_unit_test(a_client_that_does_not_read),
+	    cmocka_unit_test(dsn_parameters_are_stored),
 	    cmocka_unit_test(a_reload),
 	};
 

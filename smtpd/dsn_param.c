@@ -1,0 +1,92 @@
+/* dsn_param: the values of the parameters of RFC 3461. See dsn_param.h. Called by the parsers of MAIL and RCPT. */
+#include "smtpd/dsn_param.h"
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* xtext (RFC 3461 4) whose octets, decoded, are printable ASCII or spaces. Not empty. */
+static bool
+is_printable_xtext(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		int c = (unsigned char)s.p[i];
+
+		if (c == '+') {
+			int high = i + 2 < s.len ? hex_digit(s.p[i + 1]) : -1;
+			int low = i + 2 < s.len ? hex_digit(s.p[i + 2]) : -1;
+
+			if (high < 0 || low < 0)
+				return false;
+			c = high * 16 + low;
+			i += 2;
+		} else if (c == '=' || c == ' ') {
+			return false;
+		}
+		if (c < 0x20 || c > 0x7e)
+			return false;
+	}
+	return s.len > 0;
+}
+
+bool
+dsn_param_ret_valid(struct span value)
+{
+	return span_is_nocase(value, "FULL") || span_is_nocase(value, "HDRS");
+}
+
+bool
+dsn_param_envid_valid(struct span value)
+{
+	return value.len <= DSN_ENVID_MAX && is_printable_xtext(value);
+}
+
+bool
+dsn_param_notify_valid(struct span value)
+{
+	static const char *const words[] = {"SUCCESS", "FAILURE", "DELAY"};
+	struct span rest = value;
+	unsigned seen = 0;
+
+	if (span_is_nocase(value, "NEVER"))
+		return true;
+	while (rest.p != NULL) {
+		struct span word = span_cut(&rest, ',');
+		unsigned bit = 0;
+
+		for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+			if (span_is_nocase(word, words[i]))
+				bit = 1U << i;
+		if (bit == 0 || (seen & bit) != 0)
+			return false;
+		seen |= bit;
+	}
+	return true;
+}
+
+/* The address type is an atom (RFC 3461 4.2). */
+static bool
+is_type(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.p[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+		    !(c >= '0' && c <= '9') && c != '-')
+			return false;
+	}
+	return s.len > 0;
+}
+
+bool
+dsn_param_orcpt_valid(struct span value)
+{
+	struct span rest = value, type = span_cut(&rest, ';');
+
+	return value.len <= DSN_ORCPT_MAX && is_type(type) && rest.p != NULL &&
+	       is_printable_xtext(rest);
+}
