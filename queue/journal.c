@@ -274,11 +274,49 @@ replay_all(struct journal *j, journal_replay_fn *replay, void *arg)
 	free(numbers);
 }
 
+/*
+ * What was allocated ahead for the last log, and not used, is given back: on a full disk it is what
+ * lets us begin.
+ */
+static void
+release_tail(struct journal *j)
+{
+	char name[NAME_SIZE];
+	size_t len = 0;
+	char *p = read_file(j->dirfd, file_name(j->number, ".log", name), &len);
+	size_t end = len;
+	int fd = p != NULL ? openat(j->dirfd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+
+	while (end > 0 && p[end - 1] == '\0')
+		end--;
+	if (fd >= 0 && end < len && ftruncate(fd, (off_t)end) != 0)
+		log_warn("journal: log %" PRIu64, j->number);
+	if (fd >= 0)
+		close(fd);
+	free(p);
+}
+
+/* Allocates a log ahead, up to where it can. -1 with errno if not even `need` octets more can be had. */
+static int
+allocate_ahead(int fd, uint64_t *allocated, uint64_t need)
+{
+	if (fallocate(fd, 0, (off_t)*allocated, JOURNAL_CHUNK) == 0 || errno == EOPNOTSUPP) {
+		*allocated += JOURNAL_CHUNK;
+		return 0;
+	}
+	if (errno != ENOSPC ||
+	    (need > 0 && fallocate(fd, 0, (off_t)*allocated, (off_t)need) != 0))
+		return -1;
+	*allocated += need;
+	return 0;
+}
+
 /* Opens log number + 1. -1 with errno; the old one stays in use. */
 static int
 begin_log(struct journal *j)
 {
 	char name[NAME_SIZE];
+	uint64_t allocated = 0;
 	int fd = openat(j->dirfd, file_name(j->number + 1, ".log", name),
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
@@ -287,8 +325,7 @@ begin_log(struct journal *j)
 		    j->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
-	if ((fallocate(fd, 0, 0, JOURNAL_CHUNK) != 0 && errno != EOPNOTSUPP) ||
-	    fsync(fd) != 0 || fsync(j->dirfd) != 0) {
+	if (allocate_ahead(fd, &allocated, 0) != 0 || fsync(fd) != 0 || fsync(j->dirfd) != 0) {
 		int saved = errno;
 
 		close(fd);
@@ -301,7 +338,7 @@ begin_log(struct journal *j)
 	j->fd = fd;
 	j->number++;
 	j->at = 0;
-	j->allocated = JOURNAL_CHUNK;
+	j->allocated = allocated;
 	return 0;
 }
 
@@ -322,6 +359,7 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 	buf_init(&j->collecting, BUFFER_MAX);
 	buf_init(&j->flushing, BUFFER_MAX);
 	replay_all(j, replay, arg);
+	release_tail(j);
 	if (begin_log(j) != 0) {
 		free(j);
 		return NULL;
@@ -353,12 +391,11 @@ flush_run(struct worker_task *t)
 
 	j->error = 0;
 	while (end + FRAME_HEADER > j->allocated) {
-		if (fallocate(j->fd, 0, (off_t)j->allocated, JOURNAL_CHUNK) != 0 &&
-		    errno != EOPNOTSUPP) {
+		if (allocate_ahead(j->fd, &j->allocated, end + FRAME_HEADER - j->allocated) !=
+		    0) {
 			j->error = errno;
 			return;
 		}
-		j->allocated += JOURNAL_CHUNK;
 	}
 	while (done < j->flushing.len) {
 		ssize_t n = pwrite(
