@@ -8,11 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/service.h"
 #include "common/xalloc.h"
 
-#define SEGMENTS_PER_WORKER 2 /* one to write to, one to go on with at once */
+#define GRACE_MS	    1000 /* after the start: time for workers to say what they hold */
+#define SEGMENTS_PER_WORKER 2	 /* one to write to, one to go on with at once */
 #define KEEP_READY	    3
 
 struct worker_client {
@@ -27,8 +29,17 @@ struct intake {
 	struct event_base *base;
 	struct store *store;
 	struct service *service;
+	struct event *grace;
+	uint64_t began;
 	TAILQ_HEAD(, worker_client) workers;
 };
+
+static void
+on_grace(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	intake_on_ready(arg);
+}
 
 struct intake *
 intake_new(struct event_base *base, struct store *store)
@@ -37,6 +48,9 @@ intake_new(struct event_base *base, struct store *store)
 
 	i->base = base;
 	i->store = store;
+	i->began = clock_mono_ms();
+	i->grace = evtimer_new(base, on_grace, i);
+	event_add(i->grace, &(struct timeval){GRACE_MS / 1000, GRACE_MS % 1000 * 1000});
 	TAILQ_INIT(&i->workers);
 	segment_pool_keep_ready(store_pool(store), KEEP_READY);
 	return i;
@@ -51,6 +65,7 @@ intake_free(struct intake **ip)
 		return;
 	*ip = NULL;
 	service_free(&i->service);
+	event_free(i->grace);
 	free(i);
 }
 
@@ -64,12 +79,29 @@ say_space(struct worker_client *w, bool room)
 	client_send(w->client, &out, -1);
 }
 
+/* After our start: is there a segment that a worker holds and has not claimed yet? */
+static bool
+claims_to_come(struct intake *i)
+{
+	struct segment_pool *pool = store_pool(i->store);
+
+	if (clock_mono_ms() >= i->began + GRACE_MS)
+		return false;
+	for (struct spool_segment *s = NULL; (s = segment_pool_next(pool, s)) != NULL;)
+		if (s->state == SEGMENT_ORPHAN && !s->large)
+			return true;
+	return false;
+}
+
 /* Gives the worker segments until it has enough, as far as there are any. */
 static void
 supply(struct worker_client *w)
 {
 	struct segment_pool *pool = store_pool(w->intake->store);
 
+	/* What it still holds comes first: else each restart would give every worker two more. */
+	if (claims_to_come(w->intake))
+		return;
 	while (w->segments < SEGMENTS_PER_WORKER && store_has_room(w->intake->store)) {
 		struct spool_segment *s;
 		struct wire_out out;
@@ -139,6 +171,7 @@ on_holding(struct worker_client *w, const struct wire_msg *m)
 	s->state = SEGMENT_OWNED;
 	s->owner = w;
 	w->segments++;
+	intake_on_ready(w->intake);
 	return store_intake(w->intake->store, s, offset);
 }
 
