@@ -15,12 +15,12 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "queue/bounce.h"
+#include "queue/drop_delays.h"
 #include "queue/drop_file.h"
 #include "queue/drop_session.h"
 #include "queue/quarantine.h"
 
 #define LOOK_SEC       1
-#define RETRY_SEC      10
 #define UNFINISHED_SEC 86400 /* a file whose writer died is removed after this long */
 #define HEAD_FIRST     65536
 
@@ -46,7 +46,8 @@ struct drop {
 	char *submit_path, *hostname;
 	struct drop_work *work;
 	struct drop_session *session;
-	int64_t not_before; /* after a failure */
+	struct drop_delays delays;
+	uint64_t lifetime_ms; /* after this long what cannot be submitted is given up */
 };
 
 static void on_look(evutil_socket_t, short, void *);
@@ -205,10 +206,19 @@ refuse_all(struct drop_work *w, const struct verdict *v)
 }
 
 static void
-end_work(struct drop *d, int look_again_in)
+end_work(struct drop *d)
 {
 	work_free(&d->work);
-	look_in(d, look_again_in);
+	look_in(d, 0);
+}
+
+static bool
+too_old(const struct drop *d, const struct drop_work *w)
+{
+	struct stat st;
+
+	return fstat(w->fd, &st) == 0 &&
+	       (clock_wall() - st.st_mtime) * 1000 > (int64_t)d->lifetime_ms;
 }
 
 static void
@@ -218,13 +228,13 @@ on_done(const struct verdict *v, void *arg)
 	struct drop_work *w = d->work;
 
 	d->session = NULL;
-	if (v->kind == VERDICT_TEMPORARY) {
+	if (v->kind == VERDICT_TEMPORARY && (w->reporting || !too_old(d, w))) {
 		log_info("drop=%s not taken in yet: %s", w->name, v->text);
-		d->not_before = clock_wall() + RETRY_SEC;
-		end_work(d, RETRY_SEC);
+		drop_delays_put_off(&d->delays, w->name, clock_mono_ms());
+		end_work(d);
 		return;
 	}
-	if (v->kind == VERDICT_PERMANENT && !w->reporting)
+	if (v->kind != VERDICT_OK && !w->reporting)
 		refuse_all(w, v);
 	log_info("drop=%s uid=%d from=<%.*s> %s, %zu refused: %s", w->name, (int)w->owner,
 	    SPAN_ARG(w->file.from), w->reporting ? "told its owner" : "submitted", w->nrefused,
@@ -233,12 +243,12 @@ on_done(const struct verdict *v, void *arg)
 		start_report(d);
 		return;
 	}
-	if (v->kind == VERDICT_PERMANENT)
+	if (v->kind != VERDICT_OK)
 		quarantine_move(
 		    d->dirfd, w->name, d->corruptfd, "it was refused and nobody could be told");
 	else
 		remove_file(d);
-	end_work(d, 0);
+	end_work(d);
 }
 
 static const struct drop_session_ops session_ops = {
@@ -262,7 +272,7 @@ start_work(struct drop *d, const char *name)
 	why = open_file(d, w);
 	if (why != NULL) {
 		quarantine_move(d->dirfd, name, d->corruptfd, why);
-		end_work(d, 0);
+		end_work(d);
 		return;
 	}
 	w->message = (struct drop_message){.submitter = w->owner,
@@ -293,19 +303,24 @@ find_file(struct drop *d, char out[DROP_NAME_SIZE])
 	int fd = openat(d->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *e;
+	uint64_t now = clock_mono_ms();
 	bool found = false;
 
 	if (dir == NULL)
 		return false;
-	while (!found && (e = readdir(dir)) != NULL) {
+	drop_delays_begin_look(&d->delays);
+	while ((e = readdir(dir)) != NULL) {
 		struct span name = span_str(e->d_name);
 
 		if (drop_file_name_unfinished(name))
 			remove_unfinished(d, e->d_name);
-		found = drop_file_name_valid(name);
-		if (found)
-			memcpy(out, name.p, name.len + 1); /* a valid name fits exactly */
+		if (!drop_file_name_valid(name) ||
+		    !drop_delays_may_try(&d->delays, e->d_name, now) || found)
+			continue;
+		found = true;
+		memcpy(out, name.p, name.len + 1); /* a valid name fits exactly */
 	}
+	drop_delays_end_look(&d->delays);
 	closedir(dir);
 	return found;
 }
@@ -319,18 +334,21 @@ on_look(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	if (d->work != NULL)
 		return;
-	if (clock_wall() >= d->not_before && find_file(d, name))
+	if (find_file(d, name))
 		start_work(d, name);
 	else
 		look_in(d, LOOK_SEC);
 }
 
 struct drop *
-drop_new(struct event_base *base, int spoolfd, const char *submit_path, const char *hostname)
+drop_new(struct event_base *base, int spoolfd, const char *submit_path, const char *hostname,
+    uint64_t lifetime_ms)
 {
 	struct drop *d = xcalloc(1, sizeof *d);
 
 	d->base = base;
+	d->lifetime_ms = lifetime_ms;
+	drop_delays_init(&d->delays);
 	d->submit_path = xstrdup(submit_path);
 	d->hostname = xstrdup(hostname);
 	d->look = evtimer_new(base, on_look, d);
@@ -354,6 +372,7 @@ drop_free(struct drop **dp)
 	*dp = NULL;
 	drop_session_free(&d->session);
 	work_free(&d->work);
+	drop_delays_release(&d->delays);
 	event_free(d->look);
 	if (d->dirfd >= 0)
 		close(d->dirfd);

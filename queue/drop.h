@@ -9,12 +9,16 @@
 #define QUEUE_DROP_H
 
 #include <event2/event.h>
+#include <stdint.h>
 
 struct drop;
 
-/* Looks through spool/drop below spoolfd now and then; submit_path is the socket (copied). */
-struct drop *drop_new(
-    struct event_base *base, int spoolfd, const char *submit_path, const char *hostname);
+/*
+ * Looks through spool/drop below spoolfd now and then; submit_path is the socket (copied). What cannot be
+ * submitted is tried again, each file by itself, and after lifetime_ms its owner is told that it was given up.
+ */
+struct drop *drop_new(struct event_base *base, int spoolfd, const char *submit_path,
+    const char *hostname, uint64_t lifetime_ms);
 void drop_free(struct drop **d);
 
 #endif

@@ -125,8 +125,8 @@ on_start(struct process *p, void *arg)
 		fatalx("the spool %s cannot be used: see the lines above", q->config->spool);
 	q->intake = intake_new(base, manager_store(q->manager));
 	q->control = control_new(base, q->manager, q->intake);
-	q->drop = drop_new(
-	    base, q->spoolfd, process_socket(p, "../submit/smtp"), q->config->hostname);
+	q->drop = drop_new(base, q->spoolfd, process_socket(p, "../submit/smtp"),
+	    q->config->hostname, q->config->queue_lifetime);
 	for (size_t i = 0; i < q->nlisteners; i++)
 		serve(q, q->listeners[i].name, q->listeners[i].fd);
 }
