@@ -18,7 +18,7 @@
 /* Channels between processes: the text of a message and the octets that ride along. */
 #define WIRE_TEXT_MAX	 (4U << 20)
 #define WIRE_PAYLOAD_MAX (1U << 20)
-#define WIRE_FIELDS_MAX	 65536
+#define WIRE_FIELDS_MAX	 (1U << 20)
 #define WIRE_FDS_MAX	 8
 
 /* A message up to this size travels and is stored inline in a segment, larger ones get a file. */

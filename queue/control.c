@@ -78,9 +78,15 @@ add_message(struct wire_out *w, const struct message *m, bool all)
 	wire_add_str(w, "from", m->from);
 	wire_add_u64(w, "size", m->content_len);
 	wire_add_u64(w, "received", (uint64_t)(m->received / 1000));
-	for (uint32_t i = 0; i < m->nrecipients; i++)
-		if (all || m->recipients[i]->state != RECIPIENT_SETTLED)
-			add_recipient(w, m->recipients[i]);
+	for (uint32_t i = 0; i < m->nrecipients; i++) {
+		if (!all && m->recipients[i]->state == RECIPIENT_SETTLED)
+			continue;
+		if (w->text.len > ANSWER_ENOUGH) {
+			wire_add_str(w, "more", "yes");
+			break;
+		}
+		add_recipient(w, m->recipients[i]);
+	}
 }
 
 static void
