@@ -30,7 +30,7 @@ static const struct config_key table[] = {
     {"resolver", NULL, CONFIG_RESOLVERS, MEMBER(resolver), NULL, 0, 0, true},
     {"message-size-limit", NULL, CONFIG_SIZE, MEMBER(message_size_limit), "50M", KIB, 64 * GIB, false},
     {"segment-size", NULL, CONFIG_SIZE, MEMBER(segment_size), "16M", KIB * KIB, GIB, false},
-    {"recipient-limit", NULL, CONFIG_NUMBER, MEMBER(recipient_limit), "1000", 1, 10000, false},
+    {"recipient-limit", NULL, CONFIG_NUMBER, MEMBER(recipient_limit), "1000", 100, 10000, false},
     {"error-limit", NULL, CONFIG_NUMBER, MEMBER(error_limit), "10", 1, 1000, false},
     {"auth-failure-limit", NULL, CONFIG_NUMBER, MEMBER(auth_failure_limit), "3", 1, 1000, false},
     {"hop-limit", NULL, CONFIG_NUMBER, MEMBER(hop_limit), "50", 1, 1000, false},

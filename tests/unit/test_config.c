@@ -206,7 +206,7 @@ reports_each_error(void **state)
 	    {"greeting-delay = 6m", ":4:", "expected from 0 to 5m"},
 	    {"recipient-limit = 1e99", ":4:", "expected a whole number"},
 	    {"recipient-limit = 99999999999999999999", ":4:", "expected a whole number"},
-	    {"recipient-limit = 0", ":4:", "expected from 1 to 10000"},
+	    {"recipient-limit = 0", ":4:", "expected from 100 to 10000"},
 	    {"message-size-limit = 10X", ":4:", "expected a size"},
 	    {"message-size-limit = 99999999T", ":4:", "expected a size"},
 	    {"hop-limit =", ":4:", "expected a value after hop-limit ="},
