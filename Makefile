@@ -117,7 +117,8 @@ tools: $(TOOLS) $(BENCHES)
 deps:
 	@sh tests/deps
 
-demo: deps
+demo:
+	@sh tests/deps build
 	@$(MAKE) --no-print-directory -j2 all
 	@sh tests/demo
 

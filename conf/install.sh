@@ -54,6 +54,7 @@ for page in doc/*.[1-8]; do
 	install -d "$man/man$section"
 	install -m 644 "$page" "$man/man$section/${page##*/}"
 done
+ln -sf mailq.1 "$man/man1/newaliases.1"
 
 sed -e "s|@SBINDIR@|$PREFIX/sbin|g" -e "s|@SYSCONFDIR@|$SYSCONFDIR|g" conf/postrider.service \
 	>"$units/postrider.service.new"

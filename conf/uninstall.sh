@@ -18,6 +18,7 @@ done
 for p in directory queue local remote smtpd; do
 	rm -f "$libexec/$p"
 done
+rm -f "$DESTDIR$PREFIX/share/man/man1/newaliases.1"
 for link in mailq newaliases; do
 	if [ "$(readlink "$bin/$link" || true)" = ../sbin/sendmail ]; then
 		rm -f "$bin/$link"
