@@ -134,6 +134,17 @@ def test_file_writable_by_others_is_refused_with_the_reason(mta):
     becomes(mta, "gina@open.example", "250")
 
 
+def test_strangers_are_not_told_about_files(mta):
+    """What is wrong with a domain's files is for the log and for explain; the client hears that it may try again."""
+    mta.add_domain("open.example", ["gina"])
+    mta.add_domain("bad.example", ["gina"], conf="nonsense = 1\n")
+    (mta.domains.root / "open.example/etc/passwd").chmod(0o666)
+    for address in ("gina@open.example", "gina@bad.example"):
+        reply = rcpt(mta, address)
+        assert reply.code == "451" and "etc/" not in reply.text, reply
+        assert "etc/" in mta.command("explain", address).stdout
+
+
 def test_passwd_that_vanishes_and_returns(mta):
     path = mta.domains.root / "domain1.com/etc/passwd"
     assert rcpt(mta, "bob@domain1.com").code == "250"
