@@ -113,6 +113,8 @@ def test_queue_down_smtpd_goes_on_accepting(loaded):
     """Stopped, not killed, so that it stays away: intake lives on the segments it holds."""
     mta = loaded.mta
     mta.send("alice@domain1.com", "bob@domain1.com", "Subject: 0\r\n\r\nx\r\n")
+    for pid in mta.pids("smtpd"):
+        mta.wait_log(rf"smtpd\[{pid}\]: debug: segment=.* in hand")
     queue = mta.kill("queue", signal.SIGSTOP)
     try:
         for number in range(20):
