@@ -40,6 +40,7 @@
 #define CHECKPOINT_MINIMUM (16U << 20)
 #define BUFFER_MAX	   (64U << 20)
 #define RETRY_SEC	   1
+#define RESERVE_SIZE	   JOURNAL_CHUNK
 #define FRAME_HEADER	   8
 #define END_RECORD	   "END"
 #define FLUSH_RECORD	   "+"
@@ -311,28 +312,55 @@ allocate_ahead(int fd, uint64_t *allocated, uint64_t need)
 	return 0;
 }
 
-/* Opens log number + 1. -1 with errno; the old one stays in use. */
+/*
+ * Room kept for the day when the disk is full: what was delivered by then can be written down, and
+ * so gives its own room back.
+ */
+static void
+keep_reserve(struct journal *j)
+{
+	int fd = openat(j->dirfd, "reserve", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd >= 0 && fallocate(fd, 0, 0, RESERVE_SIZE) != 0)
+		log_debug("journal: no room for a reserve");
+	if (fd >= 0)
+		close(fd);
+}
+
+/* A new file for log number + 1, allocated ahead; its descriptor, or -1 with errno. */
+static int
+make_log(struct journal *j, uint64_t *allocated)
+{
+	char name[NAME_SIZE];
+	int fd, saved;
+
+	(void)unlinkat(j->dirfd, file_name(j->number + 1, ".log", name), 0);
+	fd = openat(j->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	*allocated = 0;
+	if (allocate_ahead(fd, allocated, 0) == 0 && fsync(fd) == 0 && fsync(j->dirfd) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	(void)unlinkat(j->dirfd, name, 0);
+	errno = saved;
+	return -1;
+}
+
+/* Begins log number + 1. -1 with errno; the old one stays in use. */
 static int
 begin_log(struct journal *j)
 {
-	char name[NAME_SIZE];
-	uint64_t allocated = 0;
-	int fd = openat(j->dirfd, file_name(j->number + 1, ".log", name),
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	uint64_t allocated;
+	int fd = make_log(j, &allocated);
 
-	if (fd < 0 && errno == EEXIST && unlinkat(j->dirfd, name, 0) == 0)
-		fd = openat(
-		    j->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 && errno == ENOSPC && unlinkat(j->dirfd, "reserve", 0) == 0) {
+		log_warnx("journal: the disk is full, the reserve is used");
+		fd = make_log(j, &allocated);
+	}
 	if (fd < 0)
 		return -1;
-	if (allocate_ahead(fd, &allocated, 0) != 0 || fsync(fd) != 0 || fsync(j->dirfd) != 0) {
-		int saved = errno;
-
-		close(fd);
-		(void)unlinkat(j->dirfd, name, 0);
-		errno = saved;
-		return -1;
-	}
 	if (j->fd >= 0)
 		close(j->fd);
 	j->fd = fd;
@@ -360,12 +388,14 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 	buf_init(&j->flushing, BUFFER_MAX);
 	replay_all(j, replay, arg);
 	release_tail(j);
-	if (begin_log(j) != 0) {
-		free(j);
-		return NULL;
-	}
 	j->worker = worker_new(base);
 	j->timer = evtimer_new(base, on_timer, j);
+	if (begin_log(j) != 0) {
+		log_warn("journal: no log can be begun, trying on");
+		j->healthy = false;
+		j->failed_log = true;
+		event_add(j->timer, &(struct timeval){RETRY_SEC, 0});
+	}
 	return j;
 }
 
@@ -500,6 +530,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		j->failed_log = false;
+		if (j->flushing.len == 0 && j->collecting.len == 0)
+			set_health(j, true);
 	}
 	start_flush(j);
 }
@@ -661,10 +693,11 @@ note_checkpoint_size(struct journal *j, uint64_t number)
 int
 journal_settle(struct journal *j)
 {
-	if (write_checkpoint(j, j->number) != 0)
+	if (j->failed_log || write_checkpoint(j, j->number) != 0)
 		return -1;
 	note_checkpoint_size(j, j->number);
 	remove_older(j, j->number);
+	keep_reserve(j);
 	return 0;
 }
 
@@ -685,6 +718,7 @@ on_child(evutil_socket_t fd, short what, void *arg)
 	if (pid == j->checkpoint_pid && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		note_checkpoint_size(j, j->checkpoint_number);
 		remove_older(j, j->checkpoint_number);
+		keep_reserve(j);
 		return;
 	}
 	log_warnx("journal: checkpoint %" PRIu64 " was not written; the logs are kept",
@@ -739,6 +773,7 @@ journal_close(struct journal **jp)
 	event_free(j->timer);
 	buf_release(&j->collecting);
 	buf_release(&j->flushing);
-	close(j->fd);
+	if (j->fd >= 0)
+		close(j->fd);
 	free(j);
 }

@@ -36,7 +36,7 @@ typedef void journal_replay_fn(struct span record, void *arg);
  * Opens the journal in directory dirfd (kept by the caller), calls replay for
  * every record of the last whole checkpoint and the logs after it, then begins a new log. Files
  * that cannot be read to their end for another reason than a cut last write are moved to corruptfd with a .reason.
- * NULL with errno if the directory cannot be used.
+ * If no log can be begun now (a full disk) it is not healthy, and tries on. Never NULL.
  */
 struct journal *journal_open(struct event_base *base, int dirfd, int corruptfd,
     uint64_t instance, journal_replay_fn *replay, const struct journal_ops *ops, void *arg);
@@ -44,7 +44,7 @@ struct journal *journal_open(struct event_base *base, int dirfd, int corruptfd,
 /* The argument of ops from now on (replay had the one given to journal_open). */
 void journal_set_arg(struct journal *j, void *arg);
 
-/* After the state has been rebuilt: writes a checkpoint of it at once and removes older files. 0, or -1 with errno. */
+/* After the state has been rebuilt: writes a checkpoint of it at once and removes older files. -1 if that cannot be done now: they stay. */
 int journal_settle(struct journal *j);
 
 /* A log grows to this many octets, if not more, before it is replaced by a checkpoint (16 MiB unless told). */

@@ -255,7 +255,7 @@ store_poll_orphans(struct store *s)
 	event_add(s->orphans, &(struct timeval){0, ORPHAN_FIRST_MS * 1000});
 }
 
-static int
+static void
 recover(struct store *s, struct event_base *base)
 {
 	struct replay rp = {.pool = s->pool};
@@ -265,13 +265,6 @@ recover(struct store *s, struct event_base *base)
 	idmap_init(&rp.messages);
 	s->journal = journal_open(base, s->journalfd, s->corruptfd, s->instance, replay_record,
 	    &store_journal_ops, &rp);
-	if (s->journal == NULL) {
-		log_warn("spool: the journal cannot be opened");
-		while ((m = idmap_next(&rp.messages, &at)) != NULL)
-			message_free(&m);
-		idmap_release(&rp.messages);
-		return -1;
-	}
 	journal_set_arg(s->journal, s);
 	segment_pool_generation_at_least(s->pool, rp.generation);
 	while ((m = idmap_next(&rp.messages, &at)) != NULL)
@@ -280,7 +273,8 @@ recover(struct store *s, struct event_base *base)
 	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;)
 		scan_segment(s, g);
 	settle_told(s);
-	return journal_settle(s->journal);
+	if (journal_settle(s->journal) != 0)
+		log_warnx("spool: no checkpoint could be written; the logs before stay in use");
 }
 
 struct store *
@@ -310,9 +304,9 @@ store_open(struct event_base *base, int spoolfd, uint64_t segment_size,
 		log_warn("spool: segments/ and large/");
 		goto fail;
 	}
-	if (recover(s, base) != 0)
-		goto fail;
+	recover(s, base);
 	announce(s);
+	s->said_room = store_has_room(s);
 	log_info("spool: %" PRIu64 " messages for %" PRIu64 " recipients, %" PRIu64 " damaged",
 	    s->counts.messages, s->counts.recipients, s->counts.damaged);
 	segment_pool_on_durable(s->pool, 0);
