@@ -175,6 +175,21 @@ answer_mail(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 	return send_decision(w, &a);
 }
 
+/*
+ * What is wrong with a domain's files is the administrator's and the owner's to know: it goes to the
+ * log. A stranger hears that it is, a local user the whole of it.
+ */
+static void
+tell_administrator(const struct policy_client *client, struct policy_answer *a)
+{
+	if (a->verdict.kind != VERDICT_TEMPORARY || strcmp(a->verdict.status, "4.3.5") != 0)
+		return;
+	log_warnx("%s", a->verdict.text);
+	if (client->role != LISTENER_SUBMIT)
+		verdict_set(&a->verdict, VERDICT_TEMPORARY, 451, "4.3.5",
+		    "This address is configured wrongly here, try again later");
+}
+
 static int
 answer_rcpt(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 {
@@ -192,6 +207,7 @@ answer_rcpt(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 		return -1;
 	if (r == 0)
 		policy_rcpt(&d->env, &client, &from, &rcpt, NULL, &a);
+	tell_administrator(&client, &a);
 	return send_decision(w, &a);
 }
 
