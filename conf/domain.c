@@ -264,6 +264,15 @@ judge_directory(struct domain *d, const char *why, struct config_errors *errors)
 	set_problem(&d->problem, *why != '\0' ? why : NULL);
 }
 
+/* Most questions find nothing wrong; they shall find that out by one look. */
+static void
+settle(struct domain *d)
+{
+	d->settled = d->problem == NULL && d->source[DOMAIN_PASSWD].in_force;
+	for (size_t i = 0; i < DOMAIN_FILES; i++)
+		d->settled = d->settled && d->source[i].problem == NULL;
+}
+
 enum lookup
 domain_refresh(struct domain *d, int rootfd, struct config_errors *errors, int *watchfd)
 {
@@ -287,6 +296,7 @@ domain_refresh(struct domain *d, int rootfd, struct config_errors *errors, int *
 	if (d->problem == NULL)
 		load_changed(d, dirfd, errors);
 	buf_release(&why);
+	settle(d);
 	*watchfd = etc >= 0 ? etc : dirfd;
 	if (etc >= 0)
 		close(dirfd);
@@ -299,6 +309,8 @@ domain_usable(const struct domain *d, struct buf *why)
 	const struct domain_source *passwd = &d->source[DOMAIN_PASSWD];
 	bool loaded = passwd->in_force || d->source[DOMAIN_ALIASES].in_force;
 
+	if (d->settled)
+		return true;
 	if (d->problem != NULL && !loaded) {
 		buf_addf(why, "%s: %s", d->name, d->problem);
 		return false;

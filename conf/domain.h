@@ -52,6 +52,7 @@ struct domain {
 	char *problem; /* the directory itself must not be believed: why; NULL: all is well */
 	struct domain_source source[DOMAIN_FILES];
 	uint64_t gone_since; /* clock_mono_ms when passwd vanished, 0: it did not */
+	bool settled;	     /* all is well: domain_usable need not look further */
 
 	struct passwd_file passwd;
 	struct aliases_file aliases;

@@ -24,13 +24,14 @@
 
 /* A name in the root that was asked for: a domain, or an alias of one. */
 struct entry {
-	TAILQ_ENTRY(entry) link; /* least recently used first */
+	TAILQ_ENTRY(entry) link; /* in domains.entries */
 	char *name;
 	struct domain *domain; /* NULL: an alias */
 	char *target;	       /* of the alias: another name in the root */
 	int watch;	       /* of its etc; -1: none, look at the files instead */
 	bool stale;	       /* something changed */
-	uint64_t checked;      /* the decision in which it was last looked at */
+	uint64_t checked;      /* the decision in which it was last used */
+	uint64_t queued;       /* as it was when the entry was put at the end of the list */
 	size_t octets;	       /* as counted in domains.octets */
 };
 
@@ -274,6 +275,24 @@ domains_free(struct domains **dp)
 	free(d);
 }
 
+/*
+ * Frees the first of the list that was not used since it was put there; those that were go to its
+ * end once more. So the list need not be touched at each use, which with many domains would cost more than the look-up.
+ */
+static void
+forget_one(struct domains *d)
+{
+	struct entry *e = TAILQ_FIRST(&d->entries);
+
+	while (e->checked != e->queued) {
+		e->queued = e->checked;
+		TAILQ_REMOVE(&d->entries, e, link);
+		TAILQ_INSERT_TAIL(&d->entries, e, link);
+		e = TAILQ_FIRST(&d->entries);
+	}
+	entry_free(d, e);
+}
+
 void
 domains_begin(struct domains *d)
 {
@@ -283,11 +302,9 @@ domains_begin(struct domains *d)
 		close_root(d);
 		open_root(d);
 	}
-	while (hash_count(&d->by_name) > d->limits.domains || d->octets > d->limits.octets) {
-		if (TAILQ_EMPTY(&d->entries))
-			break;
-		entry_free(d, TAILQ_FIRST(&d->entries));
-	}
+	while ((hash_count(&d->by_name) > d->limits.domains || d->octets > d->limits.octets) &&
+	       !TAILQ_EMPTY(&d->entries))
+		forget_one(d);
 }
 
 /* Watches what domain_refresh opened. The watch comes before the next look at the files. */
@@ -448,8 +465,6 @@ find_entry(struct domains *d, struct span name, struct entry **out, struct buf *
 	if (r != LOOKUP_FOUND)
 		return r;
 	e->checked = d->decision;
-	TAILQ_REMOVE(&d->entries, e, link);
-	TAILQ_INSERT_TAIL(&d->entries, e, link);
 	*out = e;
 	return r;
 }

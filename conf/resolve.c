@@ -88,8 +88,11 @@ add_target(struct run *r, enum target_kind kind, char *address, const char *dest
 	if ((o->n & (o->n - 1)) == 0)
 		o->v = xreallocarray(o->v, o->n > 0 ? 2 * o->n : 1, sizeof *o->v);
 	o->v[o->n++] = (struct target){kind, address, xstrdup(destination)};
-	if (!(r->flags & RESOLVE_ANY))
-		hash_insert(&o->seen, span_str(address), address);
+	if (r->flags & RESOLVE_ANY)
+		return OUTCOME_OK; /* it ends here: nothing to compare with */
+	if (o->n == 1)
+		hash_init(&o->seen);
+	hash_insert(&o->seen, span_str(address), address);
 	return OUTCOME_OK;
 }
 
@@ -504,7 +507,8 @@ expand(struct run *r, const struct step *s)
 static void
 drop_targets(struct resolution *r)
 {
-	hash_release(&r->seen);
+	if (hash_count(&r->seen) > 0)
+		hash_release(&r->seen);
 	for (size_t i = 0; i < r->n; i++) {
 		free(r->v[i].address);
 		free(r->v[i].destination);
@@ -522,7 +526,6 @@ resolve(const struct resolve_env *env, const struct address *address, unsigned f
 	struct step s = {.address = address, .mailbox_only = (flags & RESOLVE_FINAL) != 0};
 
 	*out = (struct resolution){.v = NULL};
-	hash_init(&out->seen);
 	if (expand(&r, &s) == OUTCOME_OK && out->n > 0) {
 		verdict_set(&out->verdict, VERDICT_OK, 250, "2.1.5", "Recipient ok");
 		return;
