@@ -42,22 +42,23 @@ struct domain_source {
 struct domain_include; /* a list that an alias names */
 
 struct domain {
-	char *name; /* canonical */
-	char *path; /* <root>/<name> */
-	uid_t uid;  /* whom the directory belongs to */
+	/* what most questions touch, together */
+	char *name;   /* canonical */
+	bool settled; /* all is well: domain_usable need not look further */
+	bool is_link; /* one of the files is a symbolic link: watching etc does not do */
+	uid_t uid;    /* whom the directory belongs to */
 	gid_t gid;
-	dev_t dev;
-	ino_t ino, etc_ino; /* etc_ino 0: there is none */
-	bool is_link;	    /* one of the files is a symbolic link: watching etc does not do */
-	char *problem; /* the directory itself must not be believed: why; NULL: all is well */
-	struct domain_source source[DOMAIN_FILES];
-	uint64_t gone_since; /* clock_mono_ms when passwd vanished, 0: it did not */
-	bool settled;	     /* all is well: domain_usable need not look further */
-
 	struct passwd_file passwd;
 	struct aliases_file aliases;
 	struct domain_conf conf;
 	struct domain_include *includes;
+
+	char *path; /* <root>/<name> */
+	dev_t dev;
+	ino_t ino, etc_ino; /* etc_ino 0: there is none */
+	char *problem; /* the directory itself must not be believed: why; NULL: all is well */
+	struct domain_source source[DOMAIN_FILES];
+	uint64_t gone_since; /* clock_mono_ms when passwd vanished, 0: it did not */
 };
 
 /* A domain of that canonical name below root, with nothing loaded. */

@@ -22,6 +22,7 @@
 #define PASSWD_MAX (64U << 20)
 
 struct passwd_user {
+	uint32_t code;	     /* hash of the name: the table's order */
 	uint32_t name, home; /* where in passwd_file.text */
 	uint16_t home_len;
 	uint8_t name_len;
@@ -32,7 +33,7 @@ struct passwd_user {
 };
 
 struct passwd_file {
-	struct passwd_user *users; /* sorted by name */
+	struct passwd_user *users; /* sorted by code, so that a look-up touches little memory */
 	size_t nusers;
 	size_t first; /* index of the user who stands first in the file */
 	char *text;   /* names (folded) and homes */

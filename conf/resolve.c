@@ -486,7 +486,7 @@ expand(struct run *r, const struct step *s)
 	buf_init(&why, 1024);
 	switch (r->env->source.find(r->env->source.arg, domain, &d, &why)) {
 	case LOOKUP_FOUND:
-		if (!span_is(domain, d->name))
+		if (r->trace != NULL && !span_is(domain, d->name))
 			trace_add(r->trace, "%.*s is an alias of %s (symbolic link)",
 			    SPAN_ARG(domain), d->name);
 		o = domain_usable(d, &why) ? expand_hosted(r, s, d)
