@@ -4,9 +4,8 @@
  *	<n>.log   records in order of time, after the state of <n>.ckpt
  *	<n>.ckpt  the whole state, as records, ended by an END record
  *
- * frame = length (4) | CRC-32C of instance and body (4) | body. What one flush made durable begins with
- * a FLUSH record. A length of 0 ends a log:
- * logs are allocated ahead in JOURNAL_CHUNK steps, so that a full disk is met before it matters.
+ * What one flush made durable begins with a flush record. Logs are allocated ahead in JOURNAL_CHUNK
+ * steps, so that a full disk is met before it matters.
  *
  * States a crash can leave: n.log without n.ckpt (the checkpoint was not finished: the one
  * before and every log since count), n.ckpt.new (never looked at), n.ckpt and older files (not yet
@@ -15,8 +14,6 @@
  */
 #include "queue/journal.h"
 
-#include <dirent.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -29,30 +26,24 @@
 #include <unistd.h>
 
 #include "common/buf.h"
-#include "common/crc32c.h"
 #include "common/log.h"
 #include "common/worker.h"
 #include "common/xalloc.h"
-#include "queue/quarantine.h"
+#include "queue/journal_frame.h"
+#include "queue/journal_past.h"
 
 #define JOURNAL_CHUNK	   (4U << 20)
-#define RECORD_MAX	   (8U << 20)
 #define CHECKPOINT_MINIMUM (16U << 20)
 #define BUFFER_MAX	   (64U << 20)
 #define RETRY_SEC	   1
 #define RESERVE_SIZE	   JOURNAL_CHUNK
-#define FRAME_HEADER	   8
-#define END_RECORD	   "END"
-#define FLUSH_RECORD	   "+"
-#define NAME_SIZE	   32
 
 struct journal {
 	struct worker_task task; /* the flush under way */
 	struct worker *worker;
 	const struct journal_ops *ops;
 	void *arg;
-	int dirfd, corruptfd;
-	uint64_t instance;
+	struct journal_past past;
 	uint64_t number; /* of the log being written */
 	int fd;
 	uint64_t at; /* octets of the log written so far */
@@ -70,232 +61,6 @@ struct journal {
 };
 
 static void on_timer(evutil_socket_t, short, void *);
-
-static const char *
-file_name(uint64_t n, const char *suffix, char out[NAME_SIZE])
-{
-	snprintf(out, NAME_SIZE, "%010" PRIu64 "%s", n, suffix);
-	return out;
-}
-
-static uint32_t
-frame_crc(uint64_t instance, struct span body)
-{
-	uint64_t seed = htobe64(instance);
-
-	return crc32c(crc32c(0, &seed, sizeof seed), body.p, body.len);
-}
-
-static void
-frame_header(uint64_t instance, struct span body, unsigned char h[FRAME_HEADER])
-{
-	uint32_t v[2] = {htobe32((uint32_t)body.len), htobe32(frame_crc(instance, body))};
-
-	memcpy(h, v, sizeof v);
-}
-
-/* Takes the next frame's body off *rest. 1: taken; 0: the end; -1: no whole frame stands there. */
-static int
-next_frame(uint64_t instance, struct span *rest, struct span *body)
-{
-	uint32_t v[2];
-
-	if (rest->len < FRAME_HEADER)
-		return rest->len == 0 ? 0 : -1;
-	memcpy(v, rest->p, sizeof v);
-	if (v[0] == 0)
-		return 0;
-	*body = span_first(span_skip(*rest, FRAME_HEADER), be32toh(v[0]));
-	if (be32toh(v[0]) > RECORD_MAX || body->len != be32toh(v[0]) ||
-	    frame_crc(instance, *body) != be32toh(v[1]))
-		return -1;
-	*rest = span_skip(*rest, FRAME_HEADER + body->len);
-	return 1;
-}
-
-/* The whole file in memory (the caller frees), or NULL with errno. */
-static char *
-read_file(int dirfd, const char *name, size_t *len)
-{
-	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-	char *p = NULL;
-	size_t have = 0;
-
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		goto done;
-	p = xmalloc((size_t)st.st_size);
-	while (have < (size_t)st.st_size) {
-		ssize_t n = read(fd, p + have, (size_t)st.st_size - have);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			free(p);
-			p = NULL;
-			goto done;
-		}
-		have += (size_t)n;
-	}
-	*len = have;
-done:
-	close(fd);
-	return p;
-}
-
-/*
- * Is what stands behind the last good frame only what a cut write leaves? Pages of one write reach the
- * disk in any order, so good frames may follow; but once a later write has begun, this one was on disk.
- */
-static bool
-rest_is_cut_write(uint64_t instance, struct span rest)
-{
-	struct span body;
-
-	while (rest.len >= FRAME_HEADER) {
-		const char *flush =
-		    memmem(rest.p, rest.len, FLUSH_RECORD, strlen(FLUSH_RECORD));
-		struct span r;
-
-		if (flush == NULL)
-			return true;
-		if (flush - rest.p < FRAME_HEADER) {
-			rest = span_skip(rest, (size_t)(flush - rest.p) + 1);
-			continue;
-		}
-		r = span_skip(rest, (size_t)(flush - rest.p) - FRAME_HEADER);
-		if (next_frame(instance, &r, &body) == 1 && span_is(body, FLUSH_RECORD))
-			return false;
-		rest = span_skip(rest, (size_t)(flush - rest.p) - FRAME_HEADER + 1);
-	}
-	return true;
-}
-
-/* Calls replay for each frame; false if the file is damaged. want_end: a checkpoint, which must end with END. */
-static bool
-replay_bytes(
-    struct journal *j, struct span bytes, bool want_end, journal_replay_fn *replay, void *arg)
-{
-	struct span body;
-
-	while (next_frame(j->instance, &bytes, &body) == 1) {
-		if (want_end && span_is(body, END_RECORD))
-			return true;
-		if (replay != NULL && !span_is(body, FLUSH_RECORD))
-			replay(body, arg);
-	}
-	return !want_end && rest_is_cut_write(j->instance, bytes);
-}
-
-/* The numbers of files with this suffix, sorted; the caller frees. */
-static size_t
-list_numbers(int dirfd, const char *suffix, uint64_t **numbers)
-{
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *e;
-	size_t n = 0;
-
-	*numbers = NULL;
-	if (d == NULL)
-		return 0;
-	while ((e = readdir(d)) != NULL) {
-		char again[NAME_SIZE];
-		uint64_t v = strtoull(e->d_name, NULL, 10);
-		size_t i;
-
-		if (strcmp(file_name(v, suffix, again), e->d_name) != 0)
-			continue;
-		*numbers = xreallocarray(*numbers, n + 1, sizeof **numbers);
-		for (i = n++; i > 0 && (*numbers)[i - 1] > v; i--)
-			(*numbers)[i] = (*numbers)[i - 1];
-		(*numbers)[i] = v;
-	}
-	closedir(d);
-	return n;
-}
-
-static bool
-replay_file(struct journal *j, uint64_t number, const char *suffix, bool want_end,
-    journal_replay_fn *replay, void *arg)
-{
-	char name[NAME_SIZE];
-	size_t len = 0;
-	char *p = read_file(j->dirfd, file_name(number, suffix, name), &len);
-	bool whole = p != NULL && replay_bytes(j, span_make(p, len), want_end, replay, arg);
-
-	free(p);
-	return whole;
-}
-
-/* The newest whole checkpoint is replayed; returns its number, 0 if there is none. */
-static uint64_t
-replay_checkpoint(struct journal *j, journal_replay_fn *replay, void *arg)
-{
-	uint64_t *numbers, found = 0;
-	size_t n = list_numbers(j->dirfd, ".ckpt", &numbers);
-	char name[NAME_SIZE];
-
-	while (n > 0 && found == 0) {
-		uint64_t v = numbers[--n];
-
-		if (replay_file(j, v, ".ckpt", true, NULL, NULL)) {
-			(void)replay_file(j, v, ".ckpt", true, replay, arg);
-			found = v;
-		} else {
-			quarantine_move(j->dirfd, file_name(v, ".ckpt", name), j->corruptfd,
-			    "this checkpoint is damaged; an older one and the logs were used");
-		}
-	}
-	free(numbers);
-	return found;
-}
-
-static void
-replay_all(struct journal *j, journal_replay_fn *replay, void *arg)
-{
-	uint64_t from = replay_checkpoint(j, replay, arg), *numbers;
-	size_t n = list_numbers(j->dirfd, ".log", &numbers);
-	char name[NAME_SIZE];
-
-	j->number = from;
-	for (size_t i = 0; i < n; i++) {
-		if (numbers[i] > j->number)
-			j->number = numbers[i];
-		if (numbers[i] >= from &&
-		    !replay_file(j, numbers[i], ".log", false, replay, arg))
-			quarantine_copy(j->dirfd, file_name(numbers[i], ".log", name),
-			    j->corruptfd,
-			    "records in the middle of this log are damaged; what follows them "
-			    "was not "
-			    "used: some mail may be delivered twice, none is lost");
-	}
-	free(numbers);
-}
-
-/*
- * What was allocated ahead for the last log, and not used, is given back: on a full disk it is what
- * lets us begin.
- */
-static void
-release_tail(struct journal *j)
-{
-	char name[NAME_SIZE];
-	size_t len = 0;
-	char *p = read_file(j->dirfd, file_name(j->number, ".log", name), &len);
-	size_t end = len;
-	int fd = p != NULL ? openat(j->dirfd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
-
-	while (end > 0 && p[end - 1] == '\0')
-		end--;
-	if (fd >= 0 && end < len && ftruncate(fd, (off_t)end) != 0)
-		log_warn("journal: log %" PRIu64, j->number);
-	if (fd >= 0)
-		close(fd);
-	free(p);
-}
 
 /* Allocates a log ahead, up to where it can. -1 with errno if not even `need` octets more can be had. */
 static int
@@ -319,7 +84,8 @@ allocate_ahead(int fd, uint64_t *allocated, uint64_t need)
 static void
 keep_reserve(struct journal *j)
 {
-	int fd = openat(j->dirfd, "reserve", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd =
+	    openat(j->past.dirfd, "reserve", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd >= 0 && fallocate(fd, 0, 0, RESERVE_SIZE) != 0)
 		log_debug("journal: no room for a reserve");
@@ -331,19 +97,21 @@ keep_reserve(struct journal *j)
 static int
 make_log(struct journal *j, uint64_t *allocated)
 {
-	char name[NAME_SIZE];
+	char name[JOURNAL_NAME_SIZE];
 	int fd, saved;
 
-	(void)unlinkat(j->dirfd, file_name(j->number + 1, ".log", name), 0);
-	fd = openat(j->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	(void)unlinkat(j->past.dirfd, journal_file_name(j->number + 1, ".log", name), 0);
+	fd = openat(
+	    j->past.dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
 	*allocated = 0;
-	if (allocate_ahead(fd, allocated, 0) == 0 && fsync(fd) == 0 && fsync(j->dirfd) == 0)
+	if (allocate_ahead(fd, allocated, 0) == 0 && fsync(fd) == 0 &&
+	    fsync(j->past.dirfd) == 0)
 		return fd;
 	saved = errno;
 	close(fd);
-	(void)unlinkat(j->dirfd, name, 0);
+	(void)unlinkat(j->past.dirfd, name, 0);
 	errno = saved;
 	return -1;
 }
@@ -355,7 +123,7 @@ begin_log(struct journal *j)
 	uint64_t allocated;
 	int fd = make_log(j, &allocated);
 
-	if (fd < 0 && errno == ENOSPC && unlinkat(j->dirfd, "reserve", 0) == 0) {
+	if (fd < 0 && errno == ENOSPC && unlinkat(j->past.dirfd, "reserve", 0) == 0) {
 		log_warnx("journal: the disk is full, the reserve is used");
 		fd = make_log(j, &allocated);
 	}
@@ -376,9 +144,9 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 {
 	struct journal *j = xcalloc(1, sizeof *j);
 
-	j->dirfd = dirfd;
-	j->corruptfd = corruptfd;
-	j->instance = instance;
+	j->past.dirfd = dirfd;
+	j->past.corruptfd = corruptfd;
+	j->past.instance = instance;
 	j->ops = ops;
 	j->arg = arg;
 	j->fd = -1;
@@ -386,8 +154,8 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 	j->checkpoint_minimum = CHECKPOINT_MINIMUM;
 	buf_init(&j->collecting, BUFFER_MAX);
 	buf_init(&j->flushing, BUFFER_MAX);
-	replay_all(j, replay, arg);
-	release_tail(j);
+	j->number = journal_past_replay(&j->past, replay, arg);
+	journal_past_release_tail(&j->past, j->number);
 	j->worker = worker_new(base);
 	j->timer = evtimer_new(base, on_timer, j);
 	if (begin_log(j) != 0) {
@@ -420,9 +188,9 @@ flush_run(struct worker_task *t)
 	size_t done = 0;
 
 	j->error = 0;
-	while (end + FRAME_HEADER > j->allocated) {
-		if (allocate_ahead(j->fd, &j->allocated, end + FRAME_HEADER - j->allocated) !=
-		    0) {
+	while (end + JOURNAL_FRAME_HEADER > j->allocated) {
+		if (allocate_ahead(
+			j->fd, &j->allocated, end + JOURNAL_FRAME_HEADER - j->allocated) != 0) {
 			j->error = errno;
 			return;
 		}
@@ -539,11 +307,11 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 static void
 add_frame(struct journal *j, struct span record)
 {
-	unsigned char h[FRAME_HEADER];
+	unsigned char h[JOURNAL_FRAME_HEADER];
 
-	if (j->collecting.len == 0 && !span_is(record, FLUSH_RECORD))
-		add_frame(j, span_str(FLUSH_RECORD));
-	frame_header(j->instance, record, h);
+	if (j->collecting.len == 0 && !span_is(record, JOURNAL_FLUSH_RECORD))
+		add_frame(j, span_str(JOURNAL_FLUSH_RECORD));
+	journal_frame_header(j->past.instance, record, h);
 	if (buf_add(&j->collecting, h, sizeof h) != 0 ||
 	    buf_add_span(&j->collecting, record) != 0)
 		fatalx("the journal cannot be written and its buffer is full");
@@ -565,7 +333,7 @@ journal_appendf(struct journal *j, const char *fmt, ...)
 	va_list ap;
 	uint64_t position;
 
-	buf_init(&b, RECORD_MAX);
+	buf_init(&b, JOURNAL_RECORD_MAX);
 	va_start(ap, fmt);
 	if (buf_vaddf(&b, fmt, ap) != 0)
 		fatalx("a journal record is too long");
@@ -603,9 +371,9 @@ journal_flush_soon(struct journal *j)
 void
 journal_checkpoint_add(struct journal *j, struct span record)
 {
-	unsigned char h[FRAME_HEADER];
+	unsigned char h[JOURNAL_FRAME_HEADER];
 
-	frame_header(j->instance, record, h);
+	journal_frame_header(j->past.instance, record, h);
 	fwrite(h, 1, sizeof h, j->checkpoint);
 	fwrite(record.p, 1, record.len, j->checkpoint);
 }
@@ -616,7 +384,7 @@ journal_checkpoint_addf(struct journal *j, const char *fmt, ...)
 	struct buf b;
 	va_list ap;
 
-	buf_init(&b, RECORD_MAX);
+	buf_init(&b, JOURNAL_RECORD_MAX);
 	va_start(ap, fmt);
 	if (buf_vaddf(&b, fmt, ap) != 0)
 		fatalx("a checkpoint record is too long");
@@ -636,57 +404,39 @@ journal_checkpoint_fail(struct journal *j)
 static int
 write_checkpoint(struct journal *j, uint64_t number)
 {
-	char name[NAME_SIZE], temporary[NAME_SIZE];
+	char name[JOURNAL_NAME_SIZE], temporary[JOURNAL_NAME_SIZE];
 	int fd, r = -1;
 
-	file_name(number, ".ckpt", name);
-	file_name(number, ".ckpt.new", temporary);
-	(void)unlinkat(j->dirfd, temporary, 0);
-	fd = openat(
-	    j->dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	journal_file_name(number, ".ckpt", name);
+	journal_file_name(number, ".ckpt.new", temporary);
+	(void)unlinkat(j->past.dirfd, temporary, 0);
+	fd = openat(j->past.dirfd, temporary,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	j->checkpoint = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (j->checkpoint == NULL)
 		return -1;
 	j->checkpoint_failed = false;
 	j->ops->on_checkpoint(j, j->arg);
-	journal_checkpoint_add(j, span_str(END_RECORD));
+	journal_checkpoint_add(j, span_str(JOURNAL_END_RECORD));
 	if (!j->checkpoint_failed && fflush(j->checkpoint) == 0 && !ferror(j->checkpoint) &&
-	    fsync(fd) == 0 && renameat(j->dirfd, temporary, j->dirfd, name) == 0 &&
-	    fsync(j->dirfd) == 0)
+	    fsync(fd) == 0 && renameat(j->past.dirfd, temporary, j->past.dirfd, name) == 0 &&
+	    fsync(j->past.dirfd) == 0)
 		r = 0;
 	fclose(j->checkpoint);
 	j->checkpoint = NULL;
 	if (r != 0)
-		(void)unlinkat(j->dirfd, temporary, 0);
+		(void)unlinkat(j->past.dirfd, temporary, 0);
 	return r;
-}
-
-/* Removes what checkpoint number replaces. A crash in between leaves files that the next start removes. */
-static void
-remove_older(struct journal *j, uint64_t number)
-{
-	static const char *const suffixes[] = {".log", ".ckpt", ".ckpt.new"};
-
-	for (size_t s = 0; s < sizeof suffixes / sizeof *suffixes; s++) {
-		uint64_t *numbers;
-		size_t n = list_numbers(j->dirfd, suffixes[s], &numbers);
-		char name[NAME_SIZE];
-
-		for (size_t i = 0; i < n; i++)
-			if (numbers[i] < number)
-				(void)unlinkat(
-				    j->dirfd, file_name(numbers[i], suffixes[s], name), 0);
-		free(numbers);
-	}
 }
 
 static void
 note_checkpoint_size(struct journal *j, uint64_t number)
 {
-	char name[NAME_SIZE];
+	char name[JOURNAL_NAME_SIZE];
 	struct stat st;
 
-	if (fstatat(j->dirfd, file_name(number, ".ckpt", name), &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (fstatat(j->past.dirfd, journal_file_name(number, ".ckpt", name), &st,
+		AT_SYMLINK_NOFOLLOW) == 0)
 		j->last_checkpoint_size = (uint64_t)st.st_size;
 }
 
@@ -696,7 +446,7 @@ journal_settle(struct journal *j)
 	if (j->failed_log || write_checkpoint(j, j->number) != 0)
 		return -1;
 	note_checkpoint_size(j, j->number);
-	remove_older(j, j->number);
+	journal_past_remove_before(&j->past, j->number);
 	keep_reserve(j);
 	return 0;
 }
@@ -717,7 +467,7 @@ on_child(evutil_socket_t fd, short what, void *arg)
 	close(fd);
 	if (pid == j->checkpoint_pid && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		note_checkpoint_size(j, j->checkpoint_number);
-		remove_older(j, j->checkpoint_number);
+		journal_past_remove_before(&j->past, j->checkpoint_number);
 		keep_reserve(j);
 		return;
 	}

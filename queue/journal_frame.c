@@ -1,0 +1,66 @@
+/* journal_frame: the bytes of journal files. See journal_frame.h. */
+#include "queue/journal_frame.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "common/crc32c.h"
+
+static uint32_t
+frame_crc(uint64_t instance, struct span body)
+{
+	uint64_t seed = htobe64(instance);
+
+	return crc32c(crc32c(0, &seed, sizeof seed), body.p, body.len);
+}
+
+void
+journal_frame_header(uint64_t instance, struct span body, unsigned char h[JOURNAL_FRAME_HEADER])
+{
+	uint32_t v[2] = {htobe32((uint32_t)body.len), htobe32(frame_crc(instance, body))};
+
+	memcpy(h, v, sizeof v);
+}
+
+int
+journal_frame_next(uint64_t instance, struct span *rest, struct span *body)
+{
+	uint32_t v[2];
+
+	if (rest->len < JOURNAL_FRAME_HEADER)
+		return rest->len == 0 ? 0 : -1;
+	memcpy(v, rest->p, sizeof v);
+	if (v[0] == 0)
+		return 0;
+	*body = span_first(span_skip(*rest, JOURNAL_FRAME_HEADER), be32toh(v[0]));
+	if (be32toh(v[0]) > JOURNAL_RECORD_MAX || body->len != be32toh(v[0]) ||
+	    frame_crc(instance, *body) != be32toh(v[1]))
+		return -1;
+	*rest = span_skip(*rest, JOURNAL_FRAME_HEADER + body->len);
+	return 1;
+}
+
+bool
+journal_frame_rest_is_cut(uint64_t instance, struct span rest)
+{
+	struct span body;
+
+	while (rest.len >= JOURNAL_FRAME_HEADER) {
+		const char *flush = memmem(
+		    rest.p, rest.len, JOURNAL_FLUSH_RECORD, strlen(JOURNAL_FLUSH_RECORD));
+		struct span r;
+
+		if (flush == NULL)
+			return true;
+		if (flush - rest.p < JOURNAL_FRAME_HEADER) {
+			rest = span_skip(rest, (size_t)(flush - rest.p) + 1);
+			continue;
+		}
+		r = span_skip(rest, (size_t)(flush - rest.p) - JOURNAL_FRAME_HEADER);
+		if (journal_frame_next(instance, &r, &body) == 1 &&
+		    span_is(body, JOURNAL_FLUSH_RECORD))
+			return false;
+		rest = span_skip(rest, (size_t)(flush - rest.p) - JOURNAL_FRAME_HEADER + 1);
+	}
+	return true;
+}

@@ -1,0 +1,35 @@
+/*
+ * journal_frame: the bytes of journal files (doc/SPOOL.md): records with a
+ * length and a checksum. Pure.
+ *
+ *	frame = length (4) | CRC-32C of instance and body (4) | body	network order; a length of 0 ends a log
+ */
+#ifndef QUEUE_JOURNAL_FRAME_H
+#define QUEUE_JOURNAL_FRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/span.h"
+
+#define JOURNAL_FRAME_HEADER 8
+#define JOURNAL_RECORD_MAX   (8U << 20)
+
+/* Records of the files' own: the last of a checkpoint, and the first of what one flush made durable. */
+#define JOURNAL_END_RECORD   "END"
+#define JOURNAL_FLUSH_RECORD "+"
+
+/* The header that stands before body. */
+void journal_frame_header(
+    uint64_t instance, struct span body, unsigned char h[JOURNAL_FRAME_HEADER]);
+
+/* Takes the next frame's body off *rest. 1: taken; 0: the end; -1: no whole frame stands there. */
+int journal_frame_next(uint64_t instance, struct span *rest, struct span *body);
+
+/*
+ * Is what stands behind the last good frame only what a cut write leaves? Pages of one write reach the
+ * disk in any order, so good frames may follow; but once a later write has begun, this one was on disk.
+ */
+bool journal_frame_rest_is_cut(uint64_t instance, struct span rest);
+
+#endif
