@@ -168,7 +168,7 @@ journal_past_release_tail(const struct journal_past *p, uint64_t number)
 	size_t end = len;
 	int fd = bytes != NULL ? openat(p->dirfd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
 
-	while (end > 0 && bytes[end - 1] == '\0')
+	while (bytes != NULL && end > 0 && bytes[end - 1] == '\0')
 		end--;
 	if (fd >= 0 && end < len && ftruncate(fd, (off_t)end) != 0)
 		log_warn("journal: log %" PRIu64, number);
