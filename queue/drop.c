@@ -17,6 +17,7 @@
 #include "queue/bounce.h"
 #include "queue/drop_delays.h"
 #include "queue/drop_file.h"
+#include "queue/drop_report.h"
 #include "queue/drop_session.h"
 #include "queue/quarantine.h"
 
@@ -34,9 +35,6 @@ struct drop_work {
 	struct bounce_recipient *refused;
 	size_t nrefused;
 	struct drop_message message;
-	struct buf report; /* for the owner, when recipients were refused */
-	bool reporting;
-	struct span report_to[1];
 };
 
 struct drop {
@@ -69,7 +67,6 @@ work_free(struct drop_work **wp)
 	if (w->fd >= 0)
 		close(w->fd);
 	drop_file_release(&w->file);
-	buf_release(&w->report);
 	free(w->refused);
 	free(w->name);
 	free(w);
@@ -106,13 +103,21 @@ read_head(struct drop_work *w, const struct stat *st)
 	return NULL;
 }
 
-/* NULL, or why this file is not believed. */
+/* An error that says nothing about the file. */
+static bool
+is_passing(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
+}
+
+/* NULL, or why this file is not believed; *passing: it may be another time. */
 static const char *
-open_file(struct drop *d, struct drop_work *w)
+open_file(struct drop *d, struct drop_work *w, bool *passing)
 {
 	struct stat st, dir;
 
 	w->fd = openat(d->dirfd, w->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	*passing = w->fd < 0 && is_passing(errno);
 	if (w->fd < 0)
 		return strerror(errno);
 	if (fstat(w->fd, &st) != 0 || fstat(d->dirfd, &dir) != 0)
@@ -135,41 +140,6 @@ remove_file(struct drop *d)
 	(void)fsync(d->dirfd);
 }
 
-static void start_session(struct drop *d);
-
-/* The owner is told who was refused, over the same door. */
-static void
-start_report(struct drop *d)
-{
-	struct drop_work *w = d->work;
-	char own[DROP_NAME_SIZE + 8];
-	struct stat st;
-	struct bounce b = {.hostname = d->hostname,
-	    .id = w->name,
-	    .own_id = own,
-	    .sender = w->file.from,
-	    .arrived = clock_wall(),
-	    .now = clock_wall(),
-	    .recipients = w->refused,
-	    .nrecipients = w->nrefused};
-
-	snprintf(own, sizeof own, "%.24s.r", w->name);
-	if (fstat(w->fd, &st) == 0)
-		b.arrived = st.st_mtime;
-	buf_init(&w->report, WIRE_PAYLOAD_MAX);
-	if (bounce_compose(&b, &w->report) != 0)
-		log_warnx("drop/%s: the report was cut", w->name);
-	w->reporting = true;
-	w->report_to[0] = w->file.from;
-	w->message = (struct drop_message){.submitter = w->owner,
-	    .from = span_str(""),
-	    .recipients = w->report_to,
-	    .nrecipients = 1,
-	    .content = buf_span(&w->report),
-	    .fd = -1};
-	start_session(d);
-}
-
 static void
 on_refused(size_t i, const struct verdict *v, void *arg)
 {
@@ -179,8 +149,6 @@ on_refused(size_t i, const struct verdict *v, void *arg)
 
 	log_info("drop=%s to=<%.*s> refused: %d %s %s", w->name,
 	    SPAN_ARG(w->message.recipients[i]), v->code, v->status, v->text);
-	if (w->reporting)
-		return;
 	w->refused = xreallocarray(w->refused, w->nrefused + 1, sizeof *w->refused);
 	r = &w->refused[w->nrefused++];
 	*r = (struct bounce_recipient){.original = w->file.recipients[i],
@@ -212,6 +180,50 @@ end_work(struct drop *d)
 	look_in(d, 0);
 }
 
+static void
+put_off(struct drop *d)
+{
+	drop_delays_put_off(&d->delays, d->work->name, clock_mono_ms());
+	end_work(d);
+}
+
+/*
+ * Out of the way. A directory that somebody made cannot be moved by us: it is removed if it
+ * is empty, and else left where it is, but not looked at all the time.
+ */
+static void
+set_aside(struct drop *d, const char *why)
+{
+	const char *name = d->work->name;
+
+	if (quarantine_move(d->dirfd, name, d->corruptfd, why) == 0 ||
+	    unlinkat(d->dirfd, name, AT_REMOVEDIR) == 0)
+		end_work(d);
+	else
+		put_off(d);
+}
+
+/*
+ * The owner is told who was refused: the report is a file in drop/ like any other. What it tells of is
+ * over then, and is never submitted again to those who took it, however long the report has to wait.
+ */
+static int
+leave_report(struct drop *d)
+{
+	const struct drop_work *w = d->work;
+	struct drop_report r = {.hostname = d->hostname,
+	    .name = w->name,
+	    .to = w->file.from,
+	    .arrived = clock_wall(),
+	    .refused = w->refused,
+	    .nrefused = w->nrefused};
+	struct stat st;
+
+	if (fstat(w->fd, &st) == 0)
+		r.arrived = st.st_mtime;
+	return drop_report_write(d->dirfd, &r);
+}
+
 static bool
 too_old(const struct drop *d, const struct drop_work *w)
 {
@@ -228,26 +240,20 @@ on_done(const struct verdict *v, void *arg)
 	struct drop_work *w = d->work;
 
 	d->session = NULL;
-	if (v->kind == VERDICT_TEMPORARY && (w->reporting || !too_old(d, w))) {
+	if (v->kind == VERDICT_TEMPORARY && !too_old(d, w)) {
 		log_info("drop=%s not taken in yet: %s", w->name, v->text);
-		drop_delays_put_off(&d->delays, w->name, clock_mono_ms());
-		end_work(d);
-		return;
-	}
-	if (v->kind != VERDICT_OK && !w->reporting)
-		refuse_all(w, v);
-	log_info("drop=%s uid=%d from=<%.*s> %s, %zu refused: %s", w->name, (int)w->owner,
-	    SPAN_ARG(w->file.from), w->reporting ? "told its owner" : "submitted", w->nrefused,
-	    v->text);
-	if (w->nrefused > 0 && !w->reporting && w->file.from.len > 0) {
-		start_report(d);
+		put_off(d);
 		return;
 	}
 	if (v->kind != VERDICT_OK)
-		quarantine_move(
-		    d->dirfd, w->name, d->corruptfd, "it was refused and nobody could be told");
-	else
-		remove_file(d);
+		refuse_all(w, v);
+	log_info("drop=%s uid=%d from=<%.*s> submitted, %zu refused: %s", w->name,
+	    (int)w->owner, SPAN_ARG(w->file.from), w->nrefused, v->text);
+	if (w->nrefused > 0 && (w->file.from.len == 0 || leave_report(d) != 0)) {
+		set_aside(d, "recipients were refused and nobody could be told");
+		return;
+	}
+	remove_file(d);
 	end_work(d);
 }
 
@@ -266,13 +272,18 @@ start_work(struct drop *d, const char *name)
 {
 	struct drop_work *w = xcalloc(1, sizeof *w);
 	const char *why;
+	bool passing;
 
 	d->work = w;
 	w->name = xstrdup(name);
-	why = open_file(d, w);
+	why = open_file(d, w, &passing);
+	if (why != NULL && passing) {
+		log_warnx("drop=%s not taken in yet: %s", name, why);
+		put_off(d);
+		return;
+	}
 	if (why != NULL) {
-		quarantine_move(d->dirfd, name, d->corruptfd, why);
-		end_work(d);
+		set_aside(d, why);
 		return;
 	}
 	w->message = (struct drop_message){.submitter = w->owner,
@@ -309,18 +320,19 @@ find_file(struct drop *d, char out[DROP_NAME_SIZE])
 	if (dir == NULL)
 		return false;
 	drop_delays_begin_look(&d->delays);
-	while ((e = readdir(dir)) != NULL) {
+	while (!found && (e = readdir(dir)) != NULL) {
 		struct span name = span_str(e->d_name);
 
 		if (drop_file_name_unfinished(name))
 			remove_unfinished(d, e->d_name);
-		if (!drop_file_name_valid(name) ||
-		    !drop_delays_may_try(&d->delays, e->d_name, now) || found)
-			continue;
-		found = true;
-		memcpy(out, name.p, name.len + 1); /* a valid name fits exactly */
+		found = drop_file_name_valid(name) &&
+			drop_delays_may_try(&d->delays, e->d_name, now);
+		if (found)
+			memcpy(out, name.p, name.len + 1); /* a valid name fits exactly */
 	}
-	drop_delays_end_look(&d->delays);
+	/* Only a look that came to the end knows what is gone. */
+	if (!found)
+		drop_delays_end_look(&d->delays);
 	closedir(dir);
 	return found;
 }
@@ -330,14 +342,15 @@ on_look(evutil_socket_t fd, short what, void *arg)
 {
 	struct drop *d = arg;
 	char name[DROP_NAME_SIZE];
+	uint64_t began = clock_mono_ms();
 
 	(void)fd, (void)what;
 	if (d->work != NULL)
 		return;
 	if (find_file(d, name))
 		start_work(d, name);
-	else
-		look_in(d, LOOK_SEC);
+	else /* whoever fills the directory does not get all our time for it */
+		look_in(d, LOOK_SEC + (int)((clock_mono_ms() - began) / 50));
 }
 
 struct drop *

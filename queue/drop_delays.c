@@ -3,45 +3,45 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/xalloc.h"
 
 void
 drop_delays_init(struct drop_delays *d)
 {
-	*d = (struct drop_delays){.n = 0};
+	LIST_INIT(&d->all);
+	hash_init(&d->names);
+}
+
+static void
+forget(struct drop_delays *d, struct drop_delay *e)
+{
+	LIST_REMOVE(e, link);
+	(void)hash_remove(&d->names, span_str(e->name));
+	free(e);
 }
 
 void
 drop_delays_release(struct drop_delays *d)
 {
-	free(d->v);
+	while (!LIST_EMPTY(&d->all))
+		forget(d, LIST_FIRST(&d->all));
+	hash_release(&d->names);
 	drop_delays_init(d);
-}
-
-static struct drop_delay *
-find(struct drop_delays *d, const char *name)
-{
-	for (size_t i = 0; i < d->n; i++)
-		if (strcmp(d->v[i].name, name) == 0)
-			return &d->v[i];
-	return NULL;
 }
 
 void
 drop_delays_put_off(struct drop_delays *d, const char *name, uint64_t now)
 {
-	struct drop_delay *e = find(d, name);
+	struct drop_delay *e = hash_find(&d->names, span_str(name));
 
 	if (e == NULL) {
-		if (d->n == d->cap) {
-			d->cap = d->cap > 0 ? d->cap * 2 : 16;
-			d->v = xreallocarray(d->v, d->cap, sizeof *d->v);
-		}
-		e = &d->v[d->n++];
-		*e = (struct drop_delay){.interval = DROP_DELAY_FIRST_MS / 2, .seen = true};
+		e = xcalloc(1, sizeof *e);
+		e->interval = DROP_DELAY_FIRST_MS / 2;
+		e->seen = true;
 		snprintf(e->name, sizeof e->name, "%s", name);
+		LIST_INSERT_HEAD(&d->all, e, link);
+		(void)hash_insert(&d->names, span_str(e->name), e);
 	}
 	e->interval =
 	    e->interval * 2 < DROP_DELAY_MOST_MS ? e->interval * 2 : DROP_DELAY_MOST_MS;
@@ -51,7 +51,7 @@ drop_delays_put_off(struct drop_delays *d, const char *name, uint64_t now)
 bool
 drop_delays_may_try(struct drop_delays *d, const char *name, uint64_t now)
 {
-	struct drop_delay *e = find(d, name);
+	struct drop_delay *e = hash_find(&d->names, span_str(name));
 
 	if (e == NULL)
 		return true;
@@ -62,16 +62,20 @@ drop_delays_may_try(struct drop_delays *d, const char *name, uint64_t now)
 void
 drop_delays_begin_look(struct drop_delays *d)
 {
-	for (size_t i = 0; i < d->n; i++)
-		d->v[i].seen = false;
+	struct drop_delay *e;
+
+	LIST_FOREACH (e, &d->all, link)
+		e->seen = false;
 }
 
 void
 drop_delays_end_look(struct drop_delays *d)
 {
-	for (size_t i = 0; i < d->n;)
-		if (d->v[i].seen)
-			i++;
-		else
-			d->v[i] = d->v[--d->n];
+	struct drop_delay *e, *next;
+
+	for (e = LIST_FIRST(&d->all); e != NULL; e = next) {
+		next = LIST_NEXT(e, link);
+		if (!e->seen)
+			forget(d, e);
+	}
 }

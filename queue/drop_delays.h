@@ -9,21 +9,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
+#include "common/hash.h"
 #include "queue/drop_file.h"
 
 #define DROP_DELAY_FIRST_MS 10000
 #define DROP_DELAY_MOST_MS  600000
 
 struct drop_delay {
+	LIST_ENTRY(drop_delay) link;
 	char name[DROP_NAME_SIZE];
 	uint64_t until, interval; /* monotonic milliseconds */
 	bool seen;		  /* in the present look through the directory */
 };
 
+/* Found by name in constant time: whoever fills drop/ is not to keep the queue manager busy. */
 struct drop_delays {
-	struct drop_delay *v;
-	size_t n, cap;
+	LIST_HEAD(, drop_delay) all;
+	struct hash names;
 };
 
 void drop_delays_init(struct drop_delays *d);

@@ -71,7 +71,7 @@ copy_file(int dirfd, const char *name, int corruptfd, const char *kept)
 	return ok;
 }
 
-static void
+static int
 set_aside(int dirfd, const char *name, int corruptfd, const char *reason, bool move)
 {
 	char kept[NAME_SIZE];
@@ -82,23 +82,24 @@ set_aside(int dirfd, const char *name, int corruptfd, const char *reason, bool m
 		  : copy_file(dirfd, name, corruptfd, kept);
 	if (!ok) {
 		log_warn("file=%s cannot be set aside in corrupt/", name);
-		return;
+		return -1;
 	}
 	write_reason(corruptfd, kept, reason);
 	(void)fsync(corruptfd);
 	if (move)
 		(void)fsync(dirfd);
 	log_warnx("file=%s set aside as corrupt/%s: %s", name, kept, reason);
+	return 0;
 }
 
-void
+int
 quarantine_move(int dirfd, const char *name, int corruptfd, const char *reason)
 {
-	set_aside(dirfd, name, corruptfd, reason, true);
+	return set_aside(dirfd, name, corruptfd, reason, true);
 }
 
-void
+int
 quarantine_copy(int dirfd, const char *name, int corruptfd, const char *reason)
 {
-	set_aside(dirfd, name, corruptfd, reason, false);
+	return set_aside(dirfd, name, corruptfd, reason, false);
 }

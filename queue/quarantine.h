@@ -5,10 +5,13 @@
 #ifndef QUEUE_QUARANTINE_H
 #define QUEUE_QUARANTINE_H
 
-/* Moves the file into the quarantine directory (numbered if the name is taken), writes NAME.reason, logs both. */
-void quarantine_move(int dirfd, const char *name, int corruptfd, const char *reason);
+/*
+ * Moves the file into the quarantine directory (numbered if the name is taken), writes NAME.reason, logs both. -1: it
+ * is where it was, which is logged.
+ */
+int quarantine_move(int dirfd, const char *name, int corruptfd, const char *reason);
 
 /* As quarantine_move, with a hard copy of the contents: the file stays. */
-void quarantine_copy(int dirfd, const char *name, int corruptfd, const char *reason);
+int quarantine_copy(int dirfd, const char *name, int corruptfd, const char *reason);
 
 #endif

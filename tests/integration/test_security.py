@@ -1,0 +1,91 @@
+"""What somebody who means harm leaves where he may write, and what must not come of it."""
+
+import os
+import time
+
+import pytest
+
+from lib.instance import Instance
+from lib.waiting import wait_for
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture(name="mta")
+def running():
+    with Instance() as mta:
+        mta.add_domain("domain1.com", ["bob"])
+        mta.add_domain("broken.com", ["eve"])
+        mta.start()
+        yield mta
+
+
+def as_user(uid, action):
+    """Run action() in a process of that user; its exception fails the test."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            action()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def drop(mta, name, sender, recipients, uid=65100):
+    """A file of that user in drop/, as sendmail(1) writes it."""
+    content = "Subject: x\n\nhello\n"
+    head = f"drop 1\nfrom={sender}\n" + "".join(f"rcpt={one}\n" for one in recipients)
+    head += f"size={len(content)}\nbody=7bit\n\n"
+    path = mta.spool / "drop" / name
+
+    def write():
+        unfinished = path.with_name("tmp." + name[:24])
+        unfinished.write_text(head + content)
+        unfinished.rename(path)
+    as_user(uid, write)
+
+
+def break_domain(mta, name):
+    """From now on every question about the domain is answered with 4xx; the directory is waited for."""
+    (mta.domains.root / name / "etc" / "passwd").chmod(0o666)
+    wait_for(lambda: "not now" in mta.command("explain", f"eve@{name}").stdout, 5, "a broken domain")
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["empty", "not-empty"])
+def test_a_directory_in_drop_stops_nothing(mta, full):
+    """A directory with the name of a message can be neither read nor moved: no loop, and others pass."""
+    for number in range(3):
+        path = mta.spool / "drop" / (str(number) * 24 + ".msg")
+
+        def make(path=path):
+            path.mkdir(mode=0o700)
+            if full:
+                (path / "x").touch()
+        as_user(65100, make)
+    for number in range(3, 6):
+        drop(mta, str(number) * 24 + ".msg", "alice@domain1.com", ["bob@domain1.com"], uid=65101)
+    mta.wait_messages("bob@domain1.com", 3)
+    time.sleep(1)
+    assert mta.log().count("cannot be set aside") <= 3
+    if not full:
+        wait_for(lambda: not list((mta.spool / "drop").iterdir()), 5, "an empty drop directory")
+
+
+def test_a_report_that_has_to_wait_does_not_send_the_message_again(mta):
+    """One recipient is refused and the sender cannot be told yet: the others still get one copy."""
+    break_domain(mta, "broken.com")
+    drop(mta, "a" * 24 + ".msg", "eve@broken.com", ["bob@domain1.com", "nobody@domain1.com"])
+    mta.wait_messages("bob@domain1.com", 1)
+    mta.wait_log(r"not taken in yet", timeout=10)
+    mta.wait_log(r"not taken in yet", timeout=20, count=2)
+    assert len(mta.messages("bob@domain1.com")) == 1
+    (mta.domains.root / "broken.com" / "etc" / "passwd").chmod(0o644)
+    report = mta.wait_messages("eve@broken.com", 1, timeout=40)[0]
+    assert b"nobody@domain1.com" in report.raw and report["Return-Path"] == "<>"
+    assert len(mta.messages("bob@domain1.com")) == 1
+    wait_for(lambda: not list((mta.spool / "drop").iterdir()), 5, "an empty drop directory")
