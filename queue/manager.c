@@ -136,7 +136,9 @@ conclude(struct manager *m, struct recipient *r, const struct verdict *v, struct
 		log_outcome(r, "expired", v, mta);
 		break;
 	}
-	reporter_consider(m->reporter, msg);
+	/* At the very end, when jobs are taken back, it is gone before the agents. */
+	if (m->reporter != NULL)
+		reporter_consider(m->reporter, msg);
 }
 
 /* Resolving */
