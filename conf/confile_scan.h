@@ -30,7 +30,4 @@ void confile_scan(struct confile_scan *s, struct span text, const char *path,
     const struct confile_key *keys, size_t nkeys, struct config_errors *errors);
 void confile_scan_release(struct confile_scan *s);
 
-/* The name nearest to s by editing distance, NULL if none is near. names are those of keys. */
-const char *confile_nearest(struct span s, const struct confile_key *keys, size_t nkeys);
-
 #endif

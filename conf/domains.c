@@ -6,56 +6,17 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <sys/queue.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/hash.h"
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "conf/domain_include.h"
-#include "conf/domains_list.h"
-#include "conf/watch.h"
+#include "conf/domains_private.h"
 
 /* An alias of an alias of … : more than this many are a loop or a mistake. */
 #define ALIAS_DEPTH 8
-
-/* A name in the root that was asked for: a domain, or an alias of one. */
-struct entry {
-	TAILQ_ENTRY(entry) link; /* in domains.entries */
-	char *name;
-	struct domain *domain; /* NULL: an alias */
-	char *target;	       /* of the alias: another name in the root */
-	int watch;	       /* of its etc; -1: none, look at the files instead */
-	bool stale;	       /* something changed */
-	uint64_t checked;      /* the decision in which it was last used */
-	uint64_t queued;       /* as it was when the entry was put at the end of the list */
-	size_t octets;	       /* as counted in domains.octets */
-};
-
-TAILQ_HEAD(entries, entry);
-
-struct domains {
-	char *root;
-	int rootfd; /* -1: not open */
-	dev_t dev;
-	ino_t ino;
-	bool remote_fs; /* others may write without inotify knowing */
-	int root_watch;
-	bool reopen; /* the root is not the directory it was */
-	struct watch *watch;
-	struct hash by_name;
-	struct entries entries;
-	size_t octets;
-	struct domains_limits limits;
-	domains_complain_fn *complain;
-	void *arg;
-	uint64_t decision; /* counts domains_begin */
-	bool said_unwatched;
-	char *first; /* of domains_first; NULL: not known */
-};
 
 static void
 to_log(const char *text, void *arg)
@@ -72,7 +33,8 @@ tell_errors(struct domains *d, struct config_errors *errors)
 	config_errors_release(errors);
 }
 
-static void __attribute__((format(printf, 2, 3))) tell(struct domains *d, const char *fmt, ...)
+void
+domains_tell(struct domains *d, const char *fmt, ...)
 {
 	char text[2048];
 	va_list ap;
@@ -83,8 +45,8 @@ static void __attribute__((format(printf, 2, 3))) tell(struct domains *d, const 
 	d->complain(text, d->arg);
 }
 
-static void
-entry_free(struct domains *d, struct entry *e)
+void
+domains_entry_free(struct domains *d, struct entry *e)
 {
 	hash_remove(&d->by_name, span_str(e->name));
 	TAILQ_REMOVE(&d->entries, e, link);
@@ -117,131 +79,6 @@ count_octets(struct domains *d, struct entry *e)
 	e->octets = now;
 }
 
-static void
-forget_first(struct domains *d)
-{
-	free(d->first);
-	d->first = NULL;
-}
-
-/* In the root a name came, went, or changed its owner. */
-static void
-on_root_event(struct domains *d, struct span name, uint32_t mask)
-{
-	struct entry *e = hash_find(&d->by_name, name);
-	char canonical[DOMAIN_MAX + 1];
-
-	if (e != NULL)
-		e->stale = true;
-	if (mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO))
-		forget_first(d);
-	if ((mask & (IN_CREATE | IN_MOVED_TO)) && domains_judge_name(name, canonical) < 0)
-		tell(d,
-		    "%s/%.*s: no mail is taken for this name, expected the canonical form %s",
-		    d->root, SPAN_ARG(name), canonical);
-	if (mask & (IN_DELETE_SELF | IN_MOVE_SELF))
-		d->reopen = true;
-	if (mask & IN_IGNORED) {
-		d->root_watch = -1;
-		d->reopen = true;
-	}
-}
-
-static void
-on_event(void *object, struct span name, uint32_t mask, void *arg)
-{
-	struct domains *d = arg;
-	struct entry *e = object;
-
-	if (object == NULL) { /* events were lost */
-		TAILQ_FOREACH (e, &d->entries, link)
-			e->stale = true;
-		forget_first(d);
-	} else if (object == d) {
-		on_root_event(d, name, mask);
-	} else {
-		e->stale = true;
-		if (mask & IN_IGNORED)
-			e->watch = -1;
-	}
-}
-
-/* File systems that others write to over a network, or behind the kernel's back. */
-static bool
-is_remote_fs(int fd)
-{
-	static const unsigned long types[] = {0x6969 /* NFS */, 0x517b /* SMB */,
-	    0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */, 0x65735546 /* FUSE */,
-	    0x01021997 /* 9P */, 0x00c36400 /* Ceph */, 0x5346414f /* AFS */,
-	    0x7461636f /* OCFS2 */, 0x01161970 /* GFS2 */, 0x0bd00bd0 /* Lustre */};
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) != 0)
-		return true;
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		if (((unsigned long)fs.f_type & 0xffffffff) == types[i])
-			return true;
-	}
-	return false;
-}
-
-static void
-close_root(struct domains *d)
-{
-	while (!TAILQ_EMPTY(&d->entries))
-		entry_free(d, TAILQ_FIRST(&d->entries));
-	watch_remove(d->watch, d->root_watch);
-	d->root_watch = -1;
-	if (d->rootfd >= 0)
-		close(d->rootfd);
-	d->rootfd = -1;
-	d->reopen = false;
-	forget_first(d);
-}
-
-/* Once is enough: it is the same for all that follow. */
-static void
-say_unwatched(struct domains *d, const char *path, int error)
-{
-	if (d->said_unwatched || d->limits.watches == 0)
-		return;
-	d->said_unwatched = true;
-	log_warnx("%s cannot be watched (%s; try a larger fs.inotify.max_user_watches): where "
-		  "that is so "
-		  "files are looked at for each question, which is slower",
-	    path, strerror(error));
-}
-
-static void
-open_root(struct domains *d)
-{
-	struct stat st;
-
-	d->rootfd = open(d->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (d->rootfd < 0 || fstat(d->rootfd, &st) != 0)
-		return;
-	d->dev = st.st_dev;
-	d->ino = st.st_ino;
-	d->remote_fs = is_remote_fs(d->rootfd);
-	d->root_watch = d->remote_fs ? -1 : watch_add(d->watch, d->rootfd, d->root, d);
-	if (d->remote_fs)
-		log_info("%s is on a file system that others may write to: its files are "
-			 "looked at for "
-			 "each question instead of being watched",
-		    d->root);
-	else if (d->root_watch < 0)
-		say_unwatched(d, d->root, errno);
-}
-
-/* Is the root still the directory we opened? A file system may have been mounted there meanwhile. */
-static bool
-root_is_current(const struct domains *d)
-{
-	struct stat st;
-
-	return stat(d->root, &st) == 0 && st.st_dev == d->dev && st.st_ino == d->ino;
-}
-
 struct domains *
 domains_new(const char *root, const struct domains_limits *limits,
     domains_complain_fn *complain, void *arg)
@@ -255,8 +92,8 @@ domains_new(const char *root, const struct domains_limits *limits,
 	d->arg = arg;
 	hash_init(&d->by_name);
 	TAILQ_INIT(&d->entries);
-	d->watch = watch_new(limits->watches, on_event, d);
-	open_root(d);
+	d->watch = watch_new(limits->watches, domains_on_event, d);
+	domains_open_root(d);
 	return d;
 }
 
@@ -268,7 +105,7 @@ domains_free(struct domains **dp)
 	if (d == NULL)
 		return;
 	*dp = NULL;
-	close_root(d);
+	domains_close_root(d);
 	hash_release(&d->by_name);
 	watch_free(&d->watch);
 	free(d->root);
@@ -290,7 +127,7 @@ forget_one(struct domains *d)
 		TAILQ_INSERT_TAIL(&d->entries, e, link);
 		e = TAILQ_FIRST(&d->entries);
 	}
-	entry_free(d, e);
+	domains_entry_free(d, e);
 }
 
 void
@@ -298,9 +135,9 @@ domains_begin(struct domains *d)
 {
 	d->decision++;
 	watch_drain(d->watch);
-	if (d->rootfd < 0 || d->reopen || (d->root_watch < 0 && !root_is_current(d))) {
-		close_root(d);
-		open_root(d);
+	if (d->rootfd < 0 || d->reopen || (d->root_watch < 0 && !domains_root_is_current(d))) {
+		domains_close_root(d);
+		domains_open_root(d);
 	}
 	while ((hash_count(&d->by_name) > d->limits.domains || d->octets > d->limits.octets) &&
 	       !TAILQ_EMPTY(&d->entries))
@@ -315,7 +152,7 @@ entry_watch(struct domains *d, struct entry *e, int fd)
 		return;
 	e->watch = watch_add(d->watch, fd, e->domain->path, e);
 	if (e->watch < 0)
-		say_unwatched(d, e->domain->path, errno);
+		domains_say_unwatched(d, e->domain->path, errno);
 }
 
 /* Looks at the domain's files; FOUND, NOT_FOUND (the entry is gone then), or UNKNOWN. */
@@ -347,7 +184,7 @@ entry_refresh(struct domains *d, struct entry *e, struct buf *why)
 		close(fd);
 	tell_errors(d, &errors);
 	if (r == LOOKUP_NOT_FOUND)
-		entry_free(d, e);
+		domains_entry_free(d, e);
 	else if (r == LOOKUP_FOUND)
 		count_octets(d, e);
 	return r;
@@ -406,7 +243,7 @@ obtain_alias(struct domains *d, struct span name, struct entry **out, struct buf
 	} else {
 		link[n] = '\0';
 		if (alias_target(d, link, target) != 0) {
-			tell(d,
+			domains_tell(d,
 			    "%s/%s: is a symbolic link to %s, expected one to another "
 			    "directory in %s",
 			    d->root, text, link, d->root);
@@ -455,7 +292,7 @@ find_entry(struct domains *d, struct span name, struct entry **out, struct buf *
 	/* An alias is read again whenever something happened to its name, or nobody would tell us. */
 	if (e != NULL && e->target != NULL &&
 	    (e->stale || (d->root_watch < 0 && e->checked != d->decision))) {
-		entry_free(d, e);
+		domains_entry_free(d, e);
 		e = NULL;
 	}
 	if (e == NULL)
@@ -510,7 +347,7 @@ domains_find(struct domains *d, struct span name, struct domain **out, struct bu
 		    SPAN_ARG(asked), SPAN_ARG(name));
 		return LOOKUP_UNKNOWN;
 	}
-	if (r == LOOKUP_NOT_FOUND && !root_is_current(d)) {
+	if (r == LOOKUP_NOT_FOUND && !domains_root_is_current(d)) {
 		/* Mounted, or put in place anew: never a reason to refuse for good. */
 		d->reopen = true;
 		buf_addf(why, "%s is another directory now, ask again", d->root);
@@ -529,41 +366,6 @@ domains_include(struct domains *d, struct domain *domain, struct span path,
 	r = domain_include(domain, d->rootfd, path, d->decision, list, file, &errors, why);
 	tell_errors(d, &errors);
 	return r;
-}
-
-struct first {
-	struct domains *d;
-	char *name;
-};
-
-static void
-take_first(const char *name, const char *problem, void *arg)
-{
-	struct first *f = arg;
-	struct stat st;
-
-	if (problem != NULL || (f->name != NULL && strcmp(name, f->name) >= 0) ||
-	    fstatat(f->d->rootfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
-		return;
-	free(f->name);
-	f->name = xstrdup(name);
-}
-
-enum lookup
-domains_first(struct domains *d, char out[DOMAIN_MAX + 1])
-{
-	struct first f = {d, NULL};
-
-	if (d->first == NULL || d->root_watch < 0) {
-		forget_first(d);
-		if (domains_list(d->root, take_first, &f) != 0)
-			return LOOKUP_UNKNOWN;
-		d->first = f.name;
-	}
-	if (d->first == NULL)
-		return LOOKUP_NOT_FOUND;
-	snprintf(out, DOMAIN_MAX + 1, "%s", d->first);
-	return LOOKUP_FOUND;
 }
 
 size_t

@@ -9,133 +9,9 @@
 
 #include "common/xalloc.h"
 #include "conf/fold.h"
-
-/* What became of an address. The verdict of all but OK is in run.failure. */
-enum outcome {
-	OUTCOME_OK,
-	OUTCOME_TEMPORARY,
-	OUTCOME_PERMANENT,
-};
-
-/* An alias (or catch-all, or stand-in for postmaster) we are inside of. */
-struct link {
-	const struct link *up;
-	const struct domain *domain;
-	struct span name;
-};
-
-struct run {
-	const struct resolve_env *env;
-	struct resolution *out;
-	struct trace *trace;
-	unsigned flags;
-	unsigned steps;
-	struct verdict failure;
-};
-
-/* An address on its way, and how it came to be. */
-struct step {
-	const struct address *address;
-	const struct link *up;
-	unsigned depth;
-	bool mailbox_only; /* \name, or RESOLVE_FINAL */
-	bool no_catch_all; /* it stands in for another of the same domain */
-};
+#include "conf/resolve_private.h"
 
 static enum outcome expand(struct run *r, const struct step *s);
-
-static enum outcome __attribute__((format(printf, 3, 4)))
-permanent(struct run *r, const char *status, const char *fmt, ...)
-{
-	char text[600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	verdict_set(&r->failure, VERDICT_PERMANENT, 550, status, "%s", text);
-	trace_add(r->trace, "%s %s", status, text);
-	return OUTCOME_PERMANENT;
-}
-
-/* Something an administrator must mend first (RFC 3463 3.4: X.3.5 system incorrectly configured). */
-static enum outcome
-temporary(struct run *r, const char *why)
-{
-	verdict_set(&r->failure, VERDICT_TEMPORARY, 451, "4.3.5", "%s", why);
-	trace_add(r->trace, "4.3.5 %s", why);
-	return OUTCOME_TEMPORARY;
-}
-
-/* Takes over the address; the destination is copied. A target that is there already is not added again. */
-static enum outcome
-add_target(struct run *r, enum target_kind kind, char *address, const char *destination)
-{
-	struct resolution *o = r->out;
-
-	trace_add(r->trace, "%s goes to %s%s%s", address,
-	    kind == TARGET_MAILBOX ? "the mailbox in " : "", destination,
-	    kind == TARGET_REMOTE ? " (remote)" : "");
-	if (hash_find(&o->seen, span_str(address)) != NULL) {
-		free(address);
-		return OUTCOME_OK;
-	}
-	if (o->n >= RESOLVE_TARGETS_MAX) {
-		free(address);
-		return permanent(
-		    r, "5.4.6", "Expands to more than %d addresses", RESOLVE_TARGETS_MAX);
-	}
-	if ((o->n & (o->n - 1)) == 0)
-		o->v = xreallocarray(o->v, o->n > 0 ? 2 * o->n : 1, sizeof *o->v);
-	o->v[o->n++] = (struct target){kind, address, xstrdup(destination)};
-	if (r->flags & RESOLVE_ANY)
-		return OUTCOME_OK; /* it ends here: nothing to compare with */
-	if (o->n == 1)
-		hash_init(&o->seen);
-	hash_insert(&o->seen, span_str(address), address);
-	return OUTCOME_OK;
-}
-
-static enum outcome
-to_remote(struct run *r, const struct step *s)
-{
-	const char *smarthost = r->env->config->smarthost;
-	char *domain = xspandup(address_domain(s->address));
-	enum outcome o;
-
-	if (smarthost != NULL)
-		trace_add(r->trace, "%s: smarthost = %s", r->env->config->path, smarthost);
-	o = add_target(r, TARGET_REMOTE, xspandup(address_span(s->address)),
-	    smarthost != NULL ? smarthost : domain);
-	free(domain);
-	return o;
-}
-
-static enum outcome
-to_mailbox(struct run *r, const struct domain *d, const struct passwd_user *u)
-{
-	struct span name = passwd_name(&d->passwd, u);
-	struct domain_ids ids;
-	enum outcome o;
-	struct buf why;
-
-	trace_add(r->trace, "%s/etc/passwd:%u: user %.*s", d->path, u->line, SPAN_ARG(name));
-	buf_init(&why, 1024);
-	if (domain_user_ids(d, u, r->env->privileged, &r->env->self, &ids, &why) != 0)
-		o = temporary(r, buf_str(&why));
-	else
-		o = add_target(
-		    r, TARGET_MAILBOX, xasprintf("%.*s@%s", SPAN_ARG(name), d->name), d->name);
-	buf_release(&why);
-	return o;
-}
-
-static enum outcome
-no_mailbox(struct run *r, const struct step *s)
-{
-	return permanent(
-	    r, "5.1.1", "No mailbox %.*s here", SPAN_ARG(address_span(s->address)));
-}
 
 /* A target of an alias as an address: a local name gets the domain. -1 if it would be too long. */
 static int
@@ -184,12 +60,12 @@ expand_include(struct run *r, struct expansion *x, const struct alias_target *t)
 	l = r->env->source.include(
 	    r->env->source.arg, x->domain, path, &list.file, &list.path, &why);
 	if (l != LOOKUP_FOUND)
-		o = temporary(r, buf_str(&why));
+		o = resolve_temporary(r, buf_str(&why));
 	else if (list.depth > RESOLVE_DEPTH_MAX)
-		o = permanent(r, "5.4.6", "Lists include each other too deeply (%s/%s)",
+		o = resolve_permanent(r, "5.4.6", "Lists include each other too deeply (%s/%s)",
 		    x->domain->name, list.path);
 	else if (list.file->ntargets == 0)
-		o = permanent(
+		o = resolve_permanent(
 		    r, "5.1.1", "The list %s/%s is empty", x->domain->name, list.path);
 	else
 		o = expand_targets(r, &list, 0, list.file->ntargets);
@@ -216,7 +92,7 @@ expand_target(
 		buf_add_span(&why, alias_text(x->file, t));
 	else
 		buf_add_str(&why, "together with the domain the address is too long");
-	o = temporary(r, buf_str(&why));
+	o = resolve_temporary(r, buf_str(&why));
 	buf_release(&why);
 	return o;
 }
@@ -231,7 +107,8 @@ add_failed(struct run *r, struct expansion *x)
 		const char *at = strrchr(x->failed[i], '@');
 
 		if (o == OUTCOME_OK && x->any_ok && at != NULL)
-			o = add_target(r, TARGET_MAILBOX, xstrdup(x->failed[i]), at + 1);
+			o = resolve_add_target(
+			    r, TARGET_MAILBOX, xstrdup(x->failed[i]), at + 1);
 		free(x->failed[i]);
 	}
 	free(x->failed);
@@ -302,7 +179,7 @@ expand_name(
 	if (al != NULL && !is_link(s->up, d, name)) {
 		for (const struct link *l = s->up; l != NULL; l = l->up) {
 			if (is_link(l, d, name))
-				return permanent(r, "5.4.6",
+				return resolve_permanent(r, "5.4.6",
 				    "The alias %.*s@%s leads back to itself "
 				    "(%s/etc/aliases:%u)",
 				    SPAN_ARG(name), d->name, d->name, al->line);
@@ -315,7 +192,7 @@ expand_name(
 		    al->line, SPAN_ARG(name));
 	u = passwd_find(&d->passwd, name);
 	if (u != NULL)
-		return to_mailbox(r, d, u);
+		return resolve_to_mailbox(r, d, u);
 	*found = false;
 	return OUTCOME_PERMANENT;
 }
@@ -339,7 +216,7 @@ expand_instead(struct run *r, const struct step *s, const struct domain *d, stru
 	}
 	snprintf(
 	    text, sizeof text, "%s: %.*s cannot be used: %s", d->name, SPAN_ARG(instead), why);
-	return temporary(r, text);
+	return resolve_temporary(r, text);
 }
 
 static enum outcome
@@ -359,7 +236,7 @@ expand_catch_all(struct run *r, const struct step *s, const struct domain *d, st
 	/* Whoever wrote to it is not to blame for a catch-all that catches nothing. */
 	why = xasprintf("%s/etc/domain.conf:%u: the catch-all goes nowhere: %s", d->name,
 	    c->catch_all_line, r->failure.text);
-	o = temporary(r, why);
+	o = resolve_temporary(r, why);
 	free(why);
 	return o;
 }
@@ -385,11 +262,11 @@ expand_postmaster(struct run *r, const struct step *s, const struct domain *d)
 	}
 	if (first != NULL) {
 		trace_add(r->trace, "%s has no postmaster: its first user stands in", d->name);
-		return to_mailbox(r, d, first);
+		return resolve_to_mailbox(r, d, first);
 	}
 	why = xasprintf(
 	    "%s has nobody to take mail for its postmaster: add one to etc/aliases", d->name);
-	o = temporary(r, why);
+	o = resolve_temporary(r, why);
 	free(why);
 	return o;
 }
@@ -408,7 +285,7 @@ expand_hosted(struct run *r, const struct step *s, struct domain *d)
 	if (found)
 		return o;
 	if (s->mailbox_only)
-		return no_mailbox(r, s);
+		return resolve_no_mailbox(r, s);
 	separator = strcspn(folded, d->conf.separators);
 	if (separator > 0 && separator < name.len) {
 		base = span_first(name, separator);
@@ -422,7 +299,7 @@ expand_hosted(struct run *r, const struct step *s, struct domain *d)
 		return expand_catch_all(r, s, d, base);
 	if (span_is(base, "postmaster"))
 		return expand_postmaster(r, s, d);
-	return no_mailbox(r, s);
+	return resolve_no_mailbox(r, s);
 }
 
 /* <postmaster> without a domain. */
@@ -446,12 +323,12 @@ expand_bare_postmaster(struct run *r, const struct step *s)
 		l = r->env->source.first(r->env->source.arg, name);
 		if (l == LOOKUP_NOT_FOUND) {
 			buf_release(&why);
-			return permanent(
+			return resolve_permanent(
 			    r, "5.1.1", "No domain is hosted here, so there is no postmaster");
 		}
 		if (l != LOOKUP_FOUND) {
 			buf_release(&why);
-			return temporary(r, "The hosted domains cannot be read");
+			return resolve_temporary(r, "The hosted domains cannot be read");
 		}
 		snprintf(text, sizeof text, "postmaster@%s", name);
 		trace_add(r->trace, "%s is the first hosted domain", name);
@@ -460,7 +337,7 @@ expand_bare_postmaster(struct run *r, const struct step *s)
 	next.address = &a;
 	if (address_parse(c->postmaster != NULL ? span_str(c->postmaster) : span_str(text),
 		ADDRESS_UTF8, &a, NULL) != 0)
-		return temporary(r, "The configured postmaster cannot be used");
+		return resolve_temporary(r, "The configured postmaster cannot be used");
 	return expand(r, &next);
 }
 
@@ -473,15 +350,15 @@ expand(struct run *r, const struct step *s)
 	struct buf why;
 
 	if (++r->steps > RESOLVE_STEPS_MAX || s->depth > RESOLVE_DEPTH_MAX)
-		return permanent(r, "5.4.6",
+		return resolve_permanent(r, "5.4.6",
 		    "Aliases lead on and on, to %.*s at last: expected fewer",
 		    SPAN_ARG(address_span(s->address)));
 	if (domain.len == 0)
 		return span_is_nocase(address_span(s->address), "postmaster")
 			   ? expand_bare_postmaster(r, s)
-			   : no_mailbox(r, s);
+			   : resolve_no_mailbox(r, s);
 	if (s->address->literal)
-		return permanent(
+		return resolve_permanent(
 		    r, "5.1.2", "Mail to address literals is not taken, use a domain");
 	buf_init(&why, 1024);
 	switch (r->env->source.find(r->env->source.arg, domain, &d, &why)) {
@@ -490,14 +367,14 @@ expand(struct run *r, const struct step *s)
 			trace_add(r->trace, "%.*s is an alias of %s (symbolic link)",
 			    SPAN_ARG(domain), d->name);
 		o = domain_usable(d, &why) ? expand_hosted(r, s, d)
-					   : temporary(r, buf_str(&why));
+					   : resolve_temporary(r, buf_str(&why));
 		break;
 	case LOOKUP_NOT_FOUND:
 		trace_add(r->trace, "%.*s is not hosted here", SPAN_ARG(domain));
-		o = to_remote(r, s);
+		o = resolve_to_remote(r, s);
 		break;
 	case LOOKUP_UNKNOWN:
-		o = temporary(r, buf_str(&why));
+		o = resolve_temporary(r, buf_str(&why));
 		break;
 	}
 	buf_release(&why);
