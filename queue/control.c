@@ -232,6 +232,7 @@ run_act(struct control *c, struct client *cl, struct wire_msg *m, const struct q
 	uint64_t n;
 
 	n = for_matching(c, f, act);
+	store_flush(manager_store(c->manager));
 	begin_answer(&w, m);
 	wire_add_u64(&w, "count", n);
 	client_send(cl, &w, -1);

@@ -362,10 +362,13 @@ journal_healthy(const struct journal *j)
 }
 
 void
-journal_flush_soon(struct journal *j)
+journal_flush_wait(struct journal *j)
 {
-	if (!j->failed_log)
+	worker_drain(j->worker);
+	while ((j->collecting.len > 0 || j->flushing.len > 0) && !j->failed_log) {
 		start_flush(j);
+		worker_drain(j->worker);
+	}
 }
 
 void
@@ -512,11 +515,7 @@ journal_close(struct journal **jp)
 	if (j == NULL)
 		return;
 	*jp = NULL;
-	worker_drain(j->worker);
-	while ((j->collecting.len > 0 || j->flushing.len > 0) && !j->failed_log) {
-		start_flush(j);
-		worker_drain(j->worker);
-	}
+	journal_flush_wait(j);
 	if (j->child != NULL)
 		on_child(event_get_fd(j->child), 0, j);
 	worker_free(&j->worker);

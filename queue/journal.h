@@ -63,8 +63,8 @@ uint64_t journal_position(const struct journal *j);
 uint64_t journal_durable(const struct journal *j);
 bool journal_healthy(const struct journal *j);
 
-/* Flush now instead of within JOURNAL_FLUSH_MS. */
-void journal_flush_soon(struct journal *j);
+/* Waits until everything appended is on disk, or writing fails. For what an administrator waits for, and the end. */
+void journal_flush_wait(struct journal *j);
 
 /* Within on_checkpoint only. */
 void journal_checkpoint_add(struct journal *j, struct span record);

@@ -94,6 +94,12 @@ on_pool_generation(uint64_t generation, void *arg)
 const struct segment_pool_ops store_pool_ops = {
     .on_ready = on_pool_ready, .on_space = on_pool_space, .on_generation = on_pool_generation};
 
+void
+store_flush(struct store *s)
+{
+	journal_flush_wait(s->journal);
+}
+
 struct segment_pool *
 store_pool(struct store *s)
 {

@@ -47,6 +47,9 @@ struct store *store_open(struct event_base *base, int spoolfd, uint64_t segment_
 /* Flushes the journal and closes. */
 void store_close(struct store **s);
 
+/* Waits until what was recorded so far is on disk (or cannot be written): for commands whose answer is a promise. */
+void store_flush(struct store *s);
+
 struct segment_pool *store_pool(struct store *s);
 uint64_t store_instance(const struct store *s);
 bool store_has_room(const struct store *s);
