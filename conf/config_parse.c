@@ -149,7 +149,7 @@ on_item(const struct confile_item *item, void *arg)
 	const char *section = item->section != NULL ? item->section->name : NULL;
 
 	if (item->key == NULL) {
-		if (item->section->shape == CONFILE_TITLED)
+		if (item->section != NULL && item->section->shape == CONFILE_TITLED)
 			on_listener(l, item);
 		return;
 	}

@@ -1,11 +1,7 @@
 /* test_domain: domain directories: loaded, watched, refused. */
 #include "conf/domains.h"
 
-#include <sys/inotify.h>
-
 #include "conf/domain_include.h"
-#include "conf/domains_list.h"
-#include "conf/watch.h"
 #include "tests/unit/conf_fixture.h"
 
 static struct files files;
@@ -586,43 +582,6 @@ cannot_tell_without_root(void **state)
 	free(away);
 }
 
-static unsigned events;
-
-static void
-count_event(void *object, struct span name, uint32_t mask, void *arg)
-{
-	(void)name, (void)arg;
-	assert_ptr_equal(object, &files);
-	events += (mask & IN_IGNORED) == 0;
-}
-
-static void
-watches_until_told_otherwise(void **state)
-{
-	struct watch *w = watch_new(10, count_event, NULL);
-	int fd, n;
-
-	(void)state;
-	files_mkdir(&files, "d");
-	fd = open(files_path(&files, "d"), O_PATH | O_DIRECTORY);
-	n = watch_add(w, fd, files_path(&files, "d"), &files);
-	assert_true(n >= 0);
-	assert_int_equal(
-	    watch_add(w, fd, files_path(&files, "d"), &events), -1); /* is watched already */
-	watch_drain(w);
-	assert_int_equal(events, 0);
-	files_write(&files, "d/file", span_str("x"));
-	watch_drain(w);
-	assert_true(events > 0);
-	events = 0;
-	files_write(&files, "d/file", span_str("y"));
-	watch_remove(w, n);
-	watch_drain(w);
-	assert_int_equal(events, 0);
-	close(fd);
-	watch_free(&w);
-}
-
 int
 main(void)
 {
@@ -648,7 +607,6 @@ main(void)
 	    TEST(names_the_first),
 	    TEST(warns_of_names_nobody_finds),
 	    TEST(cannot_tell_without_root),
-	    TEST(watches_until_told_otherwise),
 	    UNWATCHED(finds_and_forgets),
 	    UNWATCHED(sees_each_change_at_once),
 	    UNWATCHED(waits_for_etc_and_passwd),

@@ -1,0 +1,68 @@
+/* test_units: sizes and durations. */
+#include "conf/units.h"
+
+#include "tests/unit/testing.h"
+
+static void
+parses_units(void **state)
+{
+	static const struct {
+		const char *in;
+		int64_t size, duration; /* -1: neither */
+	} rows[] = {
+	    {"0", 0, 0},
+	    {"7", 7, -1},
+	    {"512K", 524288, -1},
+	    {"35m", 35 << 20, 35 * 60000},
+	    {"1G", 1 << 30, -1},
+	    {"5s", -1, 5000},
+	    {"200ms", -1, 200},
+	    {"4h", -1, 4 * 3600000},
+	    {"5d", -1, 5 * 86400000},
+	    {"1w", -1, 7 * 86400000},
+	    {"", -1, -1},
+	    {"K", -1, -1},
+	    {"-1", -1, -1},
+	    {"+1", -1, -1},
+	    {"1.5M", -1, -1},
+	    {"1 M", -1, -1},
+	    {"1MM", -1, -1},
+	    {"0x10", -1, -1},
+	    {"18446744073709551616", -1, -1},
+	    {"18446744073709551615T", -1, -1},
+	    {"18446744073709551615w", -1, -1},
+	};
+	char text[UNITS_TEXT_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint64_t v = 12345, again;
+		int r = units_parse_size(span_str(rows[i].in), &v);
+
+		check_row(rows[i].in, (r == 0) == (rows[i].size >= 0));
+		check_row(rows[i].in, r != 0 || v == (uint64_t)rows[i].size);
+		if (r == 0)
+			check_row(rows[i].in,
+			    units_parse_size(span_str(units_format_size(v, text)), &again) ==
+				    0 &&
+				again == v);
+		r = units_parse_duration(span_str(rows[i].in), &v);
+		check_row(rows[i].in, (r == 0) == (rows[i].duration >= 0));
+		check_row(rows[i].in, r != 0 || v == (uint64_t)rows[i].duration);
+		if (r == 0)
+			check_row(rows[i].in,
+			    units_parse_duration(
+				span_str(units_format_duration(v, text)), &again) == 0 &&
+				again == v);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(parses_units),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
