@@ -14,6 +14,7 @@
 
 #undef alloca
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok strtok_r gets atoi atol
-#pragma GCC poison atoll access alloca mktemp tmpnam tempnam popen gmtime localtime ctime asctime
+#pragma GCC poison atoll access alloca mktemp tmpnam tempnam popen gmtime localtime ctime      \
+    asctime
 
 #endif

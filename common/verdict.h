@@ -18,9 +18,9 @@ enum verdict_kind {
 
 struct verdict {
 	enum verdict_kind kind;
-	int code;	  /* SMTP reply code, 0 if it did not come from SMTP */
-	char status[12];  /* enhanced status x.y.z (RFC 3463), class equal to kind */
-	char text[400];	  /* one line for people, printable ASCII or UTF-8 */
+	int code;	 /* SMTP reply code, 0 if it did not come from SMTP */
+	char status[12]; /* enhanced status x.y.z (RFC 3463), class equal to kind */
+	char text[400];	 /* one line for people, printable ASCII or UTF-8 */
 };
 
 /* A temporary verdict 451 4.3.0 without a decision. */
