@@ -23,6 +23,10 @@
  */
 #define GONE_GRACE_MS 60000
 
+/* Reading costs the domain ten times as long, and may run ahead by so much: microseconds. */
+#define LOAD_COST    10
+#define LOAD_AT_ONCE 1000000
+
 static const char *const file_names[DOMAIN_FILES] = {
     [DOMAIN_PASSWD] = "etc/passwd",
     [DOMAIN_ALIASES] = "etc/aliases",
@@ -193,16 +197,51 @@ is_symlink(int dirfd, const char *name)
 	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
 }
 
+uint64_t
+domain_load_begin(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &t); /* cannot fail for this clock */
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+void
+domain_load_end(struct domain *d, uint64_t began)
+{
+	uint64_t now = domain_load_begin();
+
+	if (d->rest_until < now)
+		d->rest_until = now;
+	d->rest_until += (now - began) * LOAD_COST;
+}
+
+bool
+domain_may_load(const struct domain *d)
+{
+	return d->rest_until < domain_load_begin() + LOAD_AT_ONCE;
+}
+
 static void
 load_changed(struct domain *d, int dirfd, struct config_errors *errors)
 {
 	d->is_link = is_symlink(dirfd, "etc");
+	d->behind = false;
 	for (size_t i = 0; i < DOMAIN_FILES; i++) {
+		const struct domain_source *s = &d->source[i];
 		struct datafile_stamp now;
+		uint64_t began;
 
 		datafile_stamp(dirfd, file_names[i], &now);
-		if (!d->source[i].seen || !datafile_stamp_equal(&now, &d->source[i].stamp))
+		if (s->seen && datafile_stamp_equal(&now, &s->stamp)) {
+			/* nothing new */
+		} else if (s->seen && !domain_may_load(d)) {
+			d->behind = true;
+		} else {
+			began = domain_load_begin();
 			load_file(d, dirfd, (enum domain_file)i, errors);
+			domain_load_end(d, began);
+		}
 		d->is_link = d->is_link || is_symlink(dirfd, file_names[i]);
 	}
 }

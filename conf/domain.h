@@ -46,6 +46,7 @@ struct domain {
 	char *name;   /* canonical */
 	bool settled; /* all is well: domain_usable need not look further */
 	bool is_link; /* one of the files is a symbolic link: watching etc does not do */
+	bool behind;  /* something changed and was not read yet: see domain_may_load */
 	uid_t uid;    /* whom the directory belongs to */
 	gid_t gid;
 	struct passwd_file passwd;
@@ -59,6 +60,8 @@ struct domain {
 	char *problem; /* the directory itself must not be believed: why; NULL: all is well */
 	struct domain_source source[DOMAIN_FILES];
 	uint64_t gone_since; /* clock_mono_ms when passwd vanished, 0: it did not */
+	uint64_t
+	    rest_until; /* microseconds: the time that reading its files has earned the others */
 };
 
 /* A domain of that canonical name below root, with nothing loaded. */
@@ -95,5 +98,15 @@ size_t domain_octets(const struct domain *d);
 
 /* "<path>/etc/<file>", for messages; the caller frees it. */
 char *domain_file_path(const struct domain *d, enum domain_file file);
+
+/*
+ * One process answers for all domains, and whoever owns one may change its files as often as he likes: reading
+ * changed files gets a tenth of the time, with a tenth of a second at once. Until then the version in force
+ * stays. The three files of a domain
+ * that were never read are read at any time. domain_load_begin returns what domain_load_end wants.
+ */
+bool domain_may_load(const struct domain *d);
+uint64_t domain_load_begin(void);
+void domain_load_end(struct domain *d, uint64_t began);
 
 #endif

@@ -15,6 +15,7 @@ struct domain_include {
 	char *file; /* relative to the domain: "etc/staff" */
 	struct datafile_stamp stamp;
 	struct aliases_file list;
+	bool tried; /* stamp and problem are of its last version */
 	bool in_force;
 	char *problem;
 	uint64_t decision; /* in which it was last looked at */
@@ -66,15 +67,18 @@ include_path(const struct domain *d, struct span path, char out[FOLD_PATH_MAX + 
 	return 0;
 }
 
+/* NULL: there are too many. */
 static struct domain_include *
 include_obtain(struct domain *d, const char *file, bool *is_new)
 {
 	struct domain_include *i = d->includes;
+	size_t n = 0;
 
-	while (i != NULL && strcmp(i->file, file) != 0)
-		i = i->next;
+	for (; i != NULL && strcmp(i->file, file) != 0; i = i->next)
+		n++;
 	*is_new = i == NULL;
-	if (i == NULL) {
+	if (i == NULL && n < DOMAIN_INCLUDES_MAX &&
+	    domain_includes_octets(d) < DOMAIN_INCLUDES_OCTETS_MAX) {
 		i = xcalloc(1, sizeof *i);
 		i->file = xstrdup(file);
 		i->next = d->includes;
@@ -113,8 +117,8 @@ include_load(
 }
 
 static void
-include_refresh(struct domain *d, int rootfd, struct domain_include *i, bool is_new,
-    struct config_errors *errors)
+include_refresh(
+    struct domain *d, int rootfd, struct domain_include *i, struct config_errors *errors)
 {
 	int dirfd = openat(rootfd, d->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct datafile_stamp now;
@@ -122,8 +126,13 @@ include_refresh(struct domain *d, int rootfd, struct domain_include *i, bool is_
 	if (dirfd < 0)
 		return;
 	datafile_stamp(dirfd, i->file, &now);
-	if (is_new || !datafile_stamp_equal(&now, &i->stamp))
+	if ((!i->tried || !datafile_stamp_equal(&now, &i->stamp)) && domain_may_load(d)) {
+		uint64_t began = domain_load_begin();
+
+		i->tried = true;
 		include_load(d, dirfd, i, errors);
+		domain_load_end(d, began);
+	}
 	close(dirfd);
 }
 
@@ -142,14 +151,21 @@ domain_include(struct domain *d, int rootfd, struct span path, uint64_t decision
 		return LOOKUP_UNKNOWN;
 	}
 	i = include_obtain(d, name, &is_new);
+	if (i == NULL) {
+		buf_addf(
+		    why, ":include:%s: expected fewer or smaller lists in one domain", name);
+		return LOOKUP_UNKNOWN;
+	}
 	if (is_new || i->decision != decision)
-		include_refresh(d, rootfd, i, is_new, errors);
+		include_refresh(d, rootfd, i, errors);
 	i->decision = decision;
 	*list = &i->list;
 	*file = i->file;
 	if (i->in_force)
 		return LOOKUP_FOUND;
 	buf_addf(why, "%s/%s: %s", d->name, i->file,
-	    i->problem != NULL ? i->problem : "cannot be opened");
+	    i->problem != NULL ? i->problem
+	    : i->tried	       ? "cannot be opened"
+			       : "waits to be read");
 	return LOOKUP_UNKNOWN;
 }

@@ -8,6 +8,10 @@
 
 #include "conf/domain.h"
 
+/* Lists of one domain, and the memory they take before there may be another. */
+#define DOMAIN_INCLUDES_MAX	   1000
+#define DOMAIN_INCLUDES_OCTETS_MAX ((size_t)256 << 20)
+
 /*
  * The list in the file that path (as written in aliases) names. It is looked at once for each number of
  * a decision, so that it does not change within one.

@@ -201,7 +201,7 @@ entry_needs_look(const struct domains *d, const struct entry *e)
 		return true;
 	if (e->checked == d->decision)
 		return false;
-	if (e->watch < 0 || e->domain->is_link)
+	if (e->watch < 0 || e->domain->is_link || e->domain->behind)
 		return true;
 	buf_init(&why, 1024);
 	usable = domain_usable(e->domain, &why);

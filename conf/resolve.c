@@ -61,7 +61,7 @@ expand_include(struct run *r, struct expansion *x, const struct alias_target *t)
 	    r->env->source.arg, x->domain, path, &list.file, &list.path, &why);
 	if (l != LOOKUP_FOUND)
 		o = resolve_temporary(r, buf_str(&why));
-	else if (list.depth > RESOLVE_DEPTH_MAX)
+	else if (++r->steps > RESOLVE_STEPS_MAX || list.depth > RESOLVE_DEPTH_MAX)
 		o = resolve_permanent(r, "5.4.6", "Lists include each other too deeply (%s/%s)",
 		    x->domain->name, list.path);
 	else if (list.file->ntargets == 0)

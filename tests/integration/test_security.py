@@ -89,3 +89,44 @@ def test_a_report_that_has_to_wait_does_not_send_the_message_again(mta):
     assert b"nobody@domain1.com" in report.raw and report["Return-Path"] == "<>"
     assert len(mta.messages("bob@domain1.com")) == 1
     wait_for(lambda: not list((mta.spool / "drop").iterdir()), 5, "an empty drop directory")
+
+
+def write_as_owner(mta, name, files):
+    """Files in the etc of a domain, by its owner."""
+    etc = mta.domains.root / name / "etc"
+    status = etc.stat()
+    for file, text in files.items():
+        (etc / file).write_text(text)
+        os.chown(etc / file, status.st_uid, status.st_gid)
+
+
+def seconds_for(mta, address):
+    """How long the directory takes to tell of an address."""
+    began = time.monotonic()
+    assert "accepted" in mta.command("explain", address).stdout
+    return time.monotonic() - began
+
+
+def test_lists_that_multiply_end(mta):
+    """Lists that name the next one a thousand times each, seven deep: refused, not worked off."""
+    lists = {f"list{number}": f":include:list{number + 1}\n" * 1000 for number in range(6)}
+    write_as_owner(mta, "broken.com", {**lists, "list6": "# nobody\n", "aliases": "bomb: :include:list0\n"})
+    refused = mta.command("explain", "bomb@broken.com", timeout=10)
+    assert "5.4.6" in refused.stdout
+    assert seconds_for(mta, "bob@domain1.com") < 5
+
+
+def test_a_large_file_changed_all_the_time_does_not_stop_the_others(mta):
+    """A domain's owner touches his passwd of a million users, and has strangers ask for it."""
+    write_as_owner(mta, "broken.com", {"passwd": "eve:*:::::\n" + "".join(f"u{n}:*:::::\n" for n in range(1000000))})
+    assert seconds_for(mta, "eve@broken.com") < 15
+    passwd = mta.domains.root / "broken.com" / "etc" / "passwd"
+    questions, slow, end = 0, 0, time.monotonic() + 6
+    while time.monotonic() < end:
+        os.utime(passwd)
+        questions += 1
+        slow += seconds_for(mta, "eve@broken.com") > 0.2
+    assert questions > 20 and slow <= 3, f"{slow} of {questions} questions were slow"
+    # What was put off is not forgotten.
+    write_as_owner(mta, "broken.com", {"passwd": "eve:*:::::\nnew:*:::::\n"})
+    wait_for(lambda: "accepted" in mta.command("explain", "new@broken.com").stdout, 60, "the new user")
