@@ -32,8 +32,11 @@ on_journal_durable(uint64_t position, void *arg)
 static void
 say_space(struct store *s)
 {
-	bool room = store_has_room(s);
+	bool room;
 
+	if (s->journal == NULL) /* writing its last, in store_close: nobody is to hear of it */
+		return;
+	room = store_has_room(s);
 	if (room != s->said_room) {
 		s->said_room = room;
 		s->ops->on_space(room, s->arg);

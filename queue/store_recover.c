@@ -329,6 +329,9 @@ store_close(struct store **sp)
 	*sp = NULL;
 	if (s->journal != NULL)
 		store_reap(-1, 0, s);
+	/* What the last flush frees is not prepared for a new life: the journal could not say so. */
+	if (s->pool != NULL)
+		segment_pool_keep_ready(s->pool, 0);
 	journal_close(&s->journal);
 	while ((m = idmap_next(&s->messages, &at)) != NULL)
 		message_free(&m);
