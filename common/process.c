@@ -314,6 +314,8 @@ process_run(const struct process_ops *ops, void *arg)
 		fatalx("cannot make an event loop");
 	p.channel = channel_new(p.base, PROCESS_FD, &channel_ops, &p);
 	event_base_dispatch(p.base);
+	if (ops->on_end != NULL)
+		ops->on_end(arg);
 	channel_free(&p.channel);
 	event_base_free(p.base);
 	names_release(&p.listeners);

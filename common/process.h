@@ -44,12 +44,15 @@ struct process_ops {
 
 	/* Finish what is under way, then call process_exit. May be NULL: exit at once. */
 	void (*on_stop)(struct process *p, void *arg);
+
+	/* The loop has ended and its base is still there: free what hangs on it. May be NULL. */
+	void (*on_end)(void *arg);
 };
 
 /*
  * Runs the child; returns the exit status of the program: 0 after process_exit, 64 if not started
  * by postriderd, 78 if the first settings cannot be used. Ends the process at once, without
- * returning, when postriderd is gone. The event base lives until it returns.
+ * returning, when postriderd is gone. The event base does not live until it returns: see on_end.
  */
 int process_run(const struct process_ops *ops, void *arg);
 

@@ -4,6 +4,7 @@
  * doc/ARCHITECTURE.md; queue(8).
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -149,28 +150,35 @@ on_stop(struct process *p, void *arg)
 	manager_stop(q->manager, STOP_JOBS_MS, on_stopped, q);
 }
 
+static void
+on_end(void *arg)
+{
+	struct queue *q = arg;
+
+	drop_free(&q->drop);
+	control_free(&q->control);
+	intake_free(&q->intake);
+	manager_free(&q->manager);
+	config_free(&q->config);
+	for (size_t i = 0; i < q->nlisteners; i++)
+		free(q->listeners[i].name);
+	if (q->spoolfd >= 0)
+		close(q->spoolfd);
+}
+
 static const struct process_ops ops = {
     .name = "queue",
     .on_settings = on_settings,
     .on_listener = on_listener,
     .on_start = on_start,
     .on_stop = on_stop,
+    .on_end = on_end,
 };
 
 int
 main(void)
 {
 	struct queue q = {.spoolfd = -1};
-	int status;
 
-	log_init("queue", LOG_LEVEL_INFO);
-	status = process_run(&ops, &q);
-	drop_free(&q.drop);
-	control_free(&q.control);
-	if (q.intake != NULL)
-		intake_free(&q.intake);
-	if (q.manager != NULL)
-		manager_free(&q.manager);
-	config_free(&q.config);
-	return status;
+	return process_run(&ops, &q);
 }
