@@ -42,6 +42,7 @@ struct owner {
 	uint64_t serial;	 /* the spawner's name for the process */
 	struct calls waiting, inflight;
 	size_t ninflight;
+	bool said_stuck;
 	uint64_t idle_since_ms;
 };
 
@@ -65,6 +66,18 @@ static bool
 owner_is_idle(const struct owner *o)
 {
 	return TAILQ_EMPTY(&o->waiting) && TAILQ_EMPTY(&o->inflight);
+}
+
+/*
+ * Has the child been silent for long? Its owner can stop it at will, and what waits for it holds places
+ * that the mail of others needs.
+ */
+static bool
+owner_is_stuck(const struct owner *o, uint64_t now)
+{
+	const struct call *first = TAILQ_FIRST(&o->inflight);
+
+	return first != NULL && now - first->sent_ms >= OWNER_STUCK_MS;
 }
 
 static void
@@ -234,6 +247,23 @@ on_work(evutil_socket_t fd, short what, void *arg)
 	pool_place(p);
 }
 
+/* What waits for a child that is silent is put off; what it has in hand is not, since it may be delivered. */
+static void
+put_off_waiting(struct owner *o)
+{
+	struct owner_pool *p = o->pool;
+
+	if (!o->said_stuck)
+		log_warnx("child of uid %u has not answered for %d s: other mail for it is "
+			  "put off",
+		    o->uid, OWNER_STUCK_MS / 1000);
+	o->said_stuck = true;
+	if (TAILQ_EMPTY(&o->waiting))
+		return;
+	TAILQ_CONCAT(&p->failed, &o->waiting, link);
+	event_active(p->work, EV_TIMEOUT, 0);
+}
+
 /* Ends children that were idle for long, or that hang. */
 static void
 on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -256,6 +286,10 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 			owner_end(o, "it did not answer in time");
 			break;
 		}
+		if (owner_is_stuck(o, now))
+			put_off_waiting(o);
+		else
+			o->said_stuck = false;
 	}
 	event_add(p->sweep, &(struct timeval){o != NULL ? 0 : SWEEP_MS / 1000, 0});
 }
@@ -415,7 +449,9 @@ owner_pool_send(struct owner_pool *p, uid_t uid, gid_t gid, uint64_t id, struct 
 	c->arg = arg;
 	*w = (struct wire_out){0};
 	TAILQ_INSERT_TAIL(&o->waiting, c, link);
-	if (o->channel != NULL)
+	if (owner_is_stuck(o, clock_mono_ms()))
+		put_off_waiting(o);
+	else if (o->channel != NULL)
 		owner_push(o);
 	else
 		event_active(p->work, EV_TIMEOUT, 0);

@@ -22,7 +22,8 @@
  */
 #define OWNER_CHILDREN_MAX 256
 #define OWNER_IDLE_MS	   60000
-#define OWNER_INFLIGHT_MAX 128	  /* jobs handed to one child; more wait here */
+#define OWNER_INFLIGHT_MAX 128 /* jobs handed to one child; more wait here */
+#define OWNER_STUCK_MS	   30000 /* a child silent for so long gets nothing more: that is put off */
 #define OWNER_DEADLINE_MS  300000 /* a child that does not answer a job for so long is killed */
 
 struct owner_pool;

@@ -1,6 +1,7 @@
 """What somebody who means harm leaves where he may write, and what must not come of it."""
 
 import os
+import signal
 import time
 
 import pytest
@@ -130,3 +131,25 @@ def test_a_large_file_changed_all_the_time_does_not_stop_the_others(mta):
     # What was put off is not forgotten.
     write_as_owner(mta, "broken.com", {"passwd": "eve:*:::::\nnew:*:::::\n"})
     wait_for(lambda: "accepted" in mta.command("explain", "new@broken.com").stdout, 60, "the new user")
+
+
+def test_a_stopped_child_does_not_keep_the_places_of_others(mta):
+    """The owner of several domains stops the process that delivers as him, with more mail for it than there are places."""
+    names = [f"evil{number}.com" for number in range(5)]
+    for name in names:
+        mta.add_domain(name, ["eve"])
+        for path, _, files in os.walk(mta.domains.root / name):
+            for one in [path, *(os.path.join(path, file) for file in files)]:
+                os.chown(one, 65050, 65050)
+    mta.send("x@remote.test", ["eve@evil0.com"], "Subject: x\r\n\r\nx\r\n")
+    mta.wait_messages("eve@evil0.com", 1)
+    child = next(pid for pid in mta.pids("local-child") if os.stat(f"/proc/{pid}/task").st_uid == 65050
+                 or "65050" in open(f"/proc/{pid}/status", encoding="ascii").read())
+    as_user(65050, lambda: os.kill(child, signal.SIGSTOP))
+    with mta.smtp() as client:
+        for name in names:
+            for _ in range(100):
+                client.sendmail("", [f"eve@{name}"], "Subject: x\r\n\r\nx\r\n")
+    mta.send("", ["bob@domain1.com"], "Subject: honest\r\n\r\nx\r\n")
+    mta.wait_messages("bob@domain1.com", 1, timeout=60)
+    as_user(65050, lambda: os.kill(child, signal.SIGCONT))
