@@ -12,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A macro cannot be poisoned: alloca is one of the C library, sprintf too under clang with _FORTIFY_SOURCE. */
 #undef alloca
+#undef sprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok strtok_r gets atoi atol
 #pragma GCC poison atoll access alloca mktemp tmpnam tempnam popen gmtime localtime ctime      \
     asctime
