@@ -32,7 +32,7 @@ static const struct verb verbs[] = {
     {"BDAT", PHASE_RECIPIENT, COMMAND_CHUNK, cmd_bdat_parse, cmd_bdat_run},
     {"XSUBMITTER", PHASE_CONNECTED | PHASE_READY, COMMAND_QUEUE_MANAGER, cmd_xsubmitter_parse,
 	cmd_xsubmitter_run},
-    {"AUTH", SERVED, 0, NULL, cmd_absent_run},
+    {"AUTH", SERVED, 0, NULL, cmd_auth_run},
     {"STARTTLS", SERVED, 0, NULL, cmd_absent_run},
     {"EXPN", SERVED, 0, NULL, cmd_absent_run},
     {"ETRN", SERVED, 0, NULL, cmd_absent_run},

@@ -95,3 +95,9 @@ directory_client_free(struct directory_client **pp)
 	peer_free(&p->peer);
 	free(p);
 }
+
+bool
+directory_client_is_up(const struct directory_client *p)
+{
+	return peer_is_up(p->peer);
+}

@@ -6,6 +6,7 @@
 #define SMTPD_DIRECTORY_CLIENT_H
 
 #include <event2/event.h>
+#include <stdbool.h>
 
 #include "smtpd/question.h"
 
@@ -15,5 +16,8 @@ extern const struct question_ops directory_client_ops;
 /* path is that of the directory's socket. Connects from within the loop. */
 struct directory_client *directory_client_new(struct event_base *base, const char *path);
 void directory_client_free(struct directory_client **c);
+
+/* Connected and greeted: a question asked now is answered. */
+bool directory_client_is_up(const struct directory_client *c);
 
 #endif

@@ -79,6 +79,7 @@ struct session {
 	unsigned replies; /* to commands and messages, so far */
 	unsigned awaited; /* what replies will be when the waiting command is done */
 	unsigned errors;  /* 5xx replies */
+	unsigned logins;  /* AUTH commands that failed */
 	unsigned junk;	  /* commands that brought no message nearer */
 	unsigned accepted, refusals;
 	uint64_t began_ms, until_ms; /* until_ms: when the state has lasted too long */

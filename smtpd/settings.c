@@ -39,6 +39,7 @@ settings_new(const struct config *c, unsigned offers)
 	s->message_size_limit = c->message_size_limit;
 	s->recipient_limit = c->recipient_limit;
 	s->error_limit = c->error_limit;
+	s->auth_failure_limit = c->auth_failure_limit;
 	s->hop_limit = c->hop_limit;
 	s->command_line_limit = c->command_line_limit;
 	s->connection_limit = c->connection_limit;

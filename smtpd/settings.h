@@ -27,6 +27,7 @@ struct settings {
 	uint64_t message_size_limit;
 	uint32_t recipient_limit;
 	uint32_t error_limit;
+	uint32_t auth_failure_limit;
 	uint32_t hop_limit;
 	uint32_t command_line_limit;
 	uint32_t connection_limit;

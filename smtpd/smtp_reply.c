@@ -29,6 +29,7 @@ static const struct smtp_reply catalogue[REPLY_COUNT] = {
 	"session-timeout"),
     END(REPLY_SLOW, 421, "4.4.2", "The message comes too slowly", "data-rate"),
     END(REPLY_TOO_MANY_ERRORS, 421, "4.7.0", "Too many errors", "error-limit"),
+    END(REPLY_TOO_MANY_LOGINS, 421, "4.7.0", "Too many failed logins", "auth-failure-limit"),
     END(REPLY_TOO_MUCH_JUNK, 421, "4.7.0", "Too many commands without mail", "junk-limit"),
     END(REPLY_CONNECTIONS, 421, "4.3.2", "Too many connections, try again later",
 	"connection-limit"),

@@ -24,7 +24,10 @@
 #define COUNT_SEC    1
 #define STOP_POLL_MS 20
 
-/* Clients wait in the backlog until the first segment is in hand, but no longer than this: then they hear 452. */
+/*
+ * Clients wait in the backlog until the first segment is in hand and the directory answers, but no
+ * longer than this: then they hear 452 or 451.
+ */
 #define START_POLL_MS  5
 #define START_LIMIT_MS 5000
 
@@ -143,7 +146,7 @@ on_start_poll(evutil_socket_t fd, short what, void *arg)
 	struct smtpd *d = arg;
 
 	(void)fd, (void)what;
-	if (!spool_client_ops.has_room(d->spool) &&
+	if ((!spool_client_ops.has_room(d->spool) || !directory_client_is_up(d->directory)) &&
 	    ++d->start_polls < START_LIMIT_MS / START_POLL_MS)
 		return;
 	event_del(d->start_poll);

@@ -45,6 +45,7 @@ enum command_result cmd_xsubmitter_run(struct session *s, const struct command *
 
 /* Verbs of SMTP that are not offered, and words of other protocols. */
 enum command_result cmd_absent_run(struct session *s, const struct command *c);
+enum command_result cmd_auth_run(struct session *s, const struct command *c);
 enum command_result cmd_foreign_run(struct session *s, const struct command *c);
 
 #endif

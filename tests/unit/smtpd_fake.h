@@ -321,6 +321,7 @@ fake_settings(void)
 	    .message_size_limit = 1048576,
 	    .recipient_limit = 100,
 	    .error_limit = 10,
+	    .auth_failure_limit = 3,
 	    .hop_limit = 50,
 	    .command_line_limit = 2048,
 	    .connection_limit = 100,

@@ -39,6 +39,8 @@ static const struct row rows[] = {
     {"SZ-02", {E, "MAIL FROM:<s@remote.test> SIZE=1048576\\r\\n"}, {"250", "250"}, 0},
     {"refused sender", {E, "MAIL FROM:<forged@a.test>\\r\\n", R, M},
 	{"250", "553", "503", "250"}, 0},
+    {"three logins", {E, "AUTH PLAIN x\\r\\n", "AUTH LOGIN\\r\\n", "AUTH PLAIN y\\r\\n"},
+	{"250", "502", "502", "421!"}, 0},
     {"RC-02", {E, M, R}, {"250", "250", "250"}, 0},
     {"RC-12", {E, M, R, R, D, B}, {"250", "250", "250", "250", "354", "250"}, 1},
     {"RC-17", {E, M, "RCPT TO:<nosuch@a.test>\\r\\n", D}, {"250", "250", "550", "554"}, 0},
