@@ -2,8 +2,10 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -225,6 +227,23 @@ def test_started_by_an_ordinary_user():
         assert mta.stop() == 0
     finally:
         mta.destroy()
+
+
+def test_new_smtpd_does_not_guess_before_the_directory_answers(mta):
+    """A client that comes just after the start waits a moment; it is not told to come again later."""
+    directory, before = mta.pid("directory"), mta.pids("smtpd")
+    os.kill(directory, signal.SIGSTOP)
+    again = threading.Timer(1.0, os.kill, (directory, signal.SIGCONT))
+    try:
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: len(set(mta.pids("smtpd")) - set(before)) == len(before), 5, "new smtpd processes")
+        again.start()
+        assert mta.send("s@else.test", "bob@domain1.com", MESSAGE) == {}
+    finally:
+        os.kill(directory, signal.SIGCONT)
+    again.join()
+    mta.wait_messages("bob@domain1.com")
 
 
 def test_slow_client_does_not_hold_the_stop(mta):
