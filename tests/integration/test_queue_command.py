@@ -136,7 +136,8 @@ def test_status(held):
 
 
 def test_status_names_busy_destinations(held):
-    held.sinks[0].script["BANNER"] = Hold(10)
+    # On a new connection or on one that was kept.
+    held.sinks[0].script.update(BANNER=Hold(10), MAIL=Hold(10))
     assert held.mta.command("queue", "retry", "--domain", "one.test").returncode == 0
     wait_for(lambda: "one.test" in held.mta.command("status").stdout, 5, "the busy destination")
     assert "one.test" in str(held.mta.json("status")["queue"])
