@@ -143,11 +143,12 @@ class Instance:
             self.process = subprocess.Popen(
                 [str(BIN / "postriderd"), "-c", str(self.conf), "-p", str(self.pid_file)], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, cwd="/", env=self.environment(NOTIFY_SOCKET=str(notify)), start_new_session=True,
-                preexec_fn=_die_with_parent, **self._identity())
+                preexec_fn=_die_with_parent, **self.identity())
             self.await_ready(ready)
         return self
 
-    def _identity(self):
+    def identity(self):
+        """Arguments of subprocess for a program that is to run as who started the daemon."""
         if self.run_as is None:
             return {}
         return {"user": self.run_as, "group": self.run_as, "extra_groups": []}
