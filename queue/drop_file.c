@@ -5,6 +5,7 @@
  */
 #include "queue/drop_file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,6 +173,17 @@ is_random(struct span s)
 			return false;
 	}
 	return s.len == DROP_RANDOM_SIZE;
+}
+
+void
+drop_file_names(const unsigned char random[DROP_RANDOM_SIZE / 2], struct drop_file_names *n)
+{
+	char hex[DROP_RANDOM_SIZE + 1];
+
+	for (size_t i = 0; i < DROP_RANDOM_SIZE / 2; i++)
+		snprintf(hex + 2 * i, 3, "%02x", random[i]);
+	snprintf(n->unfinished, sizeof n->unfinished, "tmp.%s", hex);
+	snprintf(n->whole, sizeof n->whole, "%s.msg", hex);
 }
 
 bool

@@ -71,6 +71,15 @@ void drop_file_release(struct drop_file *d);
 /* Appends the head with its empty line. -1 if out is full. The spans are borrowed. */
 int drop_file_format(const struct drop_file *d, struct buf *out);
 
+/* The two names of a file: as it is written, and when it is whole. */
+struct drop_file_names {
+	char unfinished[DROP_NAME_SIZE], whole[DROP_NAME_SIZE];
+};
+
+/* Makes them from octets that nobody can guess. */
+void drop_file_names(
+    const unsigned char random[DROP_RANDOM_SIZE / 2], struct drop_file_names *n);
+
 /* Is it the name of a whole file? The queue manager takes in no other. */
 bool drop_file_name_valid(struct span name);
 

@@ -16,22 +16,14 @@
 #include "queue/blocking.h"
 #include "queue/drop_file.h"
 
-struct names {
-	char unfinished[DROP_NAME_SIZE], whole[DROP_NAME_SIZE];
-};
-
 static int
-make_names(struct names *n)
+make_names(struct drop_file_names *n)
 {
 	unsigned char octets[DROP_RANDOM_SIZE / 2];
-	char hex[DROP_RANDOM_SIZE + 1];
 
 	if (getrandom(octets, sizeof octets, 0) != (ssize_t)sizeof octets)
 		return -1;
-	for (size_t i = 0; i < sizeof octets; i++)
-		snprintf(hex + 2 * i, 3, "%02x", octets[i]);
-	snprintf(n->unfinished, sizeof n->unfinished, "tmp.%s", hex);
-	snprintf(n->whole, sizeof n->whole, "%s.msg", hex);
+	drop_file_names(octets, n);
 	return 0;
 }
 
@@ -67,7 +59,7 @@ compose(const struct drop_report *r, struct buf *file)
 }
 
 static int
-write_file(int dirfd, const struct names *n, struct span octets)
+write_file(int dirfd, const struct drop_file_names *n, struct span octets)
 {
 	int fd = openat(
 	    dirfd, n->unfinished, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -85,7 +77,7 @@ write_file(int dirfd, const struct names *n, struct span octets)
 int
 drop_report_write(int dirfd, const struct drop_report *r)
 {
-	struct names n;
+	struct drop_file_names n;
 	struct buf file;
 	int result = -1, saved;
 

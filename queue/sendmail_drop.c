@@ -31,21 +31,17 @@ struct drop {
 	int dir, fd;
 	struct sendmail_recipient *recipients[DROP_RECIPIENTS_MAX]; /* of this file */
 	size_t nrecipients;
-	char unfinished[DROP_NAME_SIZE], name[DROP_NAME_SIZE];
+	struct drop_file_names names;
 };
 
 static int
 make_names(struct drop *d)
 {
 	unsigned char octets[DROP_RANDOM_SIZE / 2];
-	char hex[DROP_RANDOM_SIZE + 1];
 
 	if (getrandom(octets, sizeof octets, 0) != (ssize_t)sizeof octets)
 		return -1;
-	for (size_t i = 0; i < sizeof octets; i++)
-		snprintf(hex + 2 * i, 3, "%02x", octets[i]);
-	snprintf(d->unfinished, sizeof d->unfinished, "tmp.%s", hex);
-	snprintf(d->name, sizeof d->name, "%s.msg", hex);
+	drop_file_names(octets, &d->names);
 	return 0;
 }
 
@@ -115,11 +111,11 @@ publish(const struct drop *d)
 	/* The group is the directory's; the umask is not asked. */
 	if (fchmod(d->fd, 0640) != 0 || fsync(d->fd) != 0)
 		return -1;
-	if (renameat(d->dir, d->unfinished, d->dir, d->name) != 0)
+	if (renameat(d->dir, d->names.unfinished, d->dir, d->names.whole) != 0)
 		return -1;
 	if (flush_name(d) == 0)
 		return 0;
-	unlinkat(d->dir, d->name, 0);
+	unlinkat(d->dir, d->names.whole, 0);
 	return -1;
 }
 
@@ -131,15 +127,15 @@ write_file(struct drop *d, const struct sendmail_envelope *e, const struct sendm
 
 	if (make_names(d) != 0)
 		return -1;
-	d->fd = openat(
-	    d->dir, d->unfinished, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	d->fd = openat(d->dir, d->names.unfinished,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (d->fd < 0)
 		return -1;
 	if (write_head(d, e, c) == 0 && write_content(d->fd, c) == 0 && publish(d) == 0)
 		r = 0;
 	saved = errno;
 	if (r != 0)
-		unlinkat(d->dir, d->unfinished, 0);
+		unlinkat(d->dir, d->names.unfinished, 0);
 	close(d->fd);
 	errno = saved;
 	return r;
