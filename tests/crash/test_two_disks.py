@@ -71,8 +71,9 @@ def test_power_cut_of_both_after_only_the_queue_was_flushed(disks, long_run):
 
 @pytest.mark.limit(120)
 def test_control_without_flushes_the_message_would_be_lost(disks):
-    rounds = [cut_after_delivery(disks, flushes_count=False)[1] for _ in range(2)]
-    assert [] in rounds, "the test does not see what a missing flush does"
+    # Anything else on the host that calls sync(2) meanwhile flushes the mailboxes after all.
+    assert any(cut_after_delivery(disks, flushes_count=False)[1] == [] for _ in range(8)), \
+        "the test does not see what a missing flush does"
 
 
 @pytest.fixture
