@@ -36,6 +36,7 @@ envelope_format(const struct envelope *e, struct buf *out)
 	add_if(&w, "ret", e->ret);
 	add_if(&w, "bounce-of", e->bounce_of);
 	add_if(&w, "bounce-entries", e->bounce_entries);
+	add_if(&w, "bounce-delayed", e->bounce_delayed);
 	for (size_t i = 0; i < e->nrecipients; i++) {
 		wire_add(&w, "rcpt", e->recipients[i].address);
 		add_if(&w, "orcpt", e->recipients[i].orcpt);
@@ -76,6 +77,8 @@ take_field(struct envelope *e, const struct wire_field *f)
 		e->bounce_of = f->value;
 	else if (span_is(f->name, "bounce-entries"))
 		e->bounce_entries = f->value;
+	else if (span_is(f->name, "bounce-delayed"))
+		e->bounce_delayed = f->value;
 	else if (span_is(f->name, "eight-bit"))
 		e->eight_bit = span_is(f->value, "yes");
 	else if (span_is(f->name, "utf8"))

@@ -29,10 +29,12 @@ struct envelope {
 	bool eight_bit;		/* BODY=8BITMIME was said or content has octets above 127 */
 	bool utf8;		/* SMTPUTF8 */
 	struct span envid, ret; /* RFC 3461, empty if none */
-	struct span
-	    bounce_of; /* of a DSN: the number of the message it reports on, in decimal; empty if none */
-	struct span
-	    bounce_entries; /* which entries of that message it tells of: decimal numbers separated by spaces */
+	/*
+	 * Of a DSN: the number of the message it reports on, in decimal; empty if it is none. Which entries of
+	 * that message it tells the end of, and which it tells to be late: decimal numbers
+	 * separated by spaces.
+	 */
+	struct span bounce_of, bounce_entries, bounce_delayed;
 	struct envelope_recipient *recipients;
 	size_t nrecipients;
 	char *arena; /* owned by a parsed envelope: what the spans point into */

@@ -1,37 +1,7 @@
 /* dsn_param: the values of the parameters of RFC 3461. See dsn_param.h. Called by the parsers of MAIL and RCPT. */
 #include "smtpd/dsn_param.h"
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* xtext (RFC 3461 4) whose octets, decoded, are printable ASCII or spaces. Not empty. */
-static bool
-is_printable_xtext(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		int c = (unsigned char)s.p[i];
-
-		if (c == '+') {
-			int high = i + 2 < s.len ? hex_digit(s.p[i + 1]) : -1;
-			int low = i + 2 < s.len ? hex_digit(s.p[i + 2]) : -1;
-
-			if (high < 0 || low < 0)
-				return false;
-			c = high * 16 + low;
-			i += 2;
-		} else if (c == '=' || c == ' ') {
-			return false;
-		}
-		if (c < 0x20 || c > 0x7e)
-			return false;
-	}
-	return s.len > 0;
-}
+#include "common/xtext.h"
 
 bool
 dsn_param_ret_valid(struct span value)
@@ -42,7 +12,7 @@ dsn_param_ret_valid(struct span value)
 bool
 dsn_param_envid_valid(struct span value)
 {
-	return value.len <= DSN_ENVID_MAX && is_printable_xtext(value);
+	return xtext_is_printable(value, DSN_ENVID_MAX);
 }
 
 bool
@@ -88,5 +58,5 @@ dsn_param_orcpt_valid(struct span value)
 	struct span rest = value, type = span_cut(&rest, ';');
 
 	return value.len <= DSN_ORCPT_MAX && is_type(type) && rest.p != NULL &&
-	       is_printable_xtext(rest);
+	       xtext_is_printable(rest, DSN_ORCPT_MAX);
 }
