@@ -103,6 +103,18 @@ store_flush(struct store *s)
 	journal_flush_wait(s->journal);
 }
 
+uint64_t
+store_position(const struct store *s)
+{
+	return journal_position(s->journal);
+}
+
+bool
+store_is_durable(const struct store *s, uint64_t position)
+{
+	return journal_durable(s->journal) >= position;
+}
+
 struct segment_pool *
 store_pool(struct store *s)
 {

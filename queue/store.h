@@ -50,6 +50,10 @@ void store_close(struct store **s);
 /* Waits until what was recorded so far is on disk (or cannot be written): for commands whose answer is a promise. */
 void store_flush(struct store *s);
 
+/* Where in the journal the last record so far stands, and whether everything up to there is on disk: for who must not wait. */
+uint64_t store_position(const struct store *s);
+bool store_is_durable(const struct store *s, uint64_t position);
+
 struct segment_pool *store_pool(struct store *s);
 uint64_t store_instance(const struct store *s);
 bool store_has_room(const struct store *s);
