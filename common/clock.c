@@ -27,6 +27,19 @@ clock_wall_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+void
+clock_steady_start(struct clock_steady *c)
+{
+	c->wall_ms = clock_wall_ms();
+	c->mono_ms = clock_mono_ms();
+}
+
+int64_t
+clock_steady_wall_ms(const struct clock_steady *c)
+{
+	return c->wall_ms + (int64_t)(clock_mono_ms() - c->mono_ms);
+}
+
 size_t
 clock_format_rfc5322(int64_t when, char out[CLOCK_DATE_SIZE])
 {

@@ -16,6 +16,17 @@ uint64_t clock_mono_ms(void);
 int64_t clock_wall(void);
 int64_t clock_wall_ms(void);
 
+/*
+ * A wall clock that nobody can set: what the wall clock showed when it was started, and what has
+ * passed since by the monotonic one. For the age of things: setting the clock makes nothing older.
+ */
+struct clock_steady {
+	int64_t wall_ms;
+	uint64_t mono_ms;
+};
+void clock_steady_start(struct clock_steady *c);
+int64_t clock_steady_wall_ms(const struct clock_steady *c);
+
 /* Room for a date with its NUL. */
 #define CLOCK_DATE_SIZE 48
 

@@ -58,6 +58,25 @@ tells_the_time(void **state)
 	assert_in_range(clock_wall_ms() / 1000, now - 1, now + 2);
 }
 
+/* The start says what it is measured from: a wall clock set since does not matter. */
+static void
+keeps_steady(void **state)
+{
+	struct clock_steady c;
+	int64_t day = 86400000;
+
+	(void)state;
+	clock_steady_start(&c);
+	assert_in_range(
+	    clock_steady_wall_ms(&c), clock_wall_ms() - 1000, clock_wall_ms() + 1000);
+	c.wall_ms -= day; /* as if the wall clock had been set a day forward after the start */
+	assert_in_range(
+	    clock_steady_wall_ms(&c) + day, clock_wall_ms() - 1000, clock_wall_ms() + 1000);
+	c.mono_ms -= 5000;
+	assert_in_range(
+	    clock_steady_wall_ms(&c) + day, clock_wall_ms() + 4000, clock_wall_ms() + 6000);
+}
+
 int
 main(void)
 {
@@ -65,6 +84,7 @@ main(void)
 	    cmocka_unit_test(writes_dates),
 	    cmocka_unit_test(runs_forward),
 	    cmocka_unit_test(tells_the_time),
+	    cmocka_unit_test(keeps_steady),
 	};
 
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
