@@ -84,6 +84,7 @@ spool_record_format(const struct spool_record *r, unsigned char out[SPOOL_RECORD
 	put32(out + 56, r->envelope_len);
 	put32(out + 60, r->envelope_crc);
 	put32(out + 64, r->content_crc);
+	put32(out + 68, r->kind);
 	put32(out + 76, crc32c(0, out, 76));
 }
 
@@ -102,6 +103,7 @@ spool_record_parse(struct span in, struct spool_record *r)
 	r->envelope_len = get32(in.p + 56);
 	r->envelope_crc = get32(in.p + 60);
 	r->content_crc = get32(in.p + 64);
+	r->kind = get32(in.p + 68);
 	return r->envelope_len <= ENVELOPE_MAX && r->content_len <= INT64_MAX / 2 ? 0 : -1;
 }
 

@@ -32,6 +32,12 @@ struct spool_segment_header {
 	uint64_t size;	     /* of the file */
 };
 
+/* A copy is of a message that stands elsewhere too: it counts only if the journal says so. */
+enum spool_kind {
+	SPOOL_MESSAGE = 0,
+	SPOOL_COPY = 1,
+};
+
 /* The header of a record; envelope and content follow it, in this order. */
 struct spool_record {
 	uint64_t generation, instance;
@@ -41,6 +47,7 @@ struct spool_record {
 	uint64_t content_len;
 	uint32_t envelope_len;
 	uint32_t envelope_crc, content_crc; /* CRC-32C */
+	uint32_t kind; /* enum spool_kind; others are of a later version and not understood */
 };
 
 void spool_segment_header_format(

@@ -21,7 +21,8 @@ static const struct spool_record sample = {.generation = 7,
     .content_len = 4096,
     .envelope_len = 100,
     .envelope_crc = 0xdeadbeef,
-    .content_crc = 0x12345678};
+    .content_crc = 0x12345678,
+    .kind = SPOOL_COPY};
 
 static void
 test_record_round_trip(void **state)
