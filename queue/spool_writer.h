@@ -19,6 +19,7 @@
 
 #include "common/span.h"
 #include "common/verdict.h"
+#include "common/worker.h"
 
 struct spool_writer;
 
@@ -66,6 +67,13 @@ uint64_t spool_writer_next_message(struct spool_writer *w);
 void spool_writer_commit(struct spool_writer *w, uint64_t message, int64_t received_ms,
     struct span envelope, struct span content, spool_done_fn *done, void *arg);
 
+/*
+ * The same for a message that stands in another segment already and keeps its number: the record says that it is a
+ * copy, which counts only if the journal says so (doc/SPOOL.md). For the queue manager.
+ */
+void spool_writer_copy(struct spool_writer *w, uint64_t message, int64_t received_ms,
+    struct span envelope, struct span content, spool_done_fn *done, void *arg);
+
 /* Messages handed over and not yet answered. */
 unsigned spool_writer_pending(const struct spool_writer *w);
 
@@ -73,18 +81,10 @@ unsigned spool_writer_pending(const struct spool_writer *w);
 void spool_writer_stop(struct spool_writer *w);
 
 /*
- * A large message: its own file, written as content arrives. fd (taken), generation and
- * instance come from the queue manager. Content is written to the file by append at once; commit
- * completes the record and flushes on the commit thread. abort closes it at any time before commit.
+ * A task of another module (spool_large, compactor), to be run on the commit thread in its turn. It counts as pending
+ * until its done calls spool_writer_task_done.
  */
-struct spool_large;
-
-struct spool_large *spool_large_new(struct spool_writer *w, int fd, uint64_t message,
-    uint64_t generation, uint64_t instance, int64_t received_ms, struct span envelope);
-
-/* 0, or -1 with errno: the message can only be aborted then. */
-int spool_large_append(struct spool_large *l, struct span content);
-void spool_large_commit(struct spool_large **l, spool_done_fn *done, void *arg);
-void spool_large_abort(struct spool_large **l);
+void spool_writer_task(struct spool_writer *w, struct worker_task *t);
+void spool_writer_task_done(struct spool_writer *w);
 
 #endif

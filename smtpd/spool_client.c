@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/peer.h"
 #include "common/xalloc.h"
+#include "queue/spool_large.h"
 
 /* Making a file flushes a directory; a disk that needs longer takes no mail anyway. */
 #define LARGE_TIMEOUT_MS 30000

@@ -26,6 +26,7 @@
 #include "common/buf.h"
 #include "common/xalloc.h"
 #include "queue/spool_envelope.h"
+#include "queue/spool_large.h"
 #include "queue/spool_writer.h"
 #include "queue/store.h"
 
