@@ -151,13 +151,11 @@ write_job(
 	}
 	wire_add_u64(w, "attempt", attempt);
 	for (size_t i = 0; i < n; i++) {
-		struct recipient *r = recipients[i], *origin = r;
+		struct recipient *r = recipients[i];
 
-		while (origin->parent != origin->entry)
-			origin = m->recipients[origin->parent];
 		wire_add_u64(w, "rcpt", r->entry);
 		wire_add_str(w, "address", r->address);
-		wire_add_str(w, "original", origin->address);
+		wire_add_str(w, "original", recipient_origin(r)->address);
 	}
 }
 

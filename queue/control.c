@@ -79,13 +79,15 @@ add_message(struct wire_out *w, const struct message *m, bool all)
 	wire_add_u64(w, "size", m->content_len);
 	wire_add_u64(w, "received", (uint64_t)(m->received / 1000));
 	for (uint32_t i = 0; i < m->nrecipients; i++) {
-		if (!all && m->recipients[i]->state == RECIPIENT_SETTLED)
+		const struct recipient *r = message_recipient(m, i);
+
+		if (!all && r->state == RECIPIENT_SETTLED)
 			continue;
 		if (w->text.len > ANSWER_ENOUGH) {
 			wire_add_str(w, "more", "yes");
 			break;
 		}
-		add_recipient(w, m->recipients[i]);
+		add_recipient(w, r);
 	}
 }
 
@@ -216,10 +218,12 @@ for_matching(struct control *c, const struct queue_filter *f,
 	while ((msg = store_next(manager_store(c->manager), &at)) != NULL) {
 		if (!queue_filter_message(f, msg))
 			continue;
-		for (uint32_t i = 0; i < msg->nrecipients; i++)
-			if (queue_filter_recipient(f, msg->recipients[i]) &&
-			    act(c->manager, msg->recipients[i]))
+		for (uint32_t i = 0; i < msg->nrecipients; i++) {
+			struct recipient *r = message_recipient(msg, i);
+
+			if (queue_filter_recipient(f, r) && act(c->manager, r))
 				n++;
+		}
 	}
 	return n;
 }

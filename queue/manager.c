@@ -79,13 +79,6 @@ log_outcome(
 	    v->code, v->text);
 }
 
-static void
-set_mta(struct recipient *r, struct span mta)
-{
-	free(r->mta);
-	r->mta = mta.len > 0 ? xspandup(mta) : NULL;
-}
-
 static bool
 expired(const struct manager *m, const struct recipient *r)
 {
@@ -115,7 +108,7 @@ conclude(struct manager *m, struct recipient *r, const struct verdict *v, struct
 
 	if (r->attempts < UINT16_MAX)
 		r->attempts++;
-	set_mta(r, mta);
+	recipient_set_mta(r, mta);
 	r->recovered = false;
 	switch (v->kind) {
 	case VERDICT_OK:
@@ -154,7 +147,7 @@ wait_for(struct manager *m, struct recipient *r, const struct resolved_target *t
 static void
 take_targets(struct manager *m, struct recipient *r, const struct resolved *res)
 {
-	struct store_target *targets;
+	struct message_target *targets;
 	struct message *msg = r->message;
 	uint32_t first;
 
@@ -165,10 +158,10 @@ take_targets(struct manager *m, struct recipient *r, const struct resolved *res)
 	targets = xcalloc(res->n, sizeof *targets);
 	for (size_t i = 0; i < res->n; i++)
 		targets[i] =
-		    (struct store_target){res->targets[i].kind, res->targets[i].address};
+		    (struct message_target){res->targets[i].kind, res->targets[i].address};
 	first = store_expand(m->store, r, targets, res->n);
 	for (size_t i = 0; i < res->n; i++)
-		wait_for(m, msg->recipients[first + i], &res->targets[i]);
+		wait_for(m, message_recipient(msg, first + (uint32_t)i), &res->targets[i]);
 	free(targets);
 }
 
@@ -362,7 +355,7 @@ on_message(struct message *msg, bool recovered, void *arg)
 
 	(void)recovered;
 	for (uint32_t i = 0; i < msg->nrecipients; i++) {
-		struct recipient *r = msg->recipients[i];
+		struct recipient *r = message_recipient(msg, i);
 
 		if (r->state == RECIPIENT_DUE)
 			scheduler_add_due(m->scheduler, r);
@@ -591,7 +584,7 @@ manager_fail(struct manager *m, struct recipient *r)
 		return false;
 	verdict_set(
 	    &v, VERDICT_PERMANENT, 0, "5.0.0", "Removed from the queue by the administrator");
-	set_mta(r, span_str(""));
+	recipient_set_mta(r, span_str(""));
 	store_fail(m->store, r, &v);
 	log_outcome(r, "failed", &v, span_str(""));
 	reporter_consider(m->reporter, r->message);

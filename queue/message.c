@@ -3,17 +3,56 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "queue/spool_record.h"
 
-struct message *
-message_new(uint64_t number)
+static bool
+is_busy(enum recipient_state s)
 {
-	struct message *m = xcalloc(1, sizeof *m);
+	return s == RECIPIENT_DUE || s == RECIPIENT_RESOLVING || s == RECIPIENT_WAITING ||
+	       s == RECIPIENT_ACTIVE;
+}
 
+/* A recipient in zeroed memory; *text is where its address goes, and moves behind it. */
+static void
+place_recipient(struct message *m, struct recipient *r, struct span address, char **text)
+{
+	r->message = m;
+	r->address = *text;
+	if (address.len > 0)
+		memcpy(*text, address.p, address.len);
+	*text += address.len + 1;
+	r->entry = r->parent = m->nrecipients++;
+	r->state = RECIPIENT_DUE;
+	m->unsettled++;
+	m->busy++;
+}
+
+struct message *
+message_new(struct atom_table *atoms, uint64_t number, struct span from,
+    const struct message_given *given, uint32_t n)
+{
+	size_t size = sizeof(struct message) + n * sizeof(struct recipient), text_len = 0;
+	struct message *m;
+	char *text;
+
+	for (uint32_t i = 0; i < n; i++)
+		text_len += given[i].address.len + 1;
+	m = xcalloc(1, size + text_len);
+	text = (char *)m + size;
 	m->number = number;
+	m->from = atom_get(atoms, from);
+	for (uint32_t i = 0; i < n; i++) {
+		struct recipient *r = &m->own[i];
+
+		place_recipient(m, r, given[i].address, &text);
+		r->kind = RECIPIENT_GIVEN;
+		r->notify = given[i].notify & 0x1f;
+	}
+	m->given = n;
 	return m;
 }
 
@@ -26,60 +65,132 @@ message_free(struct message **mp)
 		return;
 	*mp = NULL;
 	for (uint32_t i = 0; i < m->nrecipients; i++) {
-		free(m->recipients[i]->address);
-		free(m->recipients[i]->reason);
-		free(m->recipients[i]->mta);
-		free(m->recipients[i]);
+		struct recipient *r = message_recipient(m, i);
+
+		atom_unref(&r->reason);
+		atom_unref(&r->mta);
 	}
-	free(m->recipients);
-	free(m->told);
-	free(m->from);
+	/* Downwards: an allocation goes with its first recipient, after the others of it. */
+	for (uint32_t i = m->nrecipients; i > m->given; i--)
+		if (m->more[i - 1 - m->given]->first)
+			free(m->more[i - 1 - m->given]);
+	free(m->more);
+	if (m->report != NULL)
+		free(m->report->told);
+	free(m->report);
+	atom_unref(&m->from);
 	free(m);
 }
 
-static bool
-is_busy(enum recipient_state s)
+/* Room for n more entries: the array grows by powers of two. */
+static void
+reserve_more(struct message *m, size_t n)
 {
-	return s == RECIPIENT_DUE || s == RECIPIENT_RESOLVING || s == RECIPIENT_WAITING ||
-	       s == RECIPIENT_ACTIVE;
+	size_t have = m->nrecipients - m->given, cap = have > 0 ? 1 : 0;
+
+	while (cap < have)
+		cap *= 2;
+	if (have + n <= cap)
+		return;
+	cap = cap > 0 ? cap : 1;
+	while (cap < have + n)
+		cap *= 2;
+	m->more = xreallocarray(m->more, cap, sizeof(*m->more));
 }
 
-struct recipient *
-message_add_recipient(
-    struct message *m, enum recipient_kind kind, uint32_t parent, struct span address)
+uint32_t
+message_expand(
+    struct message *m, uint32_t parent, const struct message_target *targets, size_t n)
 {
-	struct recipient *r = xcalloc(1, sizeof *r);
+	const struct recipient *from = message_recipient(m, parent);
+	uint32_t first = m->nrecipients;
+	size_t text_len = 0;
+	struct recipient *r;
+	char *text;
 
-	/* Grown by powers of two: the array is full exactly when its length is one. */
-	if ((m->nrecipients & (m->nrecipients - 1)) == 0)
-		m->recipients = xreallocarray(m->recipients,
-		    m->nrecipients > 0 ? (size_t)m->nrecipients * 2 : 1,
-		    sizeof(*m->recipients));
-	r->message = m;
-	r->address = xspandup(address);
-	r->entry = m->nrecipients;
-	r->parent = parent;
-	r->kind = (uint8_t)kind;
-	r->state = RECIPIENT_DUE;
-	m->recipients[m->nrecipients++] = r;
-	m->unsettled++;
-	m->busy++;
-	return r;
+	for (size_t i = 0; i < n; i++)
+		text_len += targets[i].address.len + 1;
+	reserve_more(m, n);
+	r = xcalloc(1, n * sizeof *r + text_len);
+	r->first = true;
+	text = (char *)(r + n);
+	for (size_t i = 0; i < n; i++, r++) {
+		m->more[m->nrecipients - m->given] = r;
+		place_recipient(m, r, targets[i].address, &text);
+		r->kind = (uint8_t)targets[i].kind;
+		r->parent = parent;
+		r->notify = dsn_notify_expanded(from->notify, n) & 0x1f;
+		r->recovered = from->recovered;
+	}
+	return first;
 }
 
 struct recipient *
 message_recipient(const struct message *m, uint32_t n)
 {
-	return n < m->nrecipients ? m->recipients[n] : NULL;
+	if (n < m->given)
+		return (struct recipient *)&m->own[n];
+	return n < m->nrecipients ? m->more[n - m->given] : NULL;
+}
+
+struct message_report *
+message_report(struct message *m)
+{
+	if (m->report == NULL) {
+		m->report = xcalloc(1, sizeof *m->report);
+		m->report->message = m;
+	}
+	return m->report;
+}
+
+uint32_t
+message_failed(const struct message *m)
+{
+	return m->report != NULL ? m->report->failed : 0;
+}
+
+uint32_t
+message_tell(const struct message *m)
+{
+	return m->report != NULL ? m->report->tell : 0;
+}
+
+uint64_t
+message_bounce_of(const struct message *m)
+{
+	return m->report != NULL ? m->report->bounce_of : 0;
+}
+
+struct recipient *
+recipient_origin(const struct recipient *r)
+{
+	while (r->parent != r->entry)
+		r = message_recipient(r->message, r->parent);
+	return message_recipient(r->message, r->entry);
 }
 
 const char *
 recipient_state_name(enum recipient_state state)
 {
-	static const char *const names[] = {
-	    "due", "resolving", "waiting", "active", "deferred", "failed", "settled"};
+	static const char *const names[] = {"due", "resolving", "waiting", "active", "deferred",
+	    "held", "failed", "done", "settled"};
 
 	return names[state];
+}
+
+/* Counts for the reporter, which few messages have. */
+static void
+count_reports(struct message *m, enum recipient_state old, enum recipient_state state)
+{
+	struct message_report *p = m->report;
+
+	if (state == RECIPIENT_FAILED || state == RECIPIENT_TELL)
+		p = message_report(m);
+	if (p == NULL)
+		return;
+	p->failed +=
+	    (uint32_t)(state == RECIPIENT_FAILED) - (uint32_t)(old == RECIPIENT_FAILED);
+	p->tell += (uint32_t)(state == RECIPIENT_TELL) - (uint32_t)(old == RECIPIENT_TELL);
 }
 
 void
@@ -93,18 +204,37 @@ recipient_set_state(struct recipient *r, enum recipient_state state)
 		log_debug("id=%s rcpt=%u %s -> %s", spool_id_format(m->number, id), r->entry,
 		    recipient_state_name(old), recipient_state_name(state));
 	m->busy += (uint32_t)is_busy(state) - (uint32_t)is_busy(old);
-	m->failed +=
-	    (uint32_t)(state == RECIPIENT_FAILED) - (uint32_t)(old == RECIPIENT_FAILED);
 	m->unsettled +=
 	    (uint32_t)(state != RECIPIENT_SETTLED) - (uint32_t)(old != RECIPIENT_SETTLED);
+	count_reports(m, old, state);
 	r->state = (uint8_t)state;
+}
+
+static void
+set_atom(const char **atom, struct atom_table *atoms, struct span text)
+{
+	const char *old = *atom;
+
+	*atom = atom_get(atoms, text);
+	atom_unref(&old);
 }
 
 void
 recipient_set_reason(struct recipient *r, const struct verdict *v)
 {
-	free(r->reason);
-	r->reason = xasprintf("%d %s %s", v->code, v->status, v->text);
+	char text[sizeof v->text + sizeof v->status + 16];
+	int n = snprintf(text, sizeof text, "%d %s %s", v->code, v->status, v->text);
+
+	set_atom(&r->reason, atom_table_of(r->message->from), span_make(text, (size_t)n));
+}
+
+void
+recipient_set_mta(struct recipient *r, struct span mta)
+{
+	if (mta.len > 0)
+		set_atom(&r->mta, atom_table_of(r->message->from), mta);
+	else
+		atom_unref(&r->mta);
 }
 
 void

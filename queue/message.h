@@ -4,7 +4,11 @@
  *
  * A recipient here is one *entry*: what RCPT named, or a target it expanded to
  * (an alias). Entries are numbered from 0 in order of creation, and keep their
- * number: journal, jobs and Maildir names use it.
+ * number: journal, jobs and Maildir names use it. They never move in memory.
+ *
+ * There may be a million of these, so what few need is not in all of them: texts that many
+ * share are atoms, a message and the recipients RCPT named are one allocation, and what only
+ * reports need hangs on a pointer.
  */
 #ifndef QUEUE_MESSAGE_H
 #define QUEUE_MESSAGE_H
@@ -13,12 +17,15 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "common/atom.h"
 #include "common/heap.h"
 #include "common/span.h"
 #include "common/verdict.h"
+#include "queue/dsn.h"
 
-struct spool_segment;
+struct batch;
 struct destination;
+struct spool_segment;
 
 enum recipient_state {
 	RECIPIENT_DUE,	     /* to be resolved as soon as the resolver takes it */
@@ -26,8 +33,10 @@ enum recipient_state {
 	RECIPIENT_WAITING,   /* in its destination's list */
 	RECIPIENT_ACTIVE,    /* in a job */
 	RECIPIENT_DEFERRED,  /* waits for its next time */
+	RECIPIENT_HELD,	     /* not tried until the administrator releases it */
 	RECIPIENT_FAILED,    /* failed for good, its sender has not been told yet */
-	RECIPIENT_SETTLED,   /* delivered, expanded, told, or removed: nothing more to do */
+	RECIPIENT_TELL, /* done, and its sender asked to hear of it and has not yet (RFC 3461) */
+	RECIPIENT_SETTLED, /* delivered, expanded, told, or removed: nothing more to do */
 };
 
 enum recipient_kind {
@@ -36,57 +45,115 @@ enum recipient_kind {
 	RECIPIENT_REMOTE,  /* likewise */
 };
 
+/* While TELL: what is reported. */
+enum recipient_action {
+	RECIPIENT_DELIVERED,
+	RECIPIENT_RELAYED,  /* to a host that does not send reports */
+	RECIPIENT_EXPANDED, /* to several (RFC 3461 5.2.7) */
+};
+
 struct recipient {
 	struct message *message;
-	struct destination *destination; /* while WAITING or ACTIVE */
-	TAILQ_ENTRY(recipient) link;	 /* in the destination's list */
-	struct heap_item due;		 /* while DEFERRED: key is monotonic milliseconds */
-	char *address;
-	char *mta;    /* host that gave the last verdict, NULL if it was decided here */
-	char *reason; /* last verdict as "code status text", NULL before the first */
-	int64_t next; /* while DEFERRED: wall clock seconds, for people and the journal */
+	union {		 /* the scheduler's alone */
+		struct { /* while DUE, RESOLVING, WAITING or ACTIVE */
+			TAILQ_ENTRY(recipient) link;
+			struct destination *destination; /* while WAITING or ACTIVE */
+			struct batch *batch;		 /* with what it waits; see scheduler */
+		};
+		struct {		      /* while DEFERRED or HELD */
+			struct heap_item due; /* key is monotonic milliseconds */
+			int64_t next; /* wall clock seconds, for people and the journal */
+		};
+	};
+	const char *address;
+	const char
+	    *mta; /* atom: host that gave the last verdict, NULL if it was decided here */
+	const char
+	    *reason; /* atom: last verdict as "code status text", NULL before the first */
 	uint32_t entry;
 	uint32_t parent; /* the entry it was expanded from; its own number if none */
 	uint16_t attempts;
 	uint8_t losses; /* times its agent died under it */
 	uint8_t kind, state;
-	bool recovered; /* a delivery may have happened before a crash */
+	uint8_t notify : 5; /* NOTIFY_ */
+	uint8_t action : 2; /* while TELL */
+	bool recovered : 1; /* a delivery may have happened before a crash */
+	bool held : 1;	    /* the administrator's wish: HELD as soon as nothing is under way */
+	bool warned : 1;    /* its sender has been told that it is late */
+	bool first : 1;	    /* of its allocation; for message_free */
+};
+
+/* What few messages have: they are a report themselves, or one on them is to be written. */
+struct message_report {
+	TAILQ_ENTRY(message_report) link; /* the reporter's, while waits */
+	struct message *message;
+	uint64_t bounce_of; /* the message this one reports on, 0 if it is no report */
+	uint32_t *told;	    /* the entries of that message it tells of */
+	uint32_t ntold;
+	uint32_t failed, tell; /* entries FAILED, TELL */
+	uint64_t outcome_at;   /* journal position of the last outcome that is to be told */
+	bool delayed;	       /* this one tells of a delay, not of an end */
+	bool bouncing;	       /* a report is being written, or waits for space */
+	bool waits;	       /* in the reporter's list */
 };
 
 struct message {
 	uint64_t number;
 	struct spool_segment *segment;
-	uint64_t offset; /* of the record in the segment */
-	uint32_t envelope_len;
 	uint64_t content_len;
+	int64_t received;	       /* milliseconds since 1970 */
+	const char *from;	       /* atom: the reverse-path, "" for the null sender */
+	struct recipient **more;       /* entries that came by expansion: given and up */
+	struct message_report *report; /* NULL for most */
+	uint32_t offset;	       /* of the record in the segment */
+	uint32_t envelope_len;
 	uint32_t content_crc;
-	int64_t received; /* milliseconds since 1970 */
-	char *from;
-	struct recipient **recipients;
 	uint32_t nrecipients;
 	uint32_t given;	    /* how many of them RCPT named: entries 0 to given - 1 */
 	uint32_t unsettled; /* entries not SETTLED */
 	uint32_t busy;	    /* entries DUE, RESOLVING, WAITING or ACTIVE */
-	uint32_t failed;    /* entries FAILED */
-	uint64_t bounce_of; /* the message this DSN reports on, 0 if it is none */
-	uint32_t *told;	    /* the entries of that message it tells of */
-	uint32_t ntold;
-	uint64_t failed_at; /* journal position of the last failure of an entry */
-	bool eight_bit;
-	bool bouncing;	   /* its DSN is being written, or waits for space */
-	bool report_waits; /* in the reporter's list */
-	TAILQ_ENTRY(message) report_link;
+	bool eight_bit : 1;
+	bool utf8 : 1;	  /* SMTPUTF8 */
+	bool has_dsn : 1; /* its envelope has ENVID, RET or ORCPT: who needs them reads it */
+	struct recipient own[];
 };
 
-struct message *message_new(uint64_t number);
+/* What RCPT named. */
+struct message_given {
+	struct span address;
+	uint8_t notify;
+};
+
+/* What a recipient expands to. */
+struct message_target {
+	enum recipient_kind kind;
+	struct span address;
+};
+
+/* A message with its first n > 0 entries, DUE. Everything is copied; from becomes an atom of the table. */
+struct message *message_new(struct atom_table *atoms, uint64_t number, struct span from,
+    const struct message_given *given, uint32_t n);
 void message_free(struct message **m);
 
-/* Appends an entry in state DUE; address is copied. */
-struct recipient *message_add_recipient(
-    struct message *m, enum recipient_kind kind, uint32_t parent, struct span address);
+/* New entries, DUE, that come of entry `parent` and take over what holds for it. Returns the first. */
+uint32_t message_expand(
+    struct message *m, uint32_t parent, const struct message_target *targets, size_t n);
 
 /* Entry n, or NULL. */
 struct recipient *message_recipient(const struct message *m, uint32_t n);
+
+/* The part for reports, made if there is none yet. */
+struct message_report *message_report(struct message *m);
+
+/* Entries that failed, or are to be told as done, and whose sender does not know yet. */
+uint32_t message_failed(const struct message *m);
+uint32_t message_tell(const struct message *m);
+
+/* The message this one reports on, 0 if it is no report. */
+uint64_t message_bounce_of(const struct message *m);
+
+/* What RCPT named, of which this entry came by whatever expansions. */
+struct recipient *recipient_origin(const struct recipient *r);
 
 /* The one setter: keeps the message's counts, logs old -> new at debug. */
 void recipient_set_state(struct recipient *r, enum recipient_state state);
@@ -95,5 +162,8 @@ const char *recipient_state_name(enum recipient_state state);
 /* Remembers the verdict for people ("code status text"); and back. */
 void recipient_set_reason(struct recipient *r, const struct verdict *v);
 void recipient_get_reason(const struct recipient *r, struct verdict *v);
+
+/* Remembers who gave it; empty: it was decided here. */
+void recipient_set_mta(struct recipient *r, struct span mta);
 
 #endif

@@ -39,7 +39,7 @@ queue_filter_message(const struct queue_filter *f, const struct message *m)
 	if (f->sender.p != NULL && !span_eq_nocase(f->sender, span_str(m->from)))
 		return false;
 	for (uint32_t i = 0; i < m->nrecipients; i++)
-		if (queue_filter_recipient(f, m->recipients[i]))
+		if (queue_filter_recipient(f, message_recipient(m, i)))
 			return true;
 	return false;
 }

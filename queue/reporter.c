@@ -26,7 +26,8 @@ struct reporter {
 	struct spool_writer *writer;
 	struct event *retry;
 	char *hostname;
-	TAILQ_HEAD(report_list, message) waiting; /* to be told, and nothing to write with */
+	TAILQ_HEAD(report_list, message_report)
+	waiting; /* to be told, and nothing to write with */
 	bool stopping;
 };
 
@@ -85,14 +86,14 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct reporter *r = arg;
 	struct report_list again = TAILQ_HEAD_INITIALIZER(again);
-	struct message *m;
+	struct message_report *p;
 
 	(void)fd, (void)what;
-	TAILQ_CONCAT(&again, &r->waiting, report_link);
-	while ((m = TAILQ_FIRST(&again)) != NULL) {
-		TAILQ_REMOVE(&again, m, report_link);
-		m->bouncing = m->report_waits = false;
-		reporter_consider(r, m);
+	TAILQ_CONCAT(&again, &r->waiting, link);
+	while ((p = TAILQ_FIRST(&again)) != NULL) {
+		TAILQ_REMOVE(&again, p, link);
+		p->bouncing = p->waits = false;
+		reporter_consider(r, p->message);
 	}
 }
 
@@ -148,18 +149,19 @@ reporter_on_ready(struct reporter *r)
 void
 reporter_forget(struct reporter *r, struct message *m)
 {
-	if (m->report_waits)
-		TAILQ_REMOVE(&r->waiting, m, report_link);
+	if (m->report != NULL && m->report->waits)
+		TAILQ_REMOVE(&r->waiting, m->report, link);
 }
 
 /* For space to write to, or for the journal. */
 static void
 wait_for(struct reporter *r, struct message *m, unsigned ms)
 {
+	struct message_report *p = message_report(m);
 	struct timeval then, until, in = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
 
-	m->bouncing = m->report_waits = true;
-	TAILQ_INSERT_TAIL(&r->waiting, m, report_link);
+	p->bouncing = p->waits = true;
+	TAILQ_INSERT_TAIL(&r->waiting, p, link);
 	event_base_gettimeofday_cached(event_get_base(r->retry), &then);
 	evutil_timeradd(&then, &in, &then);
 	if (!event_pending(r->retry, EV_TIMEOUT, &until) || evutil_timercmp(&then, &until, <))
@@ -185,12 +187,12 @@ on_written(const struct verdict *v, void *arg)
 static struct report *
 collect_failed(struct reporter *r, const struct message *m)
 {
-	struct report *rep = xcalloc(1, sizeof *rep + m->failed * sizeof *rep->entries);
+	struct report *rep = xcalloc(1, sizeof *rep + message_failed(m) * sizeof *rep->entries);
 
 	rep->reporter = r;
 	rep->message = m->number;
 	for (uint32_t i = 0; i < m->nrecipients && rep->n < RECIPIENTS_MAX; i++)
-		if (m->recipients[i]->state == RECIPIENT_FAILED)
+		if (message_recipient(m, i)->state == RECIPIENT_FAILED)
 			rep->entries[rep->n++] = i;
 	return rep;
 }
@@ -202,11 +204,9 @@ describe_failed(const struct message *m, const struct report *rep)
 	struct bounce_recipient *v = xcalloc(rep->n, sizeof *v);
 
 	for (size_t i = 0; i < rep->n; i++) {
-		const struct recipient *r = m->recipients[rep->entries[i]], *origin = r;
+		const struct recipient *r = message_recipient(m, rep->entries[i]);
 
-		while (origin->parent != origin->entry)
-			origin = m->recipients[origin->parent];
-		v[i].original = span_str(origin->address);
+		v[i].original = span_str(recipient_origin(r)->address);
 		v[i].address = span_str(r->address);
 		v[i].mta = span_str(r->mta != NULL ? r->mta : "");
 		recipient_get_reason(r, &v[i].verdict);
@@ -288,7 +288,7 @@ write_report(struct reporter *r, struct message *m, uint64_t number)
 	if (bounce_compose(&b, &report) != 0)
 		log_warnx("id=%s: the report was cut", id);
 	log_info("id=%s bounce=%s to=<%s> recipients=%zu", id, own, m->from, b.nrecipients);
-	m->bouncing = true;
+	message_report(m)->bouncing = true;
 	commit(r, m, number, rep, buf_span(&report));
 	free(failed);
 	buf_release(&content);
@@ -302,12 +302,12 @@ reporter_consider(struct reporter *r, struct message *m)
 	struct report *rep;
 	uint64_t number;
 
-	if (m->failed == 0 || m->busy > 0 || m->bouncing || r->stopping)
+	if (message_failed(m) == 0 || m->busy > 0 || m->report->bouncing || r->stopping)
 		return;
 	if (m->from[0] == '\0') {
 		log_warnx("id=%s has no sender to tell of %u failed recipients: dropped",
-		    spool_id_format(m->number, id), m->failed);
-		while (m->failed > 0) {
+		    spool_id_format(m->number, id), message_failed(m));
+		while (message_failed(m) > 0) {
 			rep = collect_failed(r, m);
 			store_told(r->store, m, rep->entries, rep->n);
 			free(rep);

@@ -235,7 +235,9 @@ scheduler_forget(struct scheduler *s, struct recipient *r)
 		break;
 	case RECIPIENT_RESOLVING:
 	case RECIPIENT_ACTIVE:
+	case RECIPIENT_HELD:
 	case RECIPIENT_FAILED:
+	case RECIPIENT_TELL:
 	case RECIPIENT_SETTLED:
 		break;
 	}

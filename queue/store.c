@@ -210,19 +210,19 @@ void
 store_defer(struct store *s, struct recipient *r, const struct verdict *v, int64_t next)
 {
 	recipient_set_reason(r, v);
+	recipient_set_state(r, RECIPIENT_DEFERRED);
 	r->next = next;
 	(void)record_deferred(s->journal, r);
 	s->counts.deferred++;
-	recipient_set_state(r, RECIPIENT_DEFERRED);
 }
 
 void
 store_fail(struct store *s, struct recipient *r, const struct verdict *v)
 {
 	recipient_set_reason(r, v);
-	r->message->failed_at = record_failed(s->journal, r);
-	s->counts.failed++;
 	recipient_set_state(r, RECIPIENT_FAILED);
+	r->message->report->outcome_at = record_failed(s->journal, r);
+	s->counts.failed++;
 }
 
 void
@@ -233,16 +233,11 @@ store_remove(struct store *s, struct recipient *r)
 }
 
 uint32_t
-store_expand(struct store *s, struct recipient *r, const struct store_target *targets, size_t n)
+store_expand(
+    struct store *s, struct recipient *r, const struct message_target *targets, size_t n)
 {
-	uint32_t first = r->message->nrecipients;
+	uint32_t first = message_expand(r->message, r->entry, targets, n);
 
-	for (size_t i = 0; i < n; i++) {
-		struct recipient *e = message_add_recipient(
-		    r->message, targets[i].kind, r->entry, targets[i].address);
-
-		e->recovered = r->recovered;
-	}
 	s->counts.recipients += n;
 	(void)record_expanded(s->journal, r, first);
 	settle(s, r);
@@ -252,14 +247,14 @@ store_expand(struct store *s, struct recipient *r, const struct store_target *ta
 bool
 store_may_tell(const struct store *s, const struct message *m)
 {
-	return m->failed_at <= journal_durable(s->journal);
+	return m->report == NULL || m->report->outcome_at <= journal_durable(s->journal);
 }
 
 void
 store_told(struct store *s, struct message *m, const uint32_t *entries, size_t n)
 {
 	(void)record_told(s->journal, m, entries, n);
-	m->bouncing = false;
+	message_report(m)->bouncing = false;
 	for (size_t i = 0; i < n; i++) {
 		struct recipient *r = message_recipient(m, entries[i]);
 
@@ -268,61 +263,92 @@ store_told(struct store *s, struct message *m, const uint32_t *entries, size_t n
 	}
 }
 
+/* Which entries of another message a report tells of. */
+static void
+fill_report(struct message *m, const struct envelope *e)
+{
+	bool delayed = e->bounce_entries.len == 0 && e->bounce_delayed.len > 0;
+	struct span entries = delayed ? e->bounce_delayed : e->bounce_entries;
+	struct message_report *p;
+	uint64_t of, v;
+
+	if (span_to_u64(e->bounce_of, UINT64_MAX, &of) != 0 || of == 0)
+		return;
+	p = message_report(m);
+	p->bounce_of = of;
+	p->delayed = delayed;
+	while (entries.len > 0 && span_to_u64(span_cut(&entries, ' '), UINT32_MAX, &v) == 0) {
+		p->told = xreallocarray(p->told, p->ntold + 1, sizeof *p->told);
+		p->told[p->ntold++] = (uint32_t)v;
+	}
+}
+
+static struct message *
+make_message(struct store *s, const struct spool_record *r, const struct envelope *e)
+{
+	struct message_given *given = xcalloc(e->nrecipients, sizeof *given);
+	struct message *m;
+	bool has_dsn = e->envid.len > 0 || e->ret.len > 0;
+
+	for (size_t i = 0; i < e->nrecipients; i++) {
+		const struct envelope_recipient *to = &e->recipients[i];
+
+		given[i].address = to->address;
+		given[i].notify = (uint8_t)dsn_notify_parse(to->notify);
+		has_dsn |= to->orcpt.len > 0;
+	}
+	m = message_new(s->atoms, r->message, e->from, given, (uint32_t)e->nrecipients);
+	free(given);
+	m->envelope_len = r->envelope_len;
+	m->content_len = r->content_len;
+	m->content_crc = r->content_crc;
+	m->received = r->received;
+	m->eight_bit = e->eight_bit;
+	m->utf8 = e->utf8;
+	m->has_dsn = has_dsn;
+	fill_report(m, e);
+	return m;
+}
+
+/* The journal keeps addresses a line each. */
+static bool
+has_lines(const struct envelope *e)
+{
+	bool bad = span_has_control(e->from);
+
+	for (size_t i = 0; i < e->nrecipients; i++)
+		bad |= span_has_control(e->recipients[i].address);
+	return bad;
+}
+
 struct message *
 store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
     const struct spool_record *r, struct span text)
 {
 	struct envelope e;
-	struct message *m;
+	struct message *m = NULL;
 
 	if (idmap_find(&s->messages, r->message) != NULL)
 		return NULL;
-	if (envelope_parse(text, &e) != 0) {
+	if (offset <= UINT32_MAX && envelope_parse(text, &e) == 0) {
+		if (!has_lines(&e))
+			m = make_message(s, r, &e);
+		envelope_release(&e);
+	}
+	if (m == NULL) {
 		log_warnx("segment=%" PRIu64 " offset=%" PRIu64
 			  " has an envelope that is not understood",
 		    seg->number, offset);
 		return NULL;
 	}
-	m = message_new(r->message);
 	m->segment = seg;
-	m->offset = offset;
-	store_fill_message(m, r, &e);
-	for (size_t i = 0; i < e.nrecipients; i++)
-		message_add_recipient(m, RECIPIENT_GIVEN, (uint32_t)i, e.recipients[i].address);
-	m->given = m->nrecipients;
-	envelope_release(&e);
+	m->offset = (uint32_t)offset;
 	(void)idmap_insert(&s->messages, m->number, m);
 	seg->live++;
 	s->counts.messages++;
 	s->counts.recipients += m->nrecipients;
 	s->counts.accepted++;
 	return m;
-}
-
-static void
-fill_told(struct message *m, struct span entries)
-{
-	uint64_t v;
-
-	m->ntold = 0;
-	while (entries.len > 0 && span_to_u64(span_cut(&entries, ' '), UINT32_MAX, &v) == 0) {
-		m->told = xreallocarray(m->told, m->ntold + 1, sizeof *m->told);
-		m->told[m->ntold++] = (uint32_t)v;
-	}
-}
-
-void
-store_fill_message(struct message *m, const struct spool_record *r, const struct envelope *e)
-{
-	m->envelope_len = r->envelope_len;
-	m->content_len = r->content_len;
-	m->content_crc = r->content_crc;
-	m->received = r->received;
-	m->from = xspandup(e->from);
-	m->eight_bit = e->eight_bit;
-	if (span_to_u64(e->bounce_of, UINT64_MAX, &m->bounce_of) != 0)
-		m->bounce_of = 0;
-	fill_told(m, e->bounce_entries);
 }
 
 static void
@@ -409,7 +435,7 @@ store_drop_large(struct store *s, struct spool_segment *seg)
 uint64_t
 store_content_offset(const struct message *m)
 {
-	return m->offset + SPOOL_RECORD_SIZE + m->envelope_len;
+	return (uint64_t)m->offset + SPOOL_RECORD_SIZE + m->envelope_len;
 }
 
 int
@@ -462,8 +488,8 @@ store_read_envelope(struct store *s, const struct message *m, struct buf *out)
 
 	(void)s;
 	if (buf_reserve(out, m->envelope_len) != 0 ||
-	    spool_segment_read(
-		m->segment, m->offset + SPOOL_RECORD_SIZE, out->p + at, m->envelope_len) != 0)
+	    spool_segment_read(m->segment, (uint64_t)m->offset + SPOOL_RECORD_SIZE, out->p + at,
+		m->envelope_len) != 0)
 		return -1;
 	out->len = at + m->envelope_len;
 	out->p[out->len] = '\0';

@@ -87,15 +87,9 @@ void store_defer(struct store *s, struct recipient *r, const struct verdict *v, 
 void store_fail(struct store *s, struct recipient *r, const struct verdict *v);
 void store_remove(struct store *s, struct recipient *r);
 
-/* What a recipient expands to. */
-struct store_target {
-	enum recipient_kind kind;
-	struct span address;
-};
-
 /* The recipient is settled; new entries, DUE, take its place. Returns the first of them. */
 uint32_t store_expand(
-    struct store *s, struct recipient *r, const struct store_target *targets, size_t n);
+    struct store *s, struct recipient *r, const struct message_target *targets, size_t n);
 
 /*
  * Is it on disk that the FAILED recipients of m failed? A report on them may be written only then: else

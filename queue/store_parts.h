@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "common/atom.h"
 #include "common/idmap.h"
 #include "queue/journal.h"
 #include "queue/spool_envelope.h"
@@ -16,7 +17,8 @@ struct store {
 	void *arg;
 	struct segment_pool *pool;
 	struct journal *journal;
-	struct idmap messages; /* every message in the queue, by number */
+	struct atom_table *atoms; /* reverse-paths, reasons, hosts */
+	struct idmap messages;	  /* every message in the queue, by number */
 	struct store_counts counts;
 	struct event *reaper, *orphans;
 	struct message **done; /* to be freed at the end of the turn */
@@ -32,10 +34,6 @@ extern const struct segment_pool_ops store_pool_ops;
 /* A record becomes a message in memory, counted in its segment. NULL if it is known already or not understood. */
 struct message *store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
     const struct spool_record *r, struct span envelope);
-
-/* What record and envelope say, into the message; recipients are left to the caller. */
-void store_fill_message(
-    struct message *m, const struct spool_record *r, const struct envelope *e);
 
 /* Damaged records in a segment: it is copied to corrupt/, once, and never recycled. */
 void store_report_damage(

@@ -5,9 +5,8 @@
  *	1. every segment file is opened; who still writes to one is known by its lock
  *	2. checkpoint and journal rebuild messages and outcomes
  *	3. each segment is scanned past what those account for
- *	4. envelopes of messages from the journal are read
- *	5. a DSN found in the spool settles the failures it reports on
- *	6. a fresh checkpoint replaces the journals
+ *	4. a DSN found in the spool settles the failures it reports on
+ *	5. a fresh checkpoint replaces the journals
  *
  * A message that cannot be read is set aside and reported; start is never
  * refused for it. Doing this twice, or half and then again, gives the same.
@@ -86,60 +85,15 @@ open_directory(int spoolfd, const char *name)
 	return fd;
 }
 
-/* Reads what the journal's records left out: addresses, sender, sizes. -1 if the record is damaged. */
-static int
-load_envelope(struct store *s, struct message *m)
-{
-	unsigned char head[SPOOL_RECORD_SIZE];
-	struct spool_record r;
-	struct envelope e;
-	struct buf text;
-	int result = -1;
-
-	buf_init(&text, ENVELOPE_MAX);
-	if (spool_segment_read(m->segment, m->offset, head, sizeof head) != 0 ||
-	    spool_record_parse(span_make(head, sizeof head), &r) != 0 ||
-	    r.message != m->number || r.instance != s->instance)
-		goto done;
-	m->envelope_len = r.envelope_len;
-	if (store_read_envelope(s, m, &text) != 0 || envelope_parse(buf_span(&text), &e) != 0)
-		goto done;
-	if (e.nrecipients == m->given) {
-		store_fill_message(m, &r, &e);
-		for (uint32_t i = 0; i < m->given; i++) {
-			free(m->recipients[i]->address);
-			m->recipients[i]->address = xspandup(e.recipients[i].address);
-		}
-		result = 0;
-	}
-	envelope_release(&e);
-done:
-	buf_release(&text);
-	return result;
-}
-
 static void
 adopt_message(struct store *s, struct message *m)
 {
 	char id[SPOOL_ID_SIZE];
-	char name[SPOOL_NAME_SIZE];
 
 	if (m->segment == NULL) {
 		s->counts.damaged++;
 		log_warnx("id=%s is lost: its segment is gone from the spool",
 		    spool_id_format(m->number, id));
-		message_free(&m);
-		return;
-	}
-	if (load_envelope(s, m) != 0) {
-		s->counts.damaged++;
-		log_warnx("id=%s cannot be read", spool_id_format(m->number, id));
-		if (!m->segment->damaged)
-			quarantine_copy(segment_pool_dirfd(s->pool, m->segment),
-			    spool_segment_name(m->segment->number, m->segment->large, name),
-			    s->corruptfd,
-			    "a message in this segment cannot be read; the others are in use");
-		m->segment->damaged = true;
 		message_free(&m);
 		return;
 	}
@@ -190,11 +144,12 @@ settle_told(struct store *s)
 	size_t at = 0;
 
 	while ((m = idmap_next(&s->messages, &at)) != NULL) {
+		const struct message_report *p = m->report;
 		struct message *of =
-		    m->bounce_of != 0 ? idmap_find(&s->messages, m->bounce_of) : NULL;
+		    message_bounce_of(m) != 0 ? idmap_find(&s->messages, p->bounce_of) : NULL;
 
-		for (uint32_t i = 0; of != NULL && i < m->ntold; i++) {
-			struct recipient *r = message_recipient(of, m->told[i]);
+		for (uint32_t i = 0; of != NULL && i < p->ntold; i++) {
+			struct recipient *r = message_recipient(of, p->told[i]);
 
 			if (r != NULL && r->state == RECIPIENT_FAILED)
 				recipient_set_state(r, RECIPIENT_SETTLED);
@@ -213,7 +168,7 @@ announce(struct store *s)
 		all[n++] = m;
 	for (size_t i = 0; i < n; i++) {
 		for (uint32_t k = 0; k < all[i]->nrecipients; k++)
-			all[i]->recipients[k]->recovered = true;
+			message_recipient(all[i], k)->recovered = true;
 		if (all[i]->unsettled > 0) {
 			s->ops->on_message(all[i], true, s->arg);
 			continue;
@@ -258,7 +213,7 @@ store_poll_orphans(struct store *s)
 static void
 recover(struct store *s, struct event_base *base)
 {
-	struct replay rp = {.pool = s->pool};
+	struct replay rp = {.pool = s->pool, .atoms = s->atoms};
 	struct message *m;
 	size_t at = 0;
 
@@ -287,6 +242,7 @@ store_open(struct event_base *base, int spoolfd, uint64_t segment_size,
 	s->arg = arg;
 	s->spoolfd = spoolfd;
 	s->said_room = true;
+	s->atoms = atom_table_new();
 	idmap_init(&s->messages);
 	s->reaper = event_new(base, -1, 0, store_reap, s);
 	s->orphans = evtimer_new(base, on_orphans, s);
@@ -336,6 +292,7 @@ store_close(struct store **sp)
 	while ((m = idmap_next(&s->messages, &at)) != NULL)
 		message_free(&m);
 	idmap_release(&s->messages);
+	atom_table_free(&s->atoms);
 	segment_pool_free(&s->pool);
 	event_free(s->reaper);
 	event_free(s->orphans);

@@ -12,11 +12,12 @@
 #include "queue/segment_pool.h"
 
 /*
- * What a replay has rebuilt so far: messages by number, their addresses not yet read. One without a
+ * What a replay has rebuilt so far: messages by number. One without a
  * segment stands for a message whose segment is gone.
  */
 struct replay {
 	struct segment_pool *pool; /* NULL: no segment is known */
+	struct atom_table *atoms;
 	struct idmap messages;
 	uint64_t generation;
 	unsigned malformed; /* records that could not be understood */

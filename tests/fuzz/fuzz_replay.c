@@ -6,7 +6,7 @@ int
 LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	struct span rest = span_make(data, size);
-	struct replay rp = {.pool = NULL};
+	struct replay rp = {.pool = NULL, .atoms = atom_table_new()};
 	struct message *m;
 	size_t at = 0;
 
@@ -22,5 +22,6 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	while ((m = idmap_next(&rp.messages, &at)) != NULL)
 		message_free(&m);
 	idmap_release(&rp.messages);
+	atom_table_free(&rp.atoms);
 	return 0;
 }

@@ -78,7 +78,7 @@ entries_agree(const struct entry_state e[WORLD_ENTRIES], uint32_t n, const struc
 	if (m != NULL && m->nrecipients != n)
 		return false;
 	for (uint32_t i = 0; i < n; i++) {
-		const struct recipient *r = m != NULL ? m->recipients[i] : NULL;
+		const struct recipient *r = m != NULL ? message_recipient(m, i) : NULL;
 
 		if (m == NULL && e[i].state != RECIPIENT_SETTLED)
 			return false;
@@ -139,7 +139,7 @@ check_content(struct check *c, const struct world_message *w, struct message *m)
 	must(c, m->nrecipients >= w->given);
 	for (uint32_t i = 0; i < m->nrecipients; i++) {
 		world_address(w->number, i, address);
-		must(c, strcmp(m->recipients[i]->address, address) == 0);
+		must(c, strcmp(message_recipient(m, i)->address, address) == 0);
 	}
 	world_content(w->number, w->size, &want);
 	buf_init(&got, want.len + 65536);
@@ -159,7 +159,7 @@ check_reported(struct check *c, const struct world_message *report)
 		return;
 	of = c->f.seen[c->present[report->report_of]];
 	for (uint32_t i = 0; i < report->ntold; i++)
-		must(c, of->recipients[report->told[i]]->state == RECIPIENT_SETTLED);
+		must(c, message_recipient(of, report->told[i])->state == RECIPIENT_SETTLED);
 }
 
 static inline void
@@ -213,13 +213,14 @@ describe(const struct check *c, struct buf *out)
 	for (unsigned i = 0; i < c->w->nmessages; i++) {
 		const struct message *m = c->present[i] >= 0 ? c->f.seen[c->present[i]] : NULL;
 
-		for (uint32_t k = 0; m != NULL && k < m->nrecipients; k++)
-			if (m->recipients[k]->state != RECIPIENT_SETTLED)
-				buf_addf(out, "%u.%u %d %u %" PRIi64 " %s\n", i, k,
-				    m->recipients[k]->state, m->recipients[k]->attempts,
-				    m->recipients[k]->next,
-				    m->recipients[k]->reason != NULL ? m->recipients[k]->reason
-								     : "");
+		for (uint32_t k = 0; m != NULL && k < m->nrecipients; k++) {
+			const struct recipient *r = message_recipient(m, k);
+
+			if (r->state != RECIPIENT_SETTLED)
+				buf_addf(out, "%u.%u %d %u %" PRIi64 " %s\n", i, k, r->state,
+				    r->attempts, r->state == RECIPIENT_DEFERRED ? r->next : 0,
+				    r->reason != NULL ? r->reason : "");
+		}
 	}
 }
 

@@ -177,7 +177,7 @@ world_on_done(const struct verdict *v, void *arg)
 		of = world_find(w, &w->messages[m->report_of]);
 	if (of == NULL)
 		return;
-	of->bouncing = false;
+	message_report(of)->bouncing = false;
 	if (!m->acked)
 		return;
 	for (uint32_t i = 0; i < m->ntold; i++) {
@@ -348,7 +348,7 @@ world_outcome(struct world *w, int index, uint32_t entry, char kind)
 {
 	struct message *m = world_find(w, &w->messages[index]);
 	struct recipient *r = m != NULL ? message_recipient(m, entry) : NULL;
-	struct store_target targets[2];
+	struct message_target targets[2];
 	char address[2][64];
 	struct verdict v;
 
@@ -375,9 +375,9 @@ world_outcome(struct world *w, int index, uint32_t entry, char kind)
 	else if (m->nrecipients + 2 <= WORLD_ENTRIES) {
 		for (uint32_t i = 0; i < 2; i++) {
 			world_address(m->number, m->nrecipients + i, address[i]);
-			targets[i] =
-			    (struct store_target){i == 0 ? RECIPIENT_MAILBOX : RECIPIENT_REMOTE,
-				span_str(address[i])};
+			targets[i] = (struct message_target){
+			    i == 0 ? RECIPIENT_MAILBOX : RECIPIENT_REMOTE,
+			    span_str(address[i])};
 		}
 		(void)store_expand(w->f.store, r, targets, 2);
 	} else
@@ -392,15 +392,15 @@ world_report(struct world *w, int index)
 	struct message *of = world_find(w, &w->messages[index]);
 	struct world_message *m;
 
-	if (of == NULL || of->failed == 0 || of->bouncing || !store_may_tell(w->f.store, of) ||
-	    !world_supply(w))
+	if (of == NULL || message_failed(of) == 0 || of->report->bouncing ||
+	    !store_may_tell(w->f.store, of) || !world_supply(w))
 		return -1;
 	m = world_new_message(w, spool_writer_next_message(w->f.writer), 500, 1);
 	m->report_of = index;
 	for (uint32_t i = 0; i < of->nrecipients; i++)
-		if (of->recipients[i]->state == RECIPIENT_FAILED)
+		if (message_recipient(of, i)->state == RECIPIENT_FAILED)
 			m->told[m->ntold++] = i;
-	of->bouncing = true;
+	message_report(of)->bouncing = true;
 	world_commit(w, m);
 	return (int)(m - w->messages);
 }

@@ -8,23 +8,25 @@
 
 #include "queue/scheduler.h"
 
+static struct atom_table *atoms;
 static const uint32_t limits[AGENT_KINDS] = {2, 3};
 
 static struct message *
 message_to(uint64_t number, size_t n)
 {
-	struct message *m = message_new(number);
+	struct message_given given[3];
 
 	for (size_t i = 0; i < n; i++)
-		message_add_recipient(m, RECIPIENT_GIVEN, (uint32_t)i, span_str("x@d.test"));
-	return m;
+		given[i] = (struct message_given){span_str("x@d.test"), NOTIFY_DEFAULT};
+	return message_new(atoms, number, span_str("s@d.test"), given, (uint32_t)n);
 }
 
 static void
 wait_at(struct scheduler *s, struct message *m, uint32_t entry, const char *destination)
 {
-	recipient_set_state(m->recipients[entry], RECIPIENT_RESOLVING);
-	scheduler_add_waiting(s, m->recipients[entry], AGENT_REMOTE, span_str(destination));
+	recipient_set_state(message_recipient(m, entry), RECIPIENT_RESOLVING);
+	scheduler_add_waiting(
+	    s, message_recipient(m, entry), AGENT_REMOTE, span_str(destination));
 }
 
 static void
@@ -45,12 +47,12 @@ test_due_in_order(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
-		scheduler_add_due(s, m->recipients[i]);
+		scheduler_add_due(s, message_recipient(m, i));
 	assert_int_equal(scheduler_count_due(s), 3);
 	for (uint32_t i = 0; i < 3; i++)
-		assert_ptr_equal(scheduler_next_due(s), m->recipients[i]);
+		assert_ptr_equal(scheduler_next_due(s), message_recipient(m, i));
 	assert_null(scheduler_next_due(s));
-	assert_int_equal(m->recipients[0]->state, RECIPIENT_RESOLVING);
+	assert_int_equal(message_recipient(m, 0)->state, RECIPIENT_RESOLVING);
 	scheduler_free(&s);
 	message_free(&m);
 }
@@ -63,15 +65,15 @@ test_deferred_becomes_due(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		recipient_set_state(m->recipients[i], RECIPIENT_DEFERRED);
-		scheduler_add_deferred(s, m->recipients[i], 1000 + (uint64_t)i * 500);
+		recipient_set_state(message_recipient(m, i), RECIPIENT_DEFERRED);
+		scheduler_add_deferred(s, message_recipient(m, i), 1000 + (uint64_t)i * 500);
 	}
 	assert_int_equal(scheduler_tick(s, 400), 600);
 	assert_int_equal(scheduler_count_due(s), 0);
 	assert_int_equal(scheduler_tick(s, 1000), 500);
-	assert_ptr_equal(scheduler_next_due(s), m->recipients[0]);
+	assert_ptr_equal(scheduler_next_due(s), message_recipient(m, 0));
 	assert_true(scheduler_tick(s, 99999) == UINT64_MAX);
-	assert_ptr_equal(scheduler_next_due(s), m->recipients[1]);
+	assert_ptr_equal(scheduler_next_due(s), message_recipient(m, 1));
 	scheduler_free(&s);
 	message_free(&m);
 }
@@ -90,11 +92,11 @@ test_job_groups_one_message(void **state)
 	wait_at(s, b, 0, "d.test");
 	assert_int_equal(scheduler_next_job(s, AGENT_LOCAL, job, 10), 0);
 	assert_int_equal(scheduler_next_job(s, AGENT_REMOTE, job, 2), 2);
-	assert_ptr_equal(job[0], a->recipients[0]);
+	assert_ptr_equal(job[0], message_recipient(a, 0));
 	assert_int_equal(scheduler_next_job(s, AGENT_REMOTE, job, 10), 1);
-	assert_ptr_equal(job[0], a->recipients[2]);
+	assert_ptr_equal(job[0], message_recipient(a, 2));
 	assert_int_equal(scheduler_next_job(s, AGENT_REMOTE, job, 10), 1);
-	assert_ptr_equal(job[0], b->recipients[0]);
+	assert_ptr_equal(job[0], message_recipient(b, 0));
 	scheduler_free(&s);
 	message_free(&a);
 	message_free(&b);
@@ -117,7 +119,7 @@ test_concurrency_limit(void **state)
 	assert_int_equal(scheduler_next_job(s, AGENT_REMOTE, &r, 1), 0);
 	end(s, job[1]);
 	assert_int_equal(scheduler_next_job(s, AGENT_REMOTE, &r, 1), 1);
-	assert_ptr_equal(r, m[3]->recipients[0]);
+	assert_ptr_equal(r, message_recipient(m[3], 0));
 	assert_int_equal(scheduler_next_job(s, AGENT_REMOTE, &r, 1), 0);
 	scheduler_free(&s);
 	for (int i = 0; i < 5; i++)
@@ -142,7 +144,7 @@ test_destinations_take_turns(void **state)
 	wait_at(s, m[1000], 0, "small.test");
 	assert_int_equal(scheduler_next_job(s, AGENT_REMOTE, &r, 1), 1);
 	assert_int_equal(scheduler_next_job(s, AGENT_REMOTE, &r, 1), 1);
-	assert_ptr_equal(r, m[1000]->recipients[0]);
+	assert_ptr_equal(r, message_recipient(m[1000], 0));
 	scheduler_free(&s);
 	for (int i = 0; i < 1001; i++)
 		message_free(&m[i]);
@@ -157,16 +159,16 @@ test_forget(void **state)
 	size_t at = 0;
 
 	(void)state;
-	scheduler_add_due(s, m->recipients[0]);
-	scheduler_forget(s, m->recipients[0]);
+	scheduler_add_due(s, message_recipient(m, 0));
+	scheduler_forget(s, message_recipient(m, 0));
 	assert_null(scheduler_next_due(s));
 	wait_at(s, m, 1, "d.test");
-	scheduler_forget(s, m->recipients[1]);
+	scheduler_forget(s, message_recipient(m, 1));
 	assert_int_equal(scheduler_next_job(s, AGENT_REMOTE, &r, 1), 0);
 	assert_null(scheduler_next_destination(s, &at));
-	recipient_set_state(m->recipients[2], RECIPIENT_DEFERRED);
-	scheduler_add_deferred(s, m->recipients[2], 10);
-	scheduler_forget(s, m->recipients[2]);
+	recipient_set_state(message_recipient(m, 2), RECIPIENT_DEFERRED);
+	scheduler_add_deferred(s, message_recipient(m, 2), 10);
+	scheduler_forget(s, message_recipient(m, 2));
 	assert_int_equal(scheduler_count_deferred(s), 0);
 	scheduler_free(&s);
 	message_free(&m);
@@ -197,13 +199,13 @@ test_counts_follow_states(void **state)
 	(void)state;
 	assert_int_equal(m->busy, 2);
 	assert_int_equal(m->unsettled, 2);
-	recipient_set_state(m->recipients[0], RECIPIENT_FAILED);
+	recipient_set_state(message_recipient(m, 0), RECIPIENT_FAILED);
 	assert_int_equal(m->busy, 1);
-	assert_int_equal(m->failed, 1);
-	recipient_set_state(m->recipients[0], RECIPIENT_SETTLED);
-	recipient_set_state(m->recipients[1], RECIPIENT_DEFERRED);
+	assert_int_equal(message_failed(m), 1);
+	recipient_set_state(message_recipient(m, 0), RECIPIENT_SETTLED);
+	recipient_set_state(message_recipient(m, 1), RECIPIENT_DEFERRED);
 	assert_int_equal(m->busy, 0);
-	assert_int_equal(m->failed, 0);
+	assert_int_equal(message_failed(m), 0);
 	assert_int_equal(m->unsettled, 1);
 	message_free(&m);
 }
@@ -222,5 +224,10 @@ main(void)
 	    cmocka_unit_test(test_counts_follow_states),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int r;
+
+	atoms = atom_table_new();
+	r = cmocka_run_group_tests(tests, NULL, NULL);
+	atom_table_free(&atoms);
+	return r;
 }

@@ -35,7 +35,7 @@ test_close_frees_a_wanted_segment(void **state)
 
 	(void)state;
 	send_last_to_be_had(&f);
-	store_deliver(f.store, f.seen[0]->recipients[0], &ok);
+	store_deliver(f.store, message_recipient(f.seen[0], 0), &ok);
 	fixture_reopen(&f);
 	assert_int_equal(f.nseen, 0);
 	fixture_release(&f);
@@ -56,7 +56,7 @@ test_close_on_a_full_disk(void **state)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
 	none = (struct rlimit){1, was.rlim_max};
 	signal(SIGXFSZ, SIG_IGN);
-	store_deliver(f.store, f.seen[0]->recipients[0], &ok);
+	store_deliver(f.store, message_recipient(f.seen[0], 0), &ok);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
 	fixture_close(&f);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
