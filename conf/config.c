@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "conf/config_section.h"
+
 static void
 strings_release(struct config_strings *s)
 {
@@ -22,9 +24,7 @@ config_free(struct config **cp)
 	if (c == NULL)
 		return;
 	*cp = NULL;
-	for (size_t i = 0; i < c->nlisteners; i++)
-		free(c->listeners[i].address);
-	free(c->listeners);
+	config_sections_release(c);
 	strings_release(&c->relay_domains);
 	strings_release(&c->resolver);
 	free(c->relay_from.v);

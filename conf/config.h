@@ -35,6 +35,27 @@ struct config_listener {
 	enum listener_tls tls;
 };
 
+/*
+ * destination "name" { … }: what holds for one next hop, or for the mail of one recipient domain.
+ * conf/config_destination.h finds it.
+ */
+struct config_destination {
+	char *name; /* canonical: "example.org", ".example.org" (all below it), "[host]:port" */
+	uint32_t concurrency;	 /* jobs at once; 0: destination_concurrency */
+	uint32_t rate_count;	 /* jobs begun in rate_period_ms; 0: no limit */
+	uint64_t rate_period_ms; /* 0 if rate_count is */
+	uint64_t *retry;	 /* milliseconds, as struct config's; nretry 0: not given */
+	size_t nretry;
+	uint64_t lifetime; /* milliseconds; 0: queue_lifetime */
+};
+
+/* retry-status "x.y.z" { … }: the intervals after one kind of failure. */
+struct config_retry_status {
+	char *status;	 /* "4.2.2", "4.7" (all of that subject), or "unreachable" */
+	uint64_t *retry; /* milliseconds; nretry 0: struct config's */
+	size_t nretry;
+};
+
 struct config_strings {
 	char **v;
 	size_t n;
@@ -52,6 +73,10 @@ struct config {
 	char *spool;
 	struct config_listener *listeners;
 	size_t nlisteners;
+	struct config_destination *destinations; /* sorted by name (strcmp), each once */
+	size_t ndestinations;
+	struct config_retry_status *retry_statuses; /* sorted by status, each once */
+	size_t nretry_statuses;
 	char *tls_certificate, *tls_key; /* NULL if not set */
 	struct config_netblocks relay_from;
 	struct config_strings
@@ -83,7 +108,9 @@ struct config {
 	uint64_t connect_timeout;
 	uint64_t reply_timeout;
 	uint64_t queue_lifetime;
-	uint64_t *retry; /* intervals between attempts, the last one repeats */
+	uint64_t bounce_lifetime; /* of mail with the null reverse-path */
+	uint64_t delay_warning;	  /* age at which the sender is told; 0: never */
+	uint64_t *retry;	  /* intervals between attempts, the last one repeats */
 	size_t nretry;
 
 	/* users the processes run as: a name or a number as written */

@@ -33,7 +33,9 @@ line_of(const struct check *k, const char *name)
 static unsigned
 listener_line(const struct check *k, size_t i)
 {
-	return k->lines->listeners != NULL ? k->lines->listeners[i] : 0;
+	const unsigned *lines = k->lines->titled[CONFIG_LISTEN];
+
+	return lines != NULL ? lines[i] : 0;
 }
 
 #define COMPLAIN(k, line, ...) config_errors_add((k)->errors, (k)->c->path, line, __VA_ARGS__)

@@ -7,15 +7,27 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "conf/config_section.h"
 #include "conf/units.h"
 
-#define MEMBER(m) offsetof(struct config, m)
-#define SECOND	  UINT64_C(1000)
-#define MINUTE	  (60 * SECOND)
-#define DAY	  (24 * 60 * MINUTE)
-#define KIB	  UINT64_C(1024)
-#define GIB	  (KIB * KIB * KIB)
+#define MEMBER(m)	  offsetof(struct config, m)
+#define IN_LISTENER(m)	  offsetof(struct config_listener, m)
+#define IN_DESTINATION(m) offsetof(struct config_destination, m)
+#define IN_STATUS(m)	  offsetof(struct config_retry_status, m)
+#define SECOND		  UINT64_C(1000)
+#define MINUTE		  (60 * SECOND)
+#define DAY		  (24 * 60 * MINUTE)
+#define KIB		  UINT64_C(1024)
+#define GIB		  (KIB * KIB * KIB)
+
+/* A list of durations is two members, one behind the other. */
+#define PAIRED(s, a, b, type)                                                                  \
+	_Static_assert(offsetof(struct s, b) == offsetof(struct s, a) + sizeof(type), #s)
+PAIRED(config, retry, nretry, uint64_t *);
+PAIRED(config_destination, retry, nretry, uint64_t *);
+PAIRED(config_retry_status, retry, nretry, uint64_t *);
 
 /* clang-format off */
 static const struct config_key table[] = {
@@ -47,10 +59,17 @@ static const struct config_key table[] = {
     {"connect-timeout", NULL, CONFIG_DURATION, MEMBER(connect_timeout), "30s", 100, 10 * MINUTE, false},
     {"reply-timeout", NULL, CONFIG_DURATION, MEMBER(reply_timeout), "5m", 100, DAY, false},
     {"queue-lifetime", NULL, CONFIG_DURATION, MEMBER(queue_lifetime), "5d", 100, 365 * DAY, false},
+    {"bounce-lifetime", NULL, CONFIG_DURATION, MEMBER(bounce_lifetime), "1d", 100, 365 * DAY, false},
+    {"delay-warning", NULL, CONFIG_DURATION, MEMBER(delay_warning), "4h", 0, 365 * DAY, false},
     {"retry", NULL, CONFIG_DURATIONS, MEMBER(retry), "5m 10m 20m 40m 1h 2h 4h", 10, 30 * DAY, false},
     {"log-level", NULL, CONFIG_LOG_LEVEL, MEMBER(log_level), "info", 0, 0, false},
-    {"role", "listen", CONFIG_ROLE, 0, "mx", 0, 0, true},
-    {"tls", "listen", CONFIG_TLS, 0, "none", 0, 0, true},
+    {"role", "listen", CONFIG_ROLE, IN_LISTENER(role), NULL, 0, 0, true},
+    {"tls", "listen", CONFIG_TLS, IN_LISTENER(tls), NULL, 0, 0, true},
+    {"concurrency", "destination", CONFIG_NUMBER, IN_DESTINATION(concurrency), NULL, 1, 1000, true},
+    {"rate", "destination", CONFIG_RATE, IN_DESTINATION(rate_count), NULL, 0, 0, true},
+    {"retry", "destination", CONFIG_DURATIONS, IN_DESTINATION(retry), NULL, 10, 30 * DAY, true},
+    {"lifetime", "destination", CONFIG_DURATION, IN_DESTINATION(lifetime), NULL, 100, 365 * DAY, true},
+    {"retry", "retry-status", CONFIG_DURATIONS, IN_STATUS(retry), NULL, 10, 30 * DAY, true},
     {"certificate", "tls", CONFIG_PATH, MEMBER(tls_certificate), NULL, 0, 0, true},
     {"key", "tls", CONFIG_PATH, MEMBER(tls_key), NULL, 0, 0, true},
     {"smtpd", "users", CONFIG_TEXT, MEMBER(user_smtpd), "prsmtpd", 0, 0, false},
@@ -84,6 +103,20 @@ config_key_full_name(const struct config_key *k, char out[CONFIG_KEY_NAME_SIZE])
 	return out;
 }
 
+bool
+config_key_has_name(const struct config_key *k, struct span name)
+{
+	if (k->section != NULL) {
+		if (!span_starts_with(name, k->section))
+			return false;
+		name = span_skip(name, strlen(k->section));
+		if (!span_starts_with(name, "."))
+			return false;
+		name = span_skip(name, 1);
+	}
+	return span_is(name, k->name);
+}
+
 void
 config_key_set_default(struct config *c, const struct config_key *k)
 {
@@ -91,7 +124,7 @@ config_key_set_default(struct config *c, const struct config_key *k)
 	bool list = config_key_is_list(k);
 	struct buf why;
 
-	if (k->fallback == NULL || k->type == CONFIG_ROLE || k->type == CONFIG_TLS)
+	if (k->fallback == NULL)
 		return;
 	buf_init(&why, 1024);
 	do {
@@ -103,32 +136,49 @@ config_key_set_default(struct config *c, const struct config_key *k)
 	buf_release(&why);
 }
 
-static const void *
-member(const struct config *c, const struct config_key *k)
+bool
+config_key_is_titled(const struct config_key *k)
 {
-	return (const char *)c + k->offset;
+	enum config_section_kind s = config_section_find(k->section);
+
+	return s != CONFIG_SECTIONS && config_section(s)->titled;
+}
+
+void *
+config_key_member(const struct config *c, const struct config_key *k, size_t i)
+{
+	const char *home = (const char *)c;
+
+	if (config_key_is_titled(k))
+		home = config_section_at(c, config_section_find(k->section), i);
+	return (char *)(uintptr_t)(home + k->offset);
 }
 
 bool
-config_key_is_set(const struct config *c, const struct config_key *k)
+config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 {
+	const void *m = config_key_member(c, k, i);
+
 	switch (k->type) {
 	case CONFIG_HOSTNAME:
 	case CONFIG_PATH:
 	case CONFIG_TEXT:
 	case CONFIG_ADDRESS:
 	case CONFIG_SMARTHOST:
-		return *(char *const *)member(c, k) != NULL;
+		return *(char *const *)m != NULL;
 	case CONFIG_DOMAINS:
 	case CONFIG_RESOLVERS:
-		return ((const struct config_strings *)member(c, k))->n > 0;
+		return ((const struct config_strings *)m)->n > 0;
 	case CONFIG_NETBLOCKS:
-		return ((const struct config_netblocks *)member(c, k))->n > 0;
+		return ((const struct config_netblocks *)m)->n > 0;
 	case CONFIG_DURATIONS:
-		return c->nretry > 0;
+		return *(const size_t *)((uint64_t *const *)m + 1) > 0;
 	case CONFIG_NUMBER:
+	case CONFIG_RATE: /* its count */
+		return !config_key_is_titled(k) || *(const uint32_t *)m > 0;
 	case CONFIG_SIZE:
 	case CONFIG_DURATION:
+		return !config_key_is_titled(k) || *(const uint64_t *)m > 0;
 	case CONFIG_BOOL:
 	case CONFIG_LOG_LEVEL:
 	case CONFIG_ROLE:
@@ -139,15 +189,18 @@ config_key_is_set(const struct config *c, const struct config_key *k)
 }
 
 static void
-get_list(const struct config *c, const struct config_key *k, config_value_fn *fn, void *arg)
+get_list(const struct config_key *k, const void *m, config_value_fn *fn, void *arg)
 {
 	char text[NETADDR_TEXT_SIZE + 8];
 
 	if (k->type == CONFIG_DURATIONS) {
-		for (size_t i = 0; i < c->nretry; i++)
-			fn(units_format_duration(c->retry[i], text), arg);
+		uint64_t *const *list = m;
+		size_t n = *(const size_t *)(list + 1);
+
+		for (size_t i = 0; i < n; i++)
+			fn(units_format_duration((*list)[i], text), arg);
 	} else if (k->type == CONFIG_NETBLOCKS) {
-		const struct config_netblocks *b = member(c, k);
+		const struct config_netblocks *b = m;
 
 		for (size_t i = 0; i < b->n; i++) {
 			char ip[NETADDR_TEXT_SIZE];
@@ -157,7 +210,7 @@ get_list(const struct config *c, const struct config_key *k, config_value_fn *fn
 			fn(text, arg);
 		}
 	} else {
-		const struct config_strings *s = member(c, k);
+		const struct config_strings *s = m;
 
 		for (size_t i = 0; i < s->n; i++)
 			fn(s->v[i], arg);
@@ -170,39 +223,51 @@ log_level_name(enum log_level level)
 	return level == LOG_LEVEL_DEBUG ? "debug" : level == LOG_LEVEL_INFO ? "info" : "warn";
 }
 
-void
-config_key_get(
-    const struct config *c, const struct config_key *k, config_value_fn *fn, void *arg)
+static const char *
+format_rate(const void *m, char text[UNITS_TEXT_SIZE])
 {
-	char text[UNITS_TEXT_SIZE];
+	const struct config_destination *d =
+	    (const void *)((const char *)m - IN_DESTINATION(rate_count));
 
-	if (config_key_is_list(k)) {
-		get_list(c, k, fn, arg);
-		return;
-	}
+	return units_format_rate(d->rate_count, d->rate_period_ms, text);
+}
+
+/* The text of what is no list; in text if it has to be made. */
+static const char *
+format(const struct config_key *k, const void *m, char text[UNITS_TEXT_SIZE])
+{
 	switch (k->type) {
 	case CONFIG_NUMBER:
-		snprintf(text, sizeof text, "%" PRIu32, *(const uint32_t *)member(c, k));
-		fn(text, arg);
-		break;
+		snprintf(text, UNITS_TEXT_SIZE, "%" PRIu32, *(const uint32_t *)m);
+		return text;
 	case CONFIG_SIZE:
-		fn(units_format_size(*(const uint64_t *)member(c, k), text), arg);
-		break;
+		return units_format_size(*(const uint64_t *)m, text);
 	case CONFIG_DURATION:
-		fn(units_format_duration(*(const uint64_t *)member(c, k), text), arg);
-		break;
+		return units_format_duration(*(const uint64_t *)m, text);
+	case CONFIG_RATE:
+		return format_rate(m, text);
 	case CONFIG_BOOL:
-		fn(*(const bool *)member(c, k) ? "yes" : "no", arg);
-		break;
+		return *(const bool *)m ? "yes" : "no";
 	case CONFIG_LOG_LEVEL:
-		fn(log_level_name(c->log_level), arg);
-		break;
+		return log_level_name(*(const enum log_level *)m);
 	case CONFIG_ROLE:
+		return listener_role_name(*(const enum listener_role *)m);
 	case CONFIG_TLS:
-		break;
+		return listener_tls_name(*(const enum listener_tls *)m);
 	default:
-		if (config_key_is_set(c, k))
-			fn(*(char *const *)member(c, k), arg);
-		break;
+		return *(char *const *)m;
 	}
+}
+
+void
+config_key_get(const struct config *c, const struct config_key *k, size_t i,
+    config_value_fn *fn, void *arg)
+{
+	const void *m = config_key_member(c, k, i);
+	char text[UNITS_TEXT_SIZE];
+
+	if (config_key_is_list(k))
+		get_list(k, m, fn, arg);
+	else if (config_key_is_set(c, k, i))
+		fn(format(k, m, text), arg);
 }

@@ -13,31 +13,20 @@
 #include "conf/confile.h"
 #include "conf/config_keys.h"
 
-#define SECTIONS 3
-
 struct loader {
 	struct config *c;
 	struct config_errors *errors;
 	struct config_lines *lines;
 	bool *seen; /* by index into config_keys */
 	bool any_listener;
-	bool bad_listener; /* the listener whose section we are in was refused */
-};
-
-static const struct {
-	const char *name;
-	enum confile_shape shape;
-} sections[SECTIONS] = {
-    {"listen", CONFILE_TITLED},
-    {"tls", CONFILE_SECTION},
-    {"users", CONFILE_SECTION},
+	bool bad_title; /* of the section we are in: nothing holds its values */
 };
 
 /* The table of keys in the shape confile wants: first those at the top, then the sections. */
 struct shape {
 	struct confile_key *keys;
 	size_t nkeys;
-	struct confile_key *inner[SECTIONS];
+	struct confile_key *inner[CONFIG_SECTIONS];
 };
 
 static bool
@@ -68,54 +57,53 @@ shape_init(struct shape *s)
 	size_t n;
 
 	config_keys(&n);
-	s->keys = xcalloc(n + SECTIONS, sizeof *s->keys);
+	s->keys = xcalloc(n + CONFIG_SECTIONS, sizeof *s->keys);
 	s->nkeys = add_keys(s->keys, NULL);
-	for (size_t i = 0; i < SECTIONS; i++) {
+	for (int i = 0; i < CONFIG_SECTIONS; i++) {
+		const struct config_section *section =
+		    config_section((enum config_section_kind)i);
+
 		s->inner[i] = xcalloc(n, sizeof *s->inner[i]);
-		s->keys[s->nkeys++] = (struct confile_key){.name = sections[i].name,
-		    .shape = sections[i].shape,
+		s->keys[s->nkeys++] = (struct confile_key){.name = section->name,
+		    .shape = section->titled ? CONFILE_TITLED : CONFILE_SECTION,
 		    .keys = s->inner[i],
-		    .nkeys = add_keys(s->inner[i], sections[i].name)};
+		    .nkeys = add_keys(s->inner[i], section->name)};
 	}
 }
 
 static void
 shape_release(struct shape *s)
 {
-	for (size_t i = 0; i < SECTIONS; i++)
+	for (size_t i = 0; i < CONFIG_SECTIONS; i++)
 		free(s->inner[i]);
 	free(s->keys);
 }
 
+/* Where the last of n things stands: lines grow as their number passes a power of two. */
 static void
-on_listener(struct loader *l, const struct confile_item *item)
+remember(unsigned **lines, size_t n, unsigned line)
 {
-	struct config *c = l->c;
-	struct buf why;
-
-	l->any_listener = true;
-	buf_init(&why, 1024);
-	l->bad_listener = config_add_listener(c, span_str(item->value), &why) != 0;
-	if (l->bad_listener) {
-		config_errors_add(l->errors, c->path, item->line, "listen \"%s\": %s",
-		    item->value, buf_str(&why));
-	} else {
-		l->lines->listeners = xreallocarray(
-		    l->lines->listeners, c->nlisteners, sizeof *l->lines->listeners);
-		l->lines->listeners[c->nlisteners - 1] = item->line;
-	}
-	buf_release(&why);
+	if (n == 1 || ((n - 1) & (n - 2)) == 0)
+		*lines = xreallocarray(*lines, 2 * n, sizeof **lines);
+	(*lines)[n - 1] = line;
 }
 
 static void
-remember_relay_domain(struct loader *l, unsigned line)
+on_title(struct loader *l, const struct confile_item *item)
 {
-	size_t n = l->c->relay_domains.n;
+	enum config_section_kind kind = config_section_find(item->section->name);
+	struct config *c = l->c;
+	struct buf why;
 
-	if (((n - 1) & (n - 2)) == 0 || n == 1)
-		l->lines->relay_domains = xreallocarray(
-		    l->lines->relay_domains, 2 * n, sizeof *l->lines->relay_domains);
-	l->lines->relay_domains[n - 1] = line;
+	l->any_listener = l->any_listener || kind == CONFIG_LISTEN;
+	buf_init(&why, 1024);
+	l->bad_title = config_section_add(c, kind, span_str(item->value), &why) != 0;
+	if (l->bad_title)
+		config_errors_add(l->errors, c->path, item->line, "%s \"%s\": %s",
+		    item->section->name, item->value, buf_str(&why));
+	else
+		remember(&l->lines->titled[kind], config_section_count(c, kind), item->line);
+	buf_release(&why);
 }
 
 static void
@@ -124,8 +112,8 @@ on_value(
 {
 	struct buf why;
 
-	if (k->type == CONFIG_ROLE || k->type == CONFIG_TLS) {
-		if (l->bad_listener)
+	if (item->section != NULL && item->section->shape == CONFILE_TITLED) {
+		if (l->bad_title)
 			return;
 	} else {
 		l->lines->keys[index] = item->line;
@@ -136,7 +124,7 @@ on_value(
 		config_errors_add(l->errors, l->c->path, item->line, "%s = %s: %s", k->name,
 		    item->value[0] != '\0' ? item->value : "\"\"", buf_str(&why));
 	else if (k->type == CONFIG_DOMAINS)
-		remember_relay_domain(l, item->line);
+		remember(&l->lines->relay_domains, l->c->relay_domains.n, item->line);
 	buf_release(&why);
 }
 
@@ -150,7 +138,7 @@ on_item(const struct confile_item *item, void *arg)
 
 	if (item->key == NULL) {
 		if (item->section != NULL && item->section->shape == CONFILE_TITLED)
-			on_listener(l, item);
+			on_title(l, item);
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -189,7 +177,9 @@ fill_defaults(struct loader *l)
 
 	for (size_t i = 0; i < n; i++) {
 		/* A value that was refused leaves nothing behind; the checks want something to look at. */
-		if (l->seen[i] && config_key_is_set(c, &keys[i]))
+		if (keys[i].fallback == NULL && keys[i].optional)
+			continue;
+		if (l->seen[i] && config_key_is_set(c, &keys[i], 0))
 			continue;
 		if (keys[i].type == CONFIG_HOSTNAME && !l->seen[i])
 			default_hostname(l);
@@ -205,9 +195,43 @@ fill_defaults(struct loader *l)
 
 		buf_init(&why, 256);
 		for (size_t i = 0; i < 2; i++)
-			config_add_listener(c, span_str(everywhere[i]), &why);
+			config_section_add(c, CONFIG_LISTEN, span_str(everywhere[i]), &why);
 		buf_release(&why);
 	}
+}
+
+struct title {
+	const char *text;
+	unsigned line;
+};
+
+static int
+by_text(const void *a, const void *b)
+{
+	const struct title *x = a, *y = b;
+	int r = strcmp(x->text, y->text);
+
+	return r != 0 ? r : (x->line > y->line) - (x->line < y->line);
+}
+
+/* One name in two forms: the scan of the file has told those that are alike octet by octet. */
+static void
+check_titles(struct loader *l, enum config_section_kind kind)
+{
+	size_t n = config_section_count(l->c, kind);
+	struct title *titles = xcalloc(n + 1, sizeof *titles);
+
+	for (size_t i = 0; i < n; i++)
+		titles[i] = (struct title){
+		    config_section_title(l->c, kind, i), l->lines->titled[kind][i]};
+	qsort(titles, n, sizeof *titles, by_text);
+	for (size_t i = 1; i < n; i++) {
+		if (strcmp(titles[i].text, titles[i - 1].text) == 0)
+			config_errors_add(l->errors, l->c->path, titles[i].line,
+			    "%s %s is given twice, first on line %u; expected it once",
+			    config_section(kind)->name, titles[i].text, titles[i - 1].line);
+	}
+	free(titles);
 }
 
 struct config *
@@ -226,6 +250,9 @@ config_parse(struct span text, const char *path, struct config_lines *lines,
 	shape_init(&shape);
 	confile_parse(text, path, shape.keys, shape.nkeys, errors, on_item, &l);
 	fill_defaults(&l);
+	check_titles(&l, CONFIG_DESTINATION);
+	check_titles(&l, CONFIG_RETRY_STATUS);
+	config_sections_sort(l.c);
 	shape_release(&shape);
 	free(l.seen);
 	return l.c;
@@ -248,7 +275,8 @@ void
 config_lines_release(struct config_lines *lines)
 {
 	free(lines->keys);
-	free(lines->listeners);
 	free(lines->relay_domains);
-	*lines = (struct config_lines){NULL, NULL, NULL};
+	for (size_t i = 0; i < CONFIG_SECTIONS; i++)
+		free(lines->titled[i]);
+	*lines = (struct config_lines){.keys = NULL};
 }

@@ -9,12 +9,15 @@
 #include "common/span.h"
 #include "conf/config.h"
 #include "conf/config_errors.h"
+#include "conf/config_section.h"
 
 /* Where in the file things were said; 0: not in the file (a default). */
 struct config_lines {
-	unsigned *keys;	     /* by index into config_keys */
-	unsigned *listeners; /* by index into config.listeners; NULL if they are the defaults */
+	unsigned *keys;		 /* by index into config_keys; not of titled sections */
 	unsigned *relay_domains; /* by index into config.relay_domains */
+	unsigned *titled
+	    [CONFIG_SECTIONS]; /* by index among the sections of a kind as they stand in the
+					    * file; NULL if there are none (listeners: the defaults) */
 };
 
 /*

@@ -1,8 +1,10 @@
 /*
  * config_value: one value of postrider.conf from its text, by type. The same code
  * reads the file and the settings message, so a child can hold nothing that the
- * file could not say. Pure; what was expected is told in *why.
+ * file could not say. Pure; what was expected is told in *why. See config_keys.h.
  */
+#include "conf/config_value.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,7 @@
 #include "common/address.h"
 #include "common/xalloc.h"
 #include "conf/config_keys.h"
+#include "conf/config_section.h"
 #include "conf/units.h"
 
 /* Elements of one list: relay-domains of a large provider, and still one settings message. */
@@ -26,10 +29,15 @@ refuse(struct buf *why, const char *text)
 	return -1;
 }
 
+/* In a titled section: that of the last one. */
 static void *
 member(struct config *c, const struct config_key *k)
 {
-	return (char *)c + k->offset;
+	size_t last = 0;
+
+	if (config_key_is_titled(k))
+		last = config_section_count(c, config_section_find(k->section)) - 1;
+	return config_key_member(c, k, last);
 }
 
 static void
@@ -91,30 +99,47 @@ set_address(struct config *c, const struct config_key *k, struct span s, struct 
 	return 0;
 }
 
-/* "[host]:port", "host:port" and "address:port" to the form doc/IPC.md uses: a host not to be looked up by MX. */
-static int
-set_smarthost(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+static bool
+in_brackets(struct span s)
 {
-	static const char expected[] = "expected host:port or [address]:port";
-	ptrdiff_t colon = span_rindex(s, ':');
-	struct span host = span_first(s, colon < 0 ? 0 : (size_t)colon);
-	char name[DOMAIN_MAX + 1], text[DOMAIN_MAX + 16];
+	return s.len >= 2 && s.p[0] == '[' && s.p[s.len - 1] == ']';
+}
+
+int
+config_value_next_hop(struct span s, char out[CONFIG_NEXT_HOP_SIZE])
+{
+	ptrdiff_t colon = in_brackets(s) ? -1 : span_rindex(s, ':');
+	struct span host = colon < 0 ? s : span_first(s, (size_t)colon);
+	char name[DOMAIN_MAX + 1], suffix[8] = "";
 	struct netaddr ip;
 	uint64_t port;
 	size_t len;
 
-	if (colon < 0 || span_to_u64(span_skip(s, (size_t)colon + 1), 65535, &port) != 0 ||
-	    port == 0)
-		return refuse(why, expected);
-	if (host.len >= 2 && host.p[0] == '[' && host.p[host.len - 1] == ']')
+	if (colon >= 0) {
+		if (span_to_u64(span_skip(s, (size_t)colon + 1), 65535, &port) != 0 ||
+		    port == 0)
+			return -1;
+		snprintf(suffix, sizeof suffix, ":%u", (unsigned)port);
+	}
+	if (in_brackets(host))
 		host = span_make(host.p + 1, host.len - 2);
-	else if (span_index(host, ':') >= 0)
-		return refuse(why, "expected an IPv6 address in brackets: [address]:port");
+	else if (colon < 0 || span_index(host, ':') >= 0)
+		return -1;
 	if (netaddr_parse(host, &ip) == 0)
 		netaddr_format(&ip, name);
 	else if (domain_canonical(host, true, name, &len, NULL) != 0)
-		return refuse(why, expected);
-	snprintf(text, sizeof text, "[%s]:%u", name, (unsigned)port);
+		return -1;
+	snprintf(out, CONFIG_NEXT_HOP_SIZE, "[%s]%s", name, suffix);
+	return 0;
+}
+
+static int
+set_smarthost(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	char text[CONFIG_NEXT_HOP_SIZE];
+
+	if (in_brackets(s) || config_value_next_hop(s, text) != 0)
+		return refuse(why, "expected host:port or [address]:port");
 	set_text(c, k, span_str(text));
 	return 0;
 }
@@ -166,16 +191,17 @@ set_quantity(struct config *c, const struct config_key *k, struct span s, struct
 static int
 add_duration(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
-	uint64_t v;
+	uint64_t **list = member(c, k), v;
+	size_t *n = (size_t *)(list + 1);
 
 	if (units_parse_duration(s, &v) != 0)
 		return refuse(why, "expected durations such as 5m or 1h");
 	if (in_range(k, v, why) != 0)
 		return -1;
-	if (c->nretry >= RETRY_MAX)
+	if (*n >= RETRY_MAX)
 		return refuse(why, "expected at most 64 durations");
-	c->retry = xreallocarray(c->retry, c->nretry + 1, sizeof *c->retry);
-	c->retry[c->nretry++] = v;
+	*list = xreallocarray(*list, *n + 1, sizeof **list);
+	(*list)[(*n)++] = v;
 	return 0;
 }
 
@@ -192,19 +218,29 @@ append(struct config_strings *list, struct span s, struct buf *why)
 	return 0;
 }
 
+int
+config_value_domain(struct span s, char out[DOMAIN_MAX + 2], const char **why)
+{
+	size_t len, dot = s.len > 0 && s.p[0] == '.';
+
+	if (domain_canonical(span_skip(s, dot), true, out + dot, &len, why) != 0)
+		return -1;
+	if (dot > 0)
+		out[0] = '.';
+	return 0;
+}
+
 static int
 add_domain(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
 	char name[DOMAIN_MAX + 2];
 	const char *reason;
-	size_t len, dot = s.len > 0 && s.p[0] == '.';
 
-	if (domain_canonical(span_skip(s, dot), true, name + dot, &len, &reason) != 0) {
+	if (config_value_domain(s, name, &reason) != 0) {
 		buf_addf(why, "expected a domain name (%s)", reason);
 		return -1;
 	}
-	name[0] = dot > 0 ? '.' : name[0];
-	return append(member(c, k), span_make(name, len + dot), why);
+	return append(member(c, k), span_str(name), why);
 }
 
 static int
@@ -239,18 +275,24 @@ add_resolver(struct config *c, const struct config_key *k, struct span s, struct
 }
 
 static int
-set_listener_key(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+set_role(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
-	struct config_listener *l = &c->listeners[c->nlisteners - 1];
+	enum listener_role role;
 
-	if (k->type == CONFIG_ROLE) {
-		if (listener_role_parse(s, &l->role) != 0 || l->role == LISTENER_SUBMIT) {
-			l->role = LISTENER_MX;
-			return refuse(why, "expected mx or submission");
-		}
-	} else if (listener_tls_parse(s, &l->tls) != 0) {
-		return refuse(why, "expected starttls, implicit or none");
-	}
+	if (listener_role_parse(s, &role) != 0 || role == LISTENER_SUBMIT)
+		return refuse(why, "expected mx or submission");
+	*(enum listener_role *)member(c, k) = role;
+	return 0;
+}
+
+static int
+set_rate(struct config *c, struct span s, struct buf *why)
+{
+	struct config_destination *d = &c->destinations[c->ndestinations - 1];
+
+	if (units_parse_rate(s, &d->rate_count, &d->rate_period_ms) != 0)
+		return refuse(why, "expected a rate such as 10/second, 6/minute, 100/hour or "
+				   "500/day, from 1 to 1000000");
 	return 0;
 }
 
@@ -301,21 +343,13 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 	case CONFIG_RESOLVERS:
 		return add_resolver(c, k, s, why);
 	case CONFIG_ROLE:
+		return set_role(c, k, s, why);
 	case CONFIG_TLS:
-		return set_listener_key(c, k, s, why);
+		if (listener_tls_parse(s, member(c, k)) != 0)
+			return refuse(why, "expected starttls, implicit or none");
+		return 0;
+	case CONFIG_RATE:
+		return set_rate(c, s, why);
 	}
 	return -1;
-}
-
-int
-config_add_listener(struct config *c, struct span s, struct buf *why)
-{
-	struct netaddr a;
-
-	if (netaddr_parse_port(s, &a) != 0 || a.port == 0)
-		return refuse(why, "expected address:port such as 0.0.0.0:25 or [::]:25");
-	c->listeners = xreallocarray(c->listeners, c->nlisteners + 1, sizeof *c->listeners);
-	c->listeners[c->nlisteners++] = (struct config_listener){
-	    .address = xspandup(s), .addr = a, .role = LISTENER_MX, .tls = LISTENER_TLS_NONE};
-	return 0;
 }

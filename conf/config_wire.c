@@ -1,13 +1,19 @@
 /*
  * config_wire: the configuration as fields of a settings message, and back.
  * postriderd sends it to every child (doc/IPC.md); the values are those of the
- * file, one field each, lists repeated, a listener as `listen=address role tls`.
+ * file, one field each, lists repeated. A titled section is a field with its name
+ * and title, followed by one for each of its keys, `destination.rate=10/minute`,
+ * where a list is one field.
  */
 #include <stdlib.h>
 
 #include "common/xalloc.h"
 #include "conf/config.h"
 #include "conf/config_keys.h"
+#include "conf/config_section.h"
+
+/* A list in a titled section is one field: 64 times a short name would be most of the message. */
+#define LIST_TEXT_MAX 65536
 
 struct put {
 	struct wire_out *w;
@@ -22,6 +28,50 @@ put_value(const char *value, void *arg)
 	wire_add_str(p->w, p->name, value);
 }
 
+static void
+join_value(const char *value, void *arg)
+{
+	struct buf *b = arg;
+
+	if (b->len > 0)
+		buf_add_char(b, ' ');
+	buf_add_str(b, value);
+}
+
+static void
+put_key(const struct config *c, const struct config_key *k, size_t i, struct wire_out *w)
+{
+	char name[CONFIG_KEY_NAME_SIZE];
+	struct put p = {w, config_key_full_name(k, name)};
+	struct buf list;
+
+	if (!config_key_is_titled(k) || !config_key_is_list(k)) {
+		config_key_get(c, k, i, put_value, &p);
+		return;
+	}
+	buf_init(&list, LIST_TEXT_MAX);
+	config_key_get(c, k, i, join_value, &list);
+	if (list.len > 0)
+		wire_add(w, name, buf_span(&list));
+	buf_release(&list);
+}
+
+static void
+put_sections(const struct config *c, enum config_section_kind kind, struct wire_out *w)
+{
+	const struct config_section *s = config_section(kind);
+	size_t n, count = s->titled ? config_section_count(c, kind) : 0;
+	const struct config_key *keys = config_keys(&n);
+
+	for (size_t i = 0; i < count; i++) {
+		wire_add_str(w, s->name, config_section_title(c, kind, i));
+		for (size_t k = 0; k < n; k++) {
+			if (config_section_find(keys[k].section) == kind)
+				put_key(c, &keys[k], i, w);
+		}
+	}
+}
+
 void
 config_to_wire(const struct config *c, struct wire_out *w)
 {
@@ -30,32 +80,28 @@ config_to_wire(const struct config *c, struct wire_out *w)
 
 	wire_add_str(w, "path", c->path);
 	for (size_t i = 0; i < n; i++) {
-		char name[CONFIG_KEY_NAME_SIZE];
-		struct put p = {w, config_key_full_name(&keys[i], name)};
-
-		config_key_get(c, &keys[i], put_value, &p);
+		if (!config_key_is_titled(&keys[i]))
+			put_key(c, &keys[i], 0, w);
 	}
-	for (size_t i = 0; i < c->nlisteners; i++) {
-		const struct config_listener *l = &c->listeners[i];
-
-		wire_addf(w, "listen", "%s %s %s", l->address, listener_role_name(l->role),
-		    listener_tls_name(l->tls));
-	}
+	for (int s = 0; s < CONFIG_SECTIONS; s++)
+		put_sections(c, (enum config_section_kind)s, w);
 }
 
+/* A field "section.key" before any of its section is malformed. */
 static int
-take_listener(struct config *c, struct span value, struct buf *why)
+take_value(struct config *c, const struct config_key *k, struct span value, struct buf *why)
 {
-	struct span address = span_cut(&value, ' '), role = span_cut(&value, ' ');
-	struct config_listener *l;
-
-	if (value.p == NULL || config_add_listener(c, address, why) != 0)
+	if (!config_key_is_titled(k))
+		return config_key_set(c, k, value, why);
+	if (config_section_count(c, config_section_find(k->section)) == 0)
 		return -1;
-	l = &c->listeners[c->nlisteners - 1];
-	return listener_role_parse(role, &l->role) != 0 ||
-		       listener_tls_parse(value, &l->tls) != 0
-		   ? -1
-		   : 0;
+	if (!config_key_is_list(k))
+		return config_key_set(c, k, value, why);
+	while (value.p != NULL) {
+		if (config_key_set(c, k, span_cut(&value, ' '), why) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* Fields that are no keys (process=, worker=, …) are others' business. */
@@ -64,21 +110,24 @@ take_field(struct config *c, bool seen[], const struct wire_field *f, struct buf
 {
 	size_t n;
 	const struct config_key *keys = config_keys(&n);
-	char name[CONFIG_KEY_NAME_SIZE];
 
-	if (span_is(f->name, "listen"))
-		return take_listener(c, f->value, why);
 	if (span_is(f->name, "path")) {
 		free(c->path);
 		c->path = xspandup(f->value);
 		return 0;
 	}
+	for (int s = 0; s < CONFIG_SECTIONS; s++) {
+		enum config_section_kind kind = (enum config_section_kind)s;
+
+		if (config_section(kind)->titled &&
+		    span_is(f->name, config_section(kind)->name))
+			return config_section_add(c, kind, f->value, why);
+	}
 	for (size_t i = 0; i < n; i++) {
-		if (keys[i].type == CONFIG_ROLE || keys[i].type == CONFIG_TLS ||
-		    !span_is(f->name, config_key_full_name(&keys[i], name)))
+		if (!config_key_has_name(&keys[i], f->name))
 			continue;
 		seen[i] = true;
-		return config_key_set(c, &keys[i], f->value, why);
+		return take_value(c, &keys[i], f->value, why);
 	}
 	return 0;
 }
@@ -99,6 +148,7 @@ config_from_wire(const struct wire_msg *m)
 	for (size_t i = 0; ok && i < n; i++)
 		ok = seen[i] || keys[i].optional;
 	ok = ok && c->path != NULL && c->nlisteners > 0;
+	config_sections_sort(c);
 	buf_release(&why);
 	free(seen);
 	if (!ok)

@@ -186,13 +186,17 @@ confile_lex_back(struct confile_lex *l)
 }
 
 struct span
-confile_lex_text(const struct confile_lex *l)
+confile_lex_whole(const struct confile_lex *l)
 {
 	struct span s = span_make(l->text + l->start, l->end - l->start);
 
+	return l->token == CONFILE_STRING ? span_make(s.p + 1, s.len - 2) : s;
+}
+
+struct span
+confile_lex_text(const struct confile_lex *l)
+{
 	if (l->token == CONFILE_END)
 		return span_str("the end of the file");
-	if (l->token == CONFILE_STRING)
-		s = span_make(s.p + 1, s.len - 2);
-	return span_first(s, 100);
+	return span_first(confile_lex_whole(l), 100);
 }

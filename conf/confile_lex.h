@@ -40,7 +40,8 @@ struct confile_lex {
 /* Moves to the next token and returns it. */
 enum confile_token confile_lex_next(struct confile_lex *l);
 
-/* The token's octets, without quotes, escapes not undone; what a message shows of it. */
+/* The token's octets, without quotes, escapes not undone: all of it, and what a message shows of it. */
+struct span confile_lex_whole(const struct confile_lex *l);
 struct span confile_lex_text(const struct confile_lex *l);
 
 /* The next token is the present one again. */

@@ -15,10 +15,10 @@
 #include "conf/confile_nearest.h"
 
 /* Sections with the same key and different titles in one file. */
-#define TITLED_MAX 200
+#define TITLED_MAX 10000
 
-/* A title, so that what confile_lex_text shows of it is all of it. */
-#define TITLE_MAX 90
+/* A title with its quotes: a domain name and what marks it. */
+#define TITLE_MAX 280
 
 /* A key that was given: to tell a second one. */
 struct given {
@@ -26,7 +26,8 @@ struct given {
 	unsigned instance; /* of the section that holds it */
 	unsigned line;
 	unsigned values;
-	struct span title; /* of a titled section */
+	unsigned instance_of; /* of a section: its own number among those with this key */
+	struct span title;    /* of a titled section */
 };
 
 struct scan {
@@ -89,18 +90,23 @@ static struct given *
 add_given(struct scan *s, const struct confile_key *key, struct span title, unsigned line)
 {
 	s->given = xreallocarray(s->given, s->ngiven + 1, sizeof *s->given);
-	s->given[s->ngiven] = (struct given){s->section, key, s->instance, line, 0, title};
+	s->given[s->ngiven] = (struct given){.section = s->section,
+	    .key = key,
+	    .instance = s->instance,
+	    .line = line,
+	    .title = title};
 	return &s->given[s->ngiven++];
 }
 
+/* How many sections with this key there were. */
 static unsigned
 count_given(const struct scan *s, const struct confile_key *key)
 {
-	unsigned n = 0;
-
-	for (size_t i = 0; i < s->ngiven; i++)
-		n += s->given[i].section == NULL && s->given[i].key == key;
-	return n;
+	for (size_t i = s->ngiven; i > 0; i--) {
+		if (s->given[i - 1].section == NULL && s->given[i - 1].key == key)
+			return s->given[i - 1].instance_of + 1;
+	}
+	return 0;
 }
 
 /* Behind the brace that closes the one just read. */
@@ -304,6 +310,7 @@ scan_section(struct scan *s, const struct confile_key *key, unsigned key_line)
 	struct span title = span_str("");
 	struct given *g;
 	unsigned instance;
+	size_t outside;
 
 	if (key->shape == CONFILE_TITLED) {
 		if (l->token != CONFILE_STRING && l->token != CONFILE_WORD) {
@@ -311,7 +318,7 @@ scan_section(struct scan *s, const struct confile_key *key, unsigned key_line)
 			skip_statement(s, key_line);
 			return -1;
 		}
-		title = confile_lex_text(l);
+		title = confile_lex_whole(l);
 		if (span_index(title, '\\') >= 0 || l->end - l->start > TITLE_MAX) {
 			complain_found(s, "a short name without \\");
 			confile_lex_next(l);
@@ -340,11 +347,13 @@ scan_section(struct scan *s, const struct confile_key *key, unsigned key_line)
 		skip_braces(s);
 		return -1;
 	}
-	add_given(s, key, title, key_line);
+	add_given(s, key, title, key_line)->instance_of = instance;
 	add_place(s, &(struct confile_place){key, NULL, instance, 0, key_line});
 	s->section = key;
 	s->instance = instance;
+	outside = s->ngiven;
 	scan_body(s);
+	s->ngiven = outside; /* what was given in there is nobody's business any more */
 	s->section = NULL;
 	s->instance = 0;
 	return 0;

@@ -1,4 +1,4 @@
-/* units: sizes and durations. See units.h. */
+/* units: sizes, durations and rates. See units.h. */
 #include "conf/units.h"
 
 #include <inttypes.h>
@@ -25,6 +25,13 @@ static const struct unit durations[] = {
     {"m", UINT64_C(60) * 1000},
     {"s", 1000},
     {"ms", 1},
+};
+
+static const struct unit periods[] = {
+    {"day", UINT64_C(24) * 3600 * 1000},
+    {"hour", UINT64_C(3600) * 1000},
+    {"minute", UINT64_C(60) * 1000},
+    {"second", 1000},
 };
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
@@ -63,6 +70,27 @@ units_parse_duration(struct span s, uint64_t *ms)
 	return parse(s, durations, COUNT(durations), ms);
 }
 
+int
+units_parse_rate(struct span s, uint32_t *count, uint64_t *period_ms)
+{
+	ptrdiff_t slash = span_index(s, '/');
+	uint64_t number;
+
+	if (slash < 0 ||
+	    span_to_u64(span_first(s, (size_t)slash), UNITS_RATE_MAX, &number) != 0 ||
+	    number == 0)
+		return -1;
+	s = span_skip(s, (size_t)slash + 1);
+	for (size_t i = 0; i < COUNT(periods); i++) {
+		if (span_is(s, periods[i].name)) {
+			*count = (uint32_t)number;
+			*period_ms = periods[i].factor;
+			return 0;
+		}
+	}
+	return -1;
+}
+
 static const char *
 format(uint64_t v, const struct unit *units, size_t n, char out[UNITS_TEXT_SIZE])
 {
@@ -88,4 +116,15 @@ const char *
 units_format_duration(uint64_t ms, char out[UNITS_TEXT_SIZE])
 {
 	return format(ms, durations, COUNT(durations), out);
+}
+
+const char *
+units_format_rate(uint32_t count, uint64_t period_ms, char out[UNITS_TEXT_SIZE])
+{
+	size_t i = 0;
+
+	while (i + 1 < COUNT(periods) && periods[i].factor != period_ms)
+		i++;
+	snprintf(out, UNITS_TEXT_SIZE, "%" PRIu32 "/%s", count, periods[i].name);
+	return out;
 }

@@ -2,60 +2,7 @@
 #include "conf/config.h"
 
 #include "conf/config_keys.h"
-#include "tests/unit/conf_fixture.h"
-
-static struct files files;
-static struct config_errors errors;
-
-/* Users that need no account, when root runs the test. */
-#define USERS "users { smtpd = 64001 directory = 64002 queue = 64003 remote = 64004 }\n"
-
-static int
-setup(void **state)
-{
-	(void)state;
-	files_init(&files);
-	assert_int_equal(mkdir(files_path(&files, "virtual"), 0755), 0);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	config_errors_release(&errors);
-	files_release(&files);
-	return 0;
-}
-
-/* The configuration in these octets, behind lines that make it complete (so its first line is the fourth). */
-static struct config *
-load_octets(struct span text)
-{
-	struct buf b;
-	struct config *c;
-
-	config_errors_release(&errors);
-	buf_init(&b, 8 << 20);
-	buf_addf(&b, "domains = \"%s/virtual\"\nspool = \"%s/spool\"\n" USERS, files.root,
-	    files.root);
-	buf_add_span(&b, text);
-	files_write(&files, "conf", buf_span(&b));
-	assert_int_equal(chown(files_path(&files, "conf"), geteuid(), getegid()), 0);
-	buf_release(&b);
-	c = config_load(files_path(&files, "conf"), &errors);
-	if (c == NULL)
-		assert_true(errors.n > 0);
-	else
-		assert_int_equal(errors.n, 0);
-	return c;
-}
-
-static struct config *
-load(const char *text)
-{
-	return load_octets(span_str(text));
-}
+#include "tests/unit/config_fixture.h"
 
 static void
 fills_defaults(void **state)
@@ -171,13 +118,10 @@ writes_smarthost_as_destination(void **state)
 	}
 }
 
-/* One wrong line among right ones: its own complaint, with its own line, and no second one. */
 static void
 reports_each_error(void **state)
 {
-	static const struct {
-		const char *text, *line, *complaint;
-	} rows[] = {
+	static const struct config_row rows[] = {
 	    {"hostnam = x", ":4:", "did you mean hostname?"},
 	    {"frobnicate = x", ":4:", "unknown key frobnicate"},
 	    {"frobnicate { a = 1 { } }", ":4:", "unknown key frobnicate"},
@@ -239,20 +183,11 @@ reports_each_error(void **state)
 	    {"tls { certificate = /nonexistent }",
 		":4:", "has only one of certificate and key"},
 	    {"smarthost = relay.test", ":4:", "expected host:port"},
+	    {"smarthost = \"[relay.test]\"", ":4:", "expected host:port"},
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		char *text = xasprintf("%s\n", rows[i].text);
-		struct config *c = load(text);
-
-		if (!complaint_has(&errors, rows[i].line, rows[i].complaint))
-			complaints_print(&errors);
-		check_row(rows[i].text, c == NULL);
-		check_row(
-		    rows[i].text, complaint_has(&errors, rows[i].line, rows[i].complaint));
-		free(text);
-	}
+	check_errors(rows, sizeof rows / sizeof *rows);
 }
 
 static void
@@ -501,7 +436,11 @@ travels_as_settings(void **state)
 		 "relay-from = { 10.0.0.0/8, \"2001:db8::/32\" }\nrelay-domains = { b.test, "
 		 "a.test }\n"
 		 "smarthost = h.test:25\nresolver = 192.0.2.1\nretry = { 1s, 1500ms }\n"
-		 "postmaster = \"\\\"a b\\\"@c.test\"\nmessage-size-limit = 1000001\n");
+		 "postmaster = \"\\\"a b\\\"@c.test\"\nmessage-size-limit = 1000001\n"
+		 "destination z.test { }\n"
+		 "destination \".y.test\" { concurrency = 3 rate = 7/hour retry = { 1m, 90s }\n"
+		 "lifetime = 36h }\nretry-status 4.7.1 { retry = { 11ms, 1h } }\n"
+		 "retry-status unreachable { }\ndelay-warning = 0\n");
 	complaints_print(&errors);
 	assert_non_null(c);
 	wire_out_init(&w, "settings", 0);
@@ -516,6 +455,17 @@ travels_as_settings(void **state)
 	assert_int_equal(copy->retry[1], 1500);
 	assert_int_equal(copy->relay_from.v[1].bits, 32);
 	assert_int_equal(copy->nlisteners, 2);
+	assert_int_equal(copy->ndestinations, 2);
+	assert_string_equal(copy->destinations[0].name, ".y.test");
+	assert_int_equal(copy->destinations[0].concurrency, 3);
+	assert_int_equal(copy->destinations[0].rate_count, 7);
+	assert_int_equal(copy->destinations[0].rate_period_ms, 3600000);
+	assert_int_equal(copy->destinations[0].nretry, 2);
+	assert_int_equal(copy->destinations[0].retry[1], 90000);
+	assert_int_equal(copy->destinations[0].lifetime, 36 * 3600000);
+	assert_int_equal(copy->destinations[1].concurrency, 0);
+	assert_int_equal(copy->retry_statuses[0].retry[0], 11);
+	assert_int_equal(copy->retry_statuses[1].nretry, 0);
 	wire_out_init(&again, "settings", 0);
 	config_to_wire(copy, &again);
 	wire_add_str(&again, "process", "smtpd");
@@ -523,7 +473,10 @@ travels_as_settings(void **state)
 	/* each field that must be there is missed */
 	for (size_t i = 0; i < m.nfields; i++) {
 		static const char *const may_lack[] = {"relay-from", "relay-domains",
-		    "smarthost", "resolver", "postmaster", "process", "retry", "listen"};
+		    "smarthost", "resolver", "postmaster", "process", "retry", "listen",
+		    "destination", "listen.role", "listen.tls", "destination.concurrency",
+		    "destination.rate", "destination.retry", "destination.lifetime",
+		    "retry-status", "retry-status.retry"};
 		struct wire_field kept = m.fields[i];
 		bool optional = false;
 		struct config *lacking;

@@ -57,11 +57,56 @@ parses_units(void **state)
 	}
 }
 
+static void
+reads_rates(void **state)
+{
+	static const struct {
+		const char *in;
+		uint32_t count; /* 0: no rate */
+		uint64_t period;
+	} rows[] = {
+	    {"10/second", 10, 1000},
+	    {"6/minute", 6, 60000},
+	    {"100/hour", 100, 3600000},
+	    {"1/day", 1, 86400000},
+	    {"1000000/second", 1000000, 1000},
+	    {"1000001/second", 0, 0},
+	    {"0/second", 0, 0},
+	    {"", 0, 0},
+	    {"/", 0, 0},
+	    {"/second", 0, 0},
+	    {"10", 0, 0},
+	    {"10/", 0, 0},
+	    {"10/s", 0, 0},
+	    {"10/seconds", 0, 0},
+	    {"10/Second", 0, 0},
+	    {"10 / second", 0, 0},
+	    {"10/second/", 0, 0},
+	    {"-1/second", 0, 0},
+	    {"4294967297/second", 0, 0},
+	};
+	char text[UNITS_TEXT_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint32_t count = 0;
+		uint64_t period = 0;
+		int r = units_parse_rate(span_str(rows[i].in), &count, &period);
+
+		check_row(rows[i].in, (r == 0) == (rows[i].count > 0));
+		check_row(rows[i].in, count == rows[i].count && period == rows[i].period);
+		if (r == 0)
+			check_row(rows[i].in,
+			    strcmp(units_format_rate(count, period, text), rows[i].in) == 0);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(parses_units),
+	    cmocka_unit_test(reads_rates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
