@@ -1,144 +1,160 @@
-/* bounce: composes delivery status notifications. See bounce.h. */
+/* bounce: composes delivery status notifications: its header, and the parts together. See bounce.h. */
 #include "queue/bounce.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/log.h"
+#include "common/limits.h"
+#include "queue/bounce_parts.h"
+#include "queue/bounce_template.h"
+#include "queue/dsn.h"
 
-/* A value for a header or status field: printable ASCII only, the rest as \xNN. */
-static void
-add_clean(struct buf *out, struct span s)
+/* All parts together are at most MESSAGE_INLINE_MAX; what the first two leave is for the status part. */
+#define HEAD_MAX     4096
+#define RETURNED_MAX BOUNCE_WHOLE_MAX
+#define TEXT_MAX     (48U << 10)
+#define BOUNDARY_MAX 64
+
+struct parts {
+	struct buf text, status, returned;
+	char boundary[BOUNDARY_MAX];
+	size_t n; /* recipients told of */
+	bool eight_bit;
+};
+
+/* Does the boundary stand in one of the parts? */
+static bool
+is_taken(const struct parts *p)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.p[i];
+	const struct buf *all[] = {&p->text, &p->status, &p->returned};
+	size_t n = strlen(p->boundary);
 
-		if (c >= 0x20 && c < 0x7f)
-			buf_add_char(out, (char)c);
-		else
-			buf_addf(out, "\\x%02x", c);
-	}
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (all[i]->len >= n && memmem(all[i]->p, all[i]->len, p->boundary, n) != NULL)
+			return true;
+	return false;
 }
 
+/* No part can hold all of them. */
 static void
-add_head(const struct bounce *b, struct buf *out)
+choose_boundary(const struct bounce *b, struct parts *p)
+{
+	uint64_t n = b->salt;
+
+	do {
+		snprintf(p->boundary, sizeof p->boundary, "=_%.32s_%" PRIx64, b->own_id, n++);
+	} while (is_taken(p));
+}
+
+/* An address that is not ASCII cannot stand in a header without SMTPUTF8: RFC 6857 3.1.8 makes it a name. */
+static void
+add_to(struct span to, struct buf *out)
+{
+	bool plain = true;
+
+	for (size_t i = 0; i < to.len; i++)
+		plain = plain && to.p[i] >= 0x20 && to.p[i] <= 0x7e;
+	if (plain) {
+		buf_add_str(out, "To: <");
+		buf_add_span(out, to);
+		buf_add_str(out, ">\n");
+		return;
+	}
+	buf_add_str(out, "To: =?utf-8?q?");
+	for (size_t i = 0, column = 0; i < to.len; i++) {
+		bool more = ((unsigned char)to.p[i] & 0xc0) == 0x80; /* of one character */
+
+		if (column > 40 && !more) { /* RFC 2047 2: 75 octets a word */
+			buf_add_str(out, "?=\n =?utf-8?q?");
+			column = 0;
+		}
+		column += 3;
+		buf_addf(out, "=%02X", (unsigned char)to.p[i]);
+	}
+	buf_add_str(out, "?=:;\n");
+}
+
+static int
+add_head(const struct bounce *b, struct span *text, const struct parts *p, struct buf *out)
 {
 	char date[CLOCK_DATE_SIZE];
 
 	clock_format_rfc5322(b->now, date);
 	buf_addf(out, "Date: %s\n", date);
 	buf_addf(out, "From: Mail Delivery System <MAILER-DAEMON@%s>\n", b->hostname);
-	buf_add_str(out, "To: <");
-	add_clean(out, b->sender);
-	buf_add_str(out, ">\nSubject: Undelivered mail: ");
-	if (b->nrecipients == 1)
-		add_clean(out, b->recipients[0].original);
-	else
-		buf_addf(out, "%zu recipients", b->nrecipients);
-	buf_addf(out, "\nMessage-ID: <%s@%s>\n", b->own_id, b->hostname);
+	add_to(b->to, out);
+	if (bounce_subject_add(b, text, p->n, out) != 0)
+		return -1;
+	buf_addf(out, "Message-ID: <%s@%s>\n", b->own_id, b->hostname);
 	buf_add_str(out, "MIME-Version: 1.0\n"
 			 "Auto-Submitted: auto-replied\n"
 			 "Content-Type: multipart/report; report-type=delivery-status;\n");
-	buf_addf(out, "\tboundary=\"=_%s\"\n", b->own_id);
-	if (b->eight_bit)
+	buf_addf(out, "\tboundary=\"%s\"\n", p->boundary);
+	if (p->eight_bit)
 		buf_add_str(out, "Content-Transfer-Encoding: 8bit\n");
-	buf_add_str(out, "\n");
+	return buf_add_char(out, '\n');
 }
 
-static void
-add_text(const struct bounce *b, struct buf *out)
+/* The template's text, and ours where the template makes too much of it. */
+static int
+add_text(const struct bounce *b, struct span text, size_t n, struct buf *out)
 {
-	char date[CLOCK_DATE_SIZE];
-
-	clock_format_rfc5322(b->arrived, date);
-	buf_addf(out, "--=_%s\nContent-Type: text/plain; charset=us-ascii\n\n", b->own_id);
-	buf_addf(out,
-	    "This is the mail system at %s.\n\n"
-	    "Your message of %s\n"
-	    "could not be delivered to %s below. It will not be tried again.\n",
-	    b->hostname, date, b->nrecipients == 1 ? "the recipient" : "the recipients");
-	for (size_t i = 0; i < b->nrecipients; i++) {
-		const struct bounce_recipient *r = &b->recipients[i];
-
-		buf_add_str(out, "\n  <");
-		add_clean(out, r->original);
-		buf_add_str(out, ">\n");
-		if (!span_eq(r->original, r->address)) {
-			buf_add_str(out, "    (forwarded to <");
-			add_clean(out, r->address);
-			buf_add_str(out, ">)\n");
-		}
-		if (r->mta.len > 0) {
-			buf_add_str(out, "    The mail server ");
-			add_clean(out, r->mta);
-			buf_add_str(out, " said:\n");
-		}
-		buf_add_str(out, "    ");
-		if (r->verdict.code != 0)
-			buf_addf(out, "%d ", r->verdict.code);
-		buf_addf(out, "%s ", r->verdict.status);
-		add_clean(out, span_str(r->verdict.text));
-		buf_add_str(out, "\n");
-	}
-	buf_addf(out,
-	    "\nThe technical report and %s follow. The mail system knows\n"
-	    "this message as %s.\n\n",
-	    b->content_whole ? "your message" : "the header of your message", b->id);
+	if (bounce_text_add(b, text, n, out) == 0)
+		return 0;
+	buf_clear(out);
+	return bounce_text_add(b, span_str(""), n, out);
 }
 
-static void
-add_status(const struct bounce *b, struct buf *out)
+/* All parts. How many recipients are told of is known when the status part is made, so that comes first. */
+static int
+make_parts(const struct bounce *b, struct parts *p)
 {
-	char date[CLOCK_DATE_SIZE];
+	struct span text = b->text;
 
-	clock_format_rfc5322(b->arrived, date);
-	buf_addf(out, "--=_%s\nContent-Type: message/delivery-status\n\n", b->own_id);
-	buf_addf(out, "Reporting-MTA: dns; %s\nX-Postrider-Message: %s\nArrival-Date: %s\n",
-	    b->hostname, b->id, date);
-	for (size_t i = 0; i < b->nrecipients; i++) {
-		const struct bounce_recipient *r = &b->recipients[i];
+	(void)bounce_template_subject(&text);
+	if (bounce_returned_add(b, &p->returned, &p->eight_bit) != 0)
+		return -1;
+	p->status.max = MESSAGE_INLINE_MAX - HEAD_MAX - TEXT_MAX - p->returned.len;
+	if (bounce_status_add(b, &p->status, &p->n) != 0 ||
+	    add_text(b, text, p->n, &p->text) != 0)
+		return -1;
+	choose_boundary(b, p);
+	return 0;
+}
 
-		buf_add_str(out, "\n");
-		if (!span_eq(r->original, r->address)) {
-			buf_add_str(out, "Original-Recipient: rfc822; ");
-			add_clean(out, r->original);
-			buf_add_str(out, "\n");
-		}
-		buf_add_str(out, "Final-Recipient: rfc822; ");
-		add_clean(out, r->address);
-		buf_addf(out, "\nAction: failed\nStatus: %s\n", r->verdict.status);
-		if (r->mta.len > 0) {
-			buf_add_str(out, "Remote-MTA: dns; ");
-			add_clean(out, r->mta);
-			buf_add_str(out, "\n");
-		}
-		buf_addf(out, "Diagnostic-Code: %s; ",
-		    r->verdict.code != 0 ? "smtp" : "X-Postrider");
-		if (r->verdict.code != 0)
-			buf_addf(out, "%d ", r->verdict.code);
-		buf_addf(out, "%s ", r->verdict.status);
-		add_clean(out, span_str(r->verdict.text));
-		buf_add_str(out, "\n");
-	}
-	buf_add_str(out, "\n");
+static int
+assemble(const struct bounce *b, const struct parts *p, struct buf *out)
+{
+	const struct buf *all[] = {&p->text, &p->status, &p->returned};
+	struct span text = b->text;
+
+	if (add_head(b, &text, p, out) != 0)
+		return -1;
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (buf_addf(out, "--%s\n", p->boundary) != 0 ||
+		    buf_add_span(out, buf_span(all[i])) != 0 || buf_add_char(out, '\n') != 0)
+			return -1;
+	return buf_addf(out, "--%s--\n", p->boundary);
 }
 
 int
-bounce_compose(const struct bounce *b, struct buf *out)
+bounce_compose(const struct bounce *b, struct buf *out, struct bounce_result *result)
 {
-	add_head(b, out);
-	add_text(b, out);
-	add_status(b, out);
-	buf_addf(out, "--=_%s\nContent-Type: %s\n", b->own_id,
-	    b->content_whole ? "message/rfc822" : "text/rfc822-headers");
-	if (b->eight_bit)
-		buf_add_str(out, "Content-Transfer-Encoding: 8bit\n");
-	buf_add_str(out, "\n");
-	if (buf_add_span(out, b->content) != 0)
-		return -1;
-	if (b->content.len > 0 && b->content.p[b->content.len - 1] != '\n')
-		buf_add_str(out, "\n");
-	return buf_addf(out, "\n--=_%s--\n", b->own_id);
+	struct parts p = {.n = 0};
+	int r = -1;
+
+	buf_init(&p.text, TEXT_MAX);
+	buf_init(&p.status, 0);
+	buf_init(&p.returned, RETURNED_MAX);
+	if (make_parts(b, &p) == 0)
+		r = assemble(b, &p, out);
+	*result = (struct bounce_result){p.n, p.eight_bit};
+	buf_release(&p.text);
+	buf_release(&p.status);
+	buf_release(&p.returned);
+	return r;
 }
 
 struct span
@@ -156,4 +172,45 @@ bounce_header_of(struct span content, size_t max)
 	head = span_first(head, max);
 	lf = span_rindex(head, '\n');
 	return span_first(head, (size_t)(lf + 1));
+}
+
+/* What stands in s before and behind the first `what`; -1 if it is not there. */
+static int
+split(struct span s, struct span what, struct span *before, struct span *behind)
+{
+	const char *at = s.len >= what.len ? memmem(s.p, s.len, what.p, what.len) : NULL;
+
+	if (at == NULL)
+		return -1;
+	*before = span_first(s, (size_t)(at - s.p));
+	*behind = span_skip(s, before->len + what.len);
+	return 0;
+}
+
+int
+bounce_seven_bit(struct span report, struct buf *out)
+{
+	static const char eight_bit[] = "Content-Transfer-Encoding: 8bit\n";
+	struct span head, name, parts, first, whole, none, text;
+	char part[BOUNDARY_MAX + 128], last[BOUNDARY_MAX + 8];
+	int n;
+
+	if (split(report, span_str("\n\tboundary=\""), &head, &parts) != 0 ||
+	    split(parts, span_str("\"\n"), &name, &parts) != 0 || name.len >= BOUNDARY_MAX ||
+	    !span_starts_with(parts, eight_bit))
+		return -1;
+	parts = span_skip(parts, sizeof eight_bit - 1);
+	n = snprintf(part, sizeof part, "\n--%.*s\nContent-Type: message/rfc822\n%s\n",
+	    SPAN_ARG(name), eight_bit);
+	if (split(parts, span_make(part, (size_t)n), &first, &whole) != 0)
+		return -1;
+	n = snprintf(last, sizeof last, "\n--%.*s--\n", SPAN_ARG(name));
+	if (split(whole, span_make(last, (size_t)n), &text, &none) != 0)
+		return -1;
+	if (buf_add_span(out, head) != 0 ||
+	    buf_addf(out, "\n\tboundary=\"%.*s\"\n", SPAN_ARG(name)) != 0 ||
+	    buf_add_span(out, first) != 0 || buf_addf(out, "\n--%.*s\n", SPAN_ARG(name)) != 0 ||
+	    bounce_returned_header(bounce_header_of(text, BOUNCE_HEADER_MAX), false, out) != 0)
+		return -1;
+	return buf_add_str(out, last);
 }

@@ -34,20 +34,24 @@ compose(const struct drop_report *r, struct buf *file)
 	struct bounce b = {.hostname = r->hostname,
 	    .id = r->name,
 	    .own_id = own,
-	    .sender = r->to,
+	    .to = r->to,
 	    .arrived = r->arrived,
 	    .now = clock_wall(),
 	    .recipients = r->refused,
 	    .nrecipients = r->nrefused};
 	struct span to = r->to;
 	struct drop_file f = {.from = span_str(""), .recipients = &to, .nrecipients = 1};
+	struct bounce_result told;
 	struct buf report;
 	int result;
 
 	snprintf(own, sizeof own, "%.24s.r", r->name);
 	buf_init(&report, WIRE_PAYLOAD_MAX);
-	if (bounce_compose(&b, &report) != 0)
-		log_warnx("drop/%s: the report was cut", r->name);
+	if (bounce_compose(&b, &report, &told) != 0) {
+		buf_release(&report);
+		errno = EMSGSIZE;
+		return -1;
+	}
 	f.size = report.len;
 	result = drop_file_format(&f, file);
 	if (result == 0)

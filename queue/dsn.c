@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "common/limits.h"
 #include "common/utf8.h"
 #include "common/xtext.h"
 
@@ -145,10 +146,19 @@ done:
 int
 dsn_add_address(struct buf *out, struct span address)
 {
+	struct buf line;
+	int r;
+
+	buf_init(&line, ADDRESS_ROOM);
+	buf_add_str(&line, is_plain(address) ? "rfc822; " : "utf-8; ");
+	/* No canonical address is so long that part of it would be missing. */
 	if (is_plain(address))
-		return buf_add_str(out, "rfc822; ") != 0 || buf_add_span(out, address) != 0 ? -1
-											    : 0;
-	return buf_add_str(out, "utf-8; ") != 0 || add_utf8_address(out, address) != 0 ? -1 : 0;
+		(void)buf_add_span(&line, span_first(address, ADDRESS_MAX));
+	else
+		(void)add_utf8_address(&line, address);
+	r = buf_add_span(out, buf_span(&line));
+	buf_release(&line);
+	return r;
 }
 
 int

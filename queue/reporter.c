@@ -15,11 +15,9 @@
 #include "queue/spool_envelope.h"
 #include "queue/spool_writer.h"
 
-#define WHOLE_MAX      (64U << 10) /* messages up to this size are returned whole */
-#define HEADER_MAX     (32U << 10)
-#define RECIPIENTS_MAX 1000 /* named in one report */
-#define RETRY_MS       10000
-#define DURABLE_MS     (2 * JOURNAL_FLUSH_MS)
+#define WHOLE_MAX  (64U << 10) /* messages up to this size are returned whole */
+#define RETRY_MS   10000
+#define DURABLE_MS (2 * JOURNAL_FLUSH_MS)
 
 struct reporter {
 	struct store *store;
@@ -191,7 +189,7 @@ collect_failed(struct reporter *r, const struct message *m)
 
 	rep->reporter = r;
 	rep->message = m->number;
-	for (uint32_t i = 0; i < m->nrecipients && rep->n < RECIPIENTS_MAX; i++)
+	for (uint32_t i = 0; i < m->nrecipients && rep->n < BOUNCE_RECIPIENTS_MAX; i++)
 		if (message_recipient(m, i)->state == RECIPIENT_FAILED)
 			rep->entries[rep->n++] = i;
 	return rep;
@@ -210,12 +208,6 @@ describe_failed(const struct message *m, const struct report *rep)
 		v[i].address = span_str(r->address);
 		v[i].mta = span_str(r->mta != NULL ? r->mta : "");
 		recipient_get_reason(r, &v[i].verdict);
-		if (v[i].verdict.kind != VERDICT_PERMANENT) {
-			struct verdict last = v[i].verdict;
-
-			verdict_set(&v[i].verdict, VERDICT_PERMANENT, 0, "5.4.7",
-			    "Given up after too long a time; last: %s", last.text);
-		}
 	}
 	return v;
 }
@@ -225,27 +217,27 @@ static void
 collect_content(struct reporter *r, struct message *m, struct buf *content, struct bounce *b)
 {
 	if (m->segment->large) {
-		if (store_read_head(r->store, m, HEADER_MAX, content) != 0)
+		if (store_read_head(r->store, m, BOUNCE_HEADER_MAX, content) != 0)
 			buf_clear(content);
-		b->content = bounce_header_of(buf_span(content), HEADER_MAX);
+		b->content = bounce_header_of(buf_span(content), BOUNCE_HEADER_MAX);
 		return;
 	}
 	if (store_read_content(r->store, m, content) != 0)
 		return;
 	b->content_whole = content->len <= WHOLE_MAX;
 	b->content = b->content_whole ? buf_span(content)
-				      : bounce_header_of(buf_span(content), HEADER_MAX);
+				      : bounce_header_of(buf_span(content), BOUNCE_HEADER_MAX);
 }
 
 static void
 commit(struct reporter *r, struct message *m, uint64_t number, struct report *rep,
-    struct span content)
+    struct span content, bool eight_bit)
 {
 	struct envelope_recipient to = {.address = span_str(m->from)};
 	char of[24];
 	struct envelope e = {.uid = -1,
 	    .from = span_str(""),
-	    .eight_bit = m->eight_bit,
+	    .eight_bit = eight_bit,
 	    .recipients = &to,
 	    .nrecipients = 1};
 	struct buf text, entries;
@@ -272,24 +264,25 @@ write_report(struct reporter *r, struct message *m, uint64_t number)
 	struct bounce b = {.hostname = r->hostname,
 	    .id = spool_id_format(m->number, id),
 	    .own_id = spool_id_format(number, own),
-	    .sender = span_str(m->from),
+	    .to = span_str(m->from),
 	    .arrived = m->received / 1000,
-	    .now = clock_wall(),
-	    .eight_bit = m->eight_bit};
+	    .now = clock_wall()};
+	struct bounce_result told;
 	struct report *rep = collect_failed(r, m);
 	struct bounce_recipient *failed = describe_failed(m, rep);
 	struct buf content, report;
 
 	buf_init(&content, MESSAGE_INLINE_MAX + 1);
-	buf_init(&report, MESSAGE_INLINE_MAX * 4);
+	buf_init(&report, MESSAGE_INLINE_MAX);
 	b.recipients = failed;
 	b.nrecipients = rep->n;
 	collect_content(r, m, &content, &b);
-	if (bounce_compose(&b, &report) != 0)
-		log_warnx("id=%s: the report was cut", id);
-	log_info("id=%s bounce=%s to=<%s> recipients=%zu", id, own, m->from, b.nrecipients);
+	if (bounce_compose(&b, &report, &told) != 0)
+		fatalx("id=%s: a report does not fit", id);
+	rep->n = told.nrecipients;
+	log_info("id=%s bounce=%s to=<%s> recipients=%zu", id, own, m->from, rep->n);
 	message_report(m)->bouncing = true;
-	commit(r, m, number, rep, buf_span(&report));
+	commit(r, m, number, rep, buf_span(&report), told.eight_bit);
 	free(failed);
 	buf_release(&content);
 	buf_release(&report);
