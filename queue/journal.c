@@ -4,6 +4,8 @@
  *	<n>.log   records in order of time, after the state of <n>.ckpt
  *	<n>.ckpt  the whole state, as records, ended by an END record
  *
+ * The checkpoint before the last stays, with the logs since: should the last one rot, they say the same.
+ *
  * What one flush made durable begins with a flush record. Logs are allocated ahead in JOURNAL_CHUNK
  * steps, so that a full disk is met before it matters.
  *
@@ -29,6 +31,7 @@
 #include "common/log.h"
 #include "common/worker.h"
 #include "common/xalloc.h"
+#include "queue/journal_file.h"
 #include "queue/journal_frame.h"
 #include "queue/journal_past.h"
 
@@ -49,6 +52,10 @@ struct journal {
 	uint64_t at; /* octets of the log written so far */
 	uint64_t allocated;
 	uint64_t last_checkpoint_size, checkpoint_minimum;
+	uint64_t last_checkpoint;
+	bool trusted;			 /* last_checkpoint and the logs since say it all */
+	bool whole;			 /* as in struct journal_history */
+	bool is_new;			 /* there was no file */
 	struct buf collecting, flushing; /* frames not written, being written */
 	uint64_t position, flushing_to, durable;
 	struct event *timer, *child;
@@ -116,17 +123,28 @@ make_log(struct journal *j, uint64_t *allocated)
 	return -1;
 }
 
+/* The disk is full: gives up what is there for this day, the least needed first. False if nothing is left. */
+static bool
+give_up_something(struct journal *j)
+{
+	if (journal_past_remove_before(&j->past, j->last_checkpoint))
+		return true;
+	if (unlinkat(j->past.dirfd, "reserve", 0) != 0)
+		return false;
+	log_warnx("journal: the disk is full, the reserve is used");
+	return true;
+}
+
 /* Begins log number + 1. -1 with errno; the old one stays in use. */
 static int
 begin_log(struct journal *j)
 {
 	uint64_t allocated;
-	int fd = make_log(j, &allocated);
+	int fd;
 
-	if (fd < 0 && errno == ENOSPC && unlinkat(j->past.dirfd, "reserve", 0) == 0) {
-		log_warnx("journal: the disk is full, the reserve is used");
+	do {
 		fd = make_log(j, &allocated);
-	}
+	} while (fd < 0 && errno == ENOSPC && give_up_something(j));
 	if (fd < 0)
 		return -1;
 	if (j->fd >= 0)
@@ -143,6 +161,7 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
     journal_replay_fn *replay, const struct journal_ops *ops, void *arg)
 {
 	struct journal *j = xcalloc(1, sizeof *j);
+	struct journal_history history;
 
 	j->past.dirfd = dirfd;
 	j->past.corruptfd = corruptfd;
@@ -154,7 +173,12 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 	j->checkpoint_minimum = CHECKPOINT_MINIMUM;
 	buf_init(&j->collecting, BUFFER_MAX);
 	buf_init(&j->flushing, BUFFER_MAX);
-	j->number = journal_past_replay(&j->past, replay, arg);
+	journal_past_remove_unfinished(&j->past);
+	history = journal_past_replay(&j->past, replay, arg);
+	j->number = history.last;
+	j->last_checkpoint = history.checkpoint;
+	j->trusted = j->whole = history.whole;
+	j->is_new = history.last == 0;
 	journal_past_release_tail(&j->past, j->number);
 	j->worker = worker_new(base);
 	j->timer = evtimer_new(base, on_timer, j);
@@ -171,6 +195,24 @@ void
 journal_set_arg(struct journal *j, void *arg)
 {
 	j->arg = arg;
+}
+
+bool
+journal_is_whole(const struct journal *j)
+{
+	return j->whole;
+}
+
+bool
+journal_is_new(const struct journal *j)
+{
+	return j->is_new;
+}
+
+void
+journal_replay_again(const struct journal *j, journal_replay_fn *replay, void *arg)
+{
+	journal_past_replay_again(&j->past, j->number, replay, arg);
 }
 
 void
@@ -432,8 +474,12 @@ write_checkpoint(struct journal *j, uint64_t number)
 	return r;
 }
 
+/*
+ * Checkpoint number is on disk. The one before it stays, with the logs since: should this one rot, they
+ * say the same. What is older goes.
+ */
 static void
-note_checkpoint_size(struct journal *j, uint64_t number)
+checkpoint_done(struct journal *j, uint64_t number)
 {
 	char name[JOURNAL_NAME_SIZE];
 	struct stat st;
@@ -441,6 +487,10 @@ note_checkpoint_size(struct journal *j, uint64_t number)
 	if (fstatat(j->past.dirfd, journal_file_name(number, ".ckpt", name), &st,
 		AT_SYMLINK_NOFOLLOW) == 0)
 		j->last_checkpoint_size = (uint64_t)st.st_size;
+	(void)journal_past_remove_before(&j->past, j->trusted ? j->last_checkpoint : number);
+	j->last_checkpoint = number;
+	j->trusted = true;
+	keep_reserve(j);
 }
 
 int
@@ -448,9 +498,7 @@ journal_settle(struct journal *j)
 {
 	if (j->failed_log || write_checkpoint(j, j->number) != 0)
 		return -1;
-	note_checkpoint_size(j, j->number);
-	journal_past_remove_before(&j->past, j->number);
-	keep_reserve(j);
+	checkpoint_done(j, j->number);
 	return 0;
 }
 
@@ -469,9 +517,7 @@ on_child(evutil_socket_t fd, short what, void *arg)
 	j->child = NULL;
 	close(fd);
 	if (pid == j->checkpoint_pid && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		note_checkpoint_size(j, j->checkpoint_number);
-		journal_past_remove_before(&j->past, j->checkpoint_number);
-		keep_reserve(j);
+		checkpoint_done(j, j->checkpoint_number);
 		return;
 	}
 	log_warnx("journal: checkpoint %" PRIu64 " was not written; the logs are kept",

@@ -35,7 +35,7 @@ typedef void journal_replay_fn(struct span record, void *arg);
 /*
  * Opens the journal in directory dirfd (kept by the caller), calls replay for
  * every record of the last whole checkpoint and the logs after it, then begins a new log. Files
- * that cannot be read to their end for another reason than a cut last write are moved to corruptfd with a .reason.
+ * that are damaged for another reason than a cut last write are moved or copied to corruptfd with a .reason.
  * If no log can be begun now (a full disk) it is not healthy, and tries on. Never NULL.
  */
 struct journal *journal_open(struct event_base *base, int dirfd, int corruptfd,
@@ -43,6 +43,18 @@ struct journal *journal_open(struct event_base *base, int dirfd, int corruptfd,
 
 /* The argument of ops from now on (replay had the one given to journal_open). */
 void journal_set_arg(struct journal *j, void *arg);
+
+/*
+ * Was everything that had been written replayed? If not (a damaged or missing file), some messages and outcomes
+ * are not known, and positions in segments mean nothing.
+ */
+bool journal_is_whole(const struct journal *j);
+
+/* Was there nothing at all? */
+bool journal_is_new(const struct journal *j);
+
+/* Calls replay for every intact record of every file there is, in no order that counts: what was known once. Before journal_settle. */
+void journal_replay_again(const struct journal *j, journal_replay_fn *replay, void *arg);
 
 /* After the state has been rebuilt: writes a checkpoint of it at once and removes older files. -1 if that cannot be done now: they stay. */
 int journal_settle(struct journal *j);

@@ -41,26 +41,29 @@ journal_frame_next(uint64_t instance, struct span *rest, struct span *body)
 }
 
 bool
-journal_frame_rest_is_cut(uint64_t instance, struct span rest)
+journal_frame_resync(uint64_t instance, struct span *rest)
 {
-	struct span body;
+	struct span at = *rest, body;
 
-	while (rest.len >= JOURNAL_FRAME_HEADER) {
-		const char *flush = memmem(
-		    rest.p, rest.len, JOURNAL_FLUSH_RECORD, strlen(JOURNAL_FLUSH_RECORD));
+	while (at.len >= JOURNAL_FRAME_HEADER) {
+		const char *flush =
+		    memmem(at.p, at.len, JOURNAL_FLUSH_RECORD, strlen(JOURNAL_FLUSH_RECORD));
 		struct span r;
 
 		if (flush == NULL)
-			return true;
-		if (flush - rest.p < JOURNAL_FRAME_HEADER) {
-			rest = span_skip(rest, (size_t)(flush - rest.p) + 1);
+			return false;
+		if (flush - at.p < JOURNAL_FRAME_HEADER) {
+			at = span_skip(at, (size_t)(flush - at.p) + 1);
 			continue;
 		}
-		r = span_skip(rest, (size_t)(flush - rest.p) - JOURNAL_FRAME_HEADER);
+		at = span_skip(at, (size_t)(flush - at.p) - JOURNAL_FRAME_HEADER);
+		r = at;
 		if (journal_frame_next(instance, &r, &body) == 1 &&
-		    span_is(body, JOURNAL_FLUSH_RECORD))
-			return false;
-		rest = span_skip(rest, (size_t)(flush - rest.p) - JOURNAL_FRAME_HEADER + 1);
+		    span_is(body, JOURNAL_FLUSH_RECORD)) {
+			*rest = at;
+			return true;
+		}
+		at = span_skip(at, 1);
 	}
-	return true;
+	return false;
 }

@@ -27,9 +27,10 @@ void journal_frame_header(
 int journal_frame_next(uint64_t instance, struct span *rest, struct span *body);
 
 /*
- * Is what stands behind the last good frame only what a cut write leaves? Pages of one write reach the
- * disk in any order, so good frames may follow; but once a later write has begun, this one was on disk.
+ * Moves *rest to the next place where a write begins: what stands before it was on disk by then, and is
+ * damaged. False, with *rest as it was, if there is none: then it is what a cut write leaves (pages of one
+ * write reach the disk in any order, so good frames may stand in it).
  */
-bool journal_frame_rest_is_cut(uint64_t instance, struct span rest);
+bool journal_frame_resync(uint64_t instance, struct span *rest);
 
 #endif

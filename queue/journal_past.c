@@ -1,196 +1,167 @@
 /* journal_past: what earlier lives left in journal/. See journal_past.h. */
 #include "queue/journal_past.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
-#include "common/xalloc.h"
-#include "queue/journal_frame.h"
+#include "queue/journal_file.h"
 #include "queue/quarantine.h"
 
-const char *
-journal_file_name(uint64_t n, const char *suffix, char out[JOURNAL_NAME_SIZE])
-{
-	snprintf(out, JOURNAL_NAME_SIZE, "%010" PRIu64 "%s", n, suffix);
-	return out;
-}
-
-/* The whole file in memory (the caller frees), or NULL with errno. */
-static char *
-read_file(int dirfd, const char *name, size_t *len)
-{
-	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-	char *p = NULL;
-	size_t have = 0;
-
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		goto done;
-	p = xmalloc((size_t)st.st_size);
-	while (have < (size_t)st.st_size) {
-		ssize_t n = read(fd, p + have, (size_t)st.st_size - have);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			free(p);
-			p = NULL;
-			goto done;
-		}
-		have += (size_t)n;
-	}
-	*len = have;
-done:
-	close(fd);
-	return p;
-}
-
-/* Calls replay for each frame; false if the file is damaged. want_end: a checkpoint, which must end with END. */
 static bool
-replay_bytes(const struct journal_past *p, struct span bytes, bool want_end,
-    journal_replay_fn *replay, void *arg)
+checkpoint_is_whole(const struct journal_past *p, uint64_t number)
 {
-	struct span body;
+	struct journal_file_result r;
 
-	while (journal_frame_next(p->instance, &bytes, &body) == 1) {
-		if (want_end && span_is(body, JOURNAL_END_RECORD))
-			return true;
-		if (replay != NULL && !span_is(body, JOURNAL_FLUSH_RECORD))
-			replay(body, arg);
-	}
-	return !want_end && journal_frame_rest_is_cut(p->instance, bytes);
+	journal_file_read(
+	    p->dirfd, number, JOURNAL_FILE_CHECKPOINT, p->instance, NULL, NULL, &r);
+	return r.state == JOURNAL_FILE_WHOLE;
 }
 
-/* The numbers of files with this suffix, sorted; the caller frees. */
-static size_t
-list_numbers(int dirfd, const char *suffix, uint64_t **numbers)
-{
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *e;
-	size_t n = 0;
-
-	*numbers = NULL;
-	if (d == NULL)
-		return 0;
-	while ((e = readdir(d)) != NULL) {
-		char again[JOURNAL_NAME_SIZE];
-		uint64_t v = strtoull(e->d_name, NULL, 10);
-		size_t i;
-
-		if (strcmp(journal_file_name(v, suffix, again), e->d_name) != 0)
-			continue;
-		*numbers = xreallocarray(*numbers, n + 1, sizeof **numbers);
-		for (i = n++; i > 0 && (*numbers)[i - 1] > v; i--)
-			(*numbers)[i] = (*numbers)[i - 1];
-		(*numbers)[i] = v;
-	}
-	closedir(d);
-	return n;
-}
-
-static bool
-replay_file(const struct journal_past *p, uint64_t number, const char *suffix, bool want_end,
-    journal_replay_fn *replay, void *arg)
-{
-	char name[JOURNAL_NAME_SIZE];
-	size_t len = 0;
-	char *bytes = read_file(p->dirfd, journal_file_name(number, suffix, name), &len);
-	bool whole =
-	    bytes != NULL && replay_bytes(p, span_make(bytes, len), want_end, replay, arg);
-
-	free(bytes);
-	return whole;
-}
-
-/* The newest whole checkpoint is replayed; returns its number, 0 if there is none. */
+/* The newest whole checkpoint: its number, 0 if there is none. Those that are newer and damaged go to corrupt/. */
 static uint64_t
-replay_checkpoint(const struct journal_past *p, journal_replay_fn *replay, void *arg)
+find_checkpoint(const struct journal_past *p)
 {
 	uint64_t *numbers, found = 0;
-	size_t n = list_numbers(p->dirfd, ".ckpt", &numbers);
+	size_t n = journal_file_list(p->dirfd, ".ckpt", &numbers);
 	char name[JOURNAL_NAME_SIZE];
 
 	while (n > 0 && found == 0) {
 		uint64_t v = numbers[--n];
 
-		if (replay_file(p, v, ".ckpt", true, NULL, NULL)) {
-			(void)replay_file(p, v, ".ckpt", true, replay, arg);
+		if (checkpoint_is_whole(p, v))
 			found = v;
-		} else {
+		else
 			quarantine_move(p->dirfd, journal_file_name(v, ".ckpt", name),
 			    p->corruptfd,
 			    "this checkpoint is damaged; an older one and the logs were used");
-		}
 	}
 	free(numbers);
 	return found;
 }
 
-uint64_t
-journal_past_replay(const struct journal_past *p, journal_replay_fn *replay, void *arg)
+/* One log; false if something that was durable once is missing from it. */
+static bool
+replay_log(const struct journal_past *p, uint64_t number, journal_replay_fn *replay, void *arg)
 {
-	uint64_t from = replay_checkpoint(p, replay, arg), last = from, *numbers;
-	size_t n = list_numbers(p->dirfd, ".log", &numbers);
+	struct journal_file_result r;
 	char name[JOURNAL_NAME_SIZE];
 
+	journal_file_read(p->dirfd, number, JOURNAL_FILE_LOG, p->instance, replay, arg, &r);
+	if (r.state == JOURNAL_FILE_WHOLE || r.state == JOURNAL_FILE_CUT)
+		return true;
+	if (r.state == JOURNAL_FILE_DAMAGED)
+		quarantine_copy(p->dirfd, journal_file_name(number, ".log", name), p->corruptfd,
+		    "records in the middle of this log are damaged; the others were used, and "
+		    "the "
+		    "segments searched for what is missing: some mail may be delivered twice, "
+		    "none is lost");
+	return false;
+}
+
+struct journal_history
+journal_past_replay(const struct journal_past *p, journal_replay_fn *replay, void *arg)
+{
+	struct journal_history h = {.checkpoint = find_checkpoint(p), .whole = true};
+	uint64_t *numbers, expected = h.checkpoint > 0 ? h.checkpoint : 1;
+	size_t n = journal_file_list(p->dirfd, ".log", &numbers);
+	struct journal_file_result r;
+
+	if (h.checkpoint > 0)
+		journal_file_read(p->dirfd, h.checkpoint, JOURNAL_FILE_CHECKPOINT, p->instance,
+		    replay, arg, &r);
+	h.last = h.checkpoint;
 	for (size_t i = 0; i < n; i++) {
-		if (numbers[i] > last)
-			last = numbers[i];
-		if (numbers[i] >= from &&
-		    !replay_file(p, numbers[i], ".log", false, replay, arg))
-			quarantine_copy(p->dirfd, journal_file_name(numbers[i], ".log", name),
-			    p->corruptfd,
-			    "records in the middle of this log are damaged; what follows them "
-			    "was not "
-			    "used: some mail may be delivered twice, none is lost");
+		if (numbers[i] > h.last)
+			h.last = numbers[i];
+		if (numbers[i] < h.checkpoint)
+			continue;
+		if (!replay_log(p, numbers[i], replay, arg) || numbers[i] != expected)
+			h.whole = false;
+		expected = numbers[i] + 1;
 	}
+	/* A checkpoint is never alone: its log was begun before it. */
+	if (h.checkpoint > 0 && expected == h.checkpoint)
+		h.whole = false;
 	free(numbers);
-	return last;
+	return h;
+}
+
+void
+journal_past_replay_again(
+    const struct journal_past *p, uint64_t upto, journal_replay_fn *replay, void *arg)
+{
+	static const char *const suffixes[] = {".ckpt", ".log"};
+	struct journal_file_result r;
+
+	for (size_t s = 0; s < 2; s++) {
+		uint64_t *numbers;
+		size_t n = journal_file_list(p->dirfd, suffixes[s], &numbers);
+
+		for (size_t i = 0; i < n && numbers[i] <= upto; i++)
+			journal_file_read(p->dirfd, numbers[i],
+			    s == 0 ? JOURNAL_FILE_CHECKPOINT : JOURNAL_FILE_LOG, p->instance,
+			    replay, arg, &r);
+		free(numbers);
+	}
 }
 
 void
 journal_past_release_tail(const struct journal_past *p, uint64_t number)
 {
-	char name[JOURNAL_NAME_SIZE];
-	size_t len = 0;
-	char *bytes = read_file(p->dirfd, journal_file_name(number, ".log", name), &len);
-	size_t end = len;
-	int fd = bytes != NULL ? openat(p->dirfd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	char name[JOURNAL_NAME_SIZE], block[65536];
+	int fd = openat(p->dirfd, journal_file_name(number, ".log", name),
+	    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0, end = size;
 
-	while (bytes != NULL && end > 0 && bytes[end - 1] == '\0')
-		end--;
-	if (fd >= 0 && end < len && ftruncate(fd, (off_t)end) != 0)
+	while (end > 0) {
+		size_t want = (size_t)(end % (off_t)sizeof block);
+		ssize_t n;
+
+		want = want > 0 ? want : sizeof block;
+		n = pread(fd, block, want, end - (off_t)want);
+		if (n != (ssize_t)want)
+			break;
+		while (n > 0 && block[n - 1] == '\0')
+			n--;
+		end -= (off_t)want - n;
+		if (n > 0)
+			break;
+	}
+	if (fd >= 0 && end < size && ftruncate(fd, end) != 0)
 		log_warn("journal: log %" PRIu64, number);
 	if (fd >= 0)
 		close(fd);
-	free(bytes);
+}
+
+/* Removes the files with this suffix whose number is below; true if there was one. */
+static bool
+remove_below(const struct journal_past *p, const char *suffix, uint64_t number)
+{
+	uint64_t *numbers;
+	size_t n = journal_file_list(p->dirfd, suffix, &numbers);
+	char name[JOURNAL_NAME_SIZE];
+	bool any = false;
+
+	for (size_t i = 0; i < n && numbers[i] < number; i++)
+		if (unlinkat(p->dirfd, journal_file_name(numbers[i], suffix, name), 0) == 0)
+			any = true;
+	free(numbers);
+	return any;
+}
+
+bool
+journal_past_remove_before(const struct journal_past *p, uint64_t number)
+{
+	bool logs = remove_below(p, ".log", number);
+
+	return remove_below(p, ".ckpt", number) || logs;
 }
 
 void
-journal_past_remove_before(const struct journal_past *p, uint64_t number)
+journal_past_remove_unfinished(const struct journal_past *p)
 {
-	static const char *const suffixes[] = {".log", ".ckpt", ".ckpt.new"};
-
-	for (size_t s = 0; s < sizeof suffixes / sizeof *suffixes; s++) {
-		uint64_t *numbers;
-		size_t n = list_numbers(p->dirfd, suffixes[s], &numbers);
-		char name[JOURNAL_NAME_SIZE];
-
-		for (size_t i = 0; i < n; i++)
-			if (numbers[i] < number)
-				(void)unlinkat(p->dirfd,
-				    journal_file_name(numbers[i], suffixes[s], name), 0);
-		free(numbers);
-	}
+	(void)remove_below(p, ".ckpt.new", UINT64_MAX);
 }

@@ -15,16 +15,27 @@ struct journal_past {
 	uint64_t instance;
 };
 
-/* "0000000007.log"; suffixes are .log, .ckpt, .ckpt.new. Returns out. */
-#define JOURNAL_NAME_SIZE 32
-const char *journal_file_name(uint64_t n, const char *suffix, char out[JOURNAL_NAME_SIZE]);
+/* What was found of it. */
+struct journal_history {
+	uint64_t last;	     /* highest number in use, 0 if there is none */
+	uint64_t checkpoint; /* the one that was replayed, 0 if there is none */
+	/*
+	 * Is it all there, from the first record or the checkpoint on? If not, what later records say of how far a
+	 * segment is accounted for hides messages that only the missing ones knew: every segment must be searched.
+	 */
+	bool whole;
+};
 
 /*
- * Calls replay for every record of the newest whole checkpoint and of the logs that count with it. A damaged file
- * is set aside and reported. Returns the highest number in use, 0 if there is none.
+ * Calls replay for every record of the newest whole checkpoint and of the logs that count with it; of a damaged
+ * log for those that are intact. A damaged file is set aside and reported.
  */
-uint64_t journal_past_replay(
+struct journal_history journal_past_replay(
     const struct journal_past *p, journal_replay_fn *replay, void *arg);
+
+/* Calls replay for every intact record of every file up to this number, older ones included: what was known once. Sets nothing aside. */
+void journal_past_replay_again(
+    const struct journal_past *p, uint64_t upto, journal_replay_fn *replay, void *arg);
 
 /*
  * What was allocated ahead for this log, and not used, is given back: on a full disk it is what
@@ -32,7 +43,13 @@ uint64_t journal_past_replay(
  */
 void journal_past_release_tail(const struct journal_past *p, uint64_t number);
 
-/* Removes the files that checkpoint number replaces. What a crash in between leaves is removed next time. */
-void journal_past_remove_before(const struct journal_past *p, uint64_t number);
+/*
+ * Removes the logs and checkpoints below number. What a crash in between leaves is removed next time. True if
+ * anything was removed.
+ */
+bool journal_past_remove_before(const struct journal_past *p, uint64_t number);
+
+/* Removes what is left of checkpoints that were never finished. */
+void journal_past_remove_unfinished(const struct journal_past *p);
 
 #endif

@@ -45,8 +45,8 @@ add(struct segment_pool *p, struct spool_segment *s)
 		fatalx("segment %" PRIu64 " stands in the spool twice", s->number);
 	if (!s->large && s->number >= p->next_number)
 		p->next_number = s->number + 1;
-	if (!s->large)
-		segment_pool_generation_at_least(p, s->generation);
+	segment_pool_generation_at_least(
+	    p, s->generation); /* a large file's is its message's */
 }
 
 static void

@@ -19,6 +19,7 @@ struct store {
 	struct journal *journal;
 	struct atom_table *atoms; /* reverse-paths, reasons, hosts */
 	struct idmap messages;	  /* every message in the queue, by number */
+	struct idmap gone;	  /* while searching: those known to be settled */
 	struct store_counts counts;
 	struct event *reaper, *orphans;
 	struct message **done; /* to be freed at the end of the turn */
@@ -26,6 +27,7 @@ struct store {
 	int spoolfd, journalfd, corruptfd;
 	uint64_t instance;
 	bool said_room;
+	bool searching; /* recovery: part of the journal is lost, what segments hold counts */
 };
 
 extern const struct journal_ops store_journal_ops;

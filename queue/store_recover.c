@@ -4,7 +4,7 @@
  *
  *	1. every segment file is opened; who still writes to one is known by its lock
  *	2. checkpoint and journal rebuild messages and outcomes
- *	3. each segment is scanned past what those account for
+ *	3. each segment is scanned past what those account for, all of it if part of the journal is lost
  *	4. a DSN found in the spool settles the failures it reports on
  *	5. a fresh checkpoint replaces the journals
  *
@@ -16,64 +16,18 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "queue/quarantine.h"
+#include "queue/spool_instance.h"
 #include "queue/store_parts.h"
 #include "queue/store_replay.h"
 
 #define ORPHAN_FIRST_MS 20
 #define ORPHAN_POLL_SEC 1
-
-static int
-read_instance(int dirfd, uint64_t *instance)
-{
-	char text[32] = {0};
-	int fd = openat(dirfd, "instance", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	n = read(fd, text, sizeof text - 1);
-	close(fd);
-	*instance = strtoull(text, NULL, 16);
-	if (n != 17 || *instance == 0) {
-		errno = EINVAL;
-		return -1;
-	}
-	return 0;
-}
-
-/* The number that tells this spool's files from any other's, made at the first start. */
-static int
-obtain_instance(int dirfd, uint64_t *instance)
-{
-	int fd;
-
-	if (read_instance(dirfd, instance) == 0)
-		return 0;
-	if (errno != ENOENT)
-		return -1;
-	do {
-		if (getrandom(instance, sizeof *instance, 0) != sizeof *instance)
-			return -1;
-	} while (*instance == 0);
-	(void)unlinkat(dirfd, "instance.new", 0);
-	fd = openat(dirfd, "instance.new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -1;
-	if (dprintf(fd, "%016" PRIx64 "\n", *instance) != 17 || fsync(fd) != 0 ||
-	    renameat(dirfd, "instance.new", dirfd, "instance") != 0 || fsync(dirfd) != 0) {
-		close(fd);
-		return -1;
-	}
-	close(fd);
-	return 0;
-}
 
 static int
 open_directory(int spoolfd, const char *name)
@@ -108,10 +62,17 @@ scan_record(struct spool_segment *seg, uint64_t offset, const struct spool_recor
     struct span envelope, void *arg)
 {
 	uint64_t end = offset + spool_record_extent(r);
+	struct store *s = arg;
+	struct message *m;
 
-	(void)store_add_record(arg, seg, offset, r, envelope);
 	if (end > seg->accounted)
 		seg->accounted = end;
+	if (idmap_find(&s->gone, r->message) != NULL)
+		return;
+	m = store_add_record(s, seg, offset, r, envelope);
+	/* Should no checkpoint be written now: a later record would hide it. */
+	if (m != NULL)
+		(void)record_message(s->journal, m, end);
 }
 
 /*
@@ -154,6 +115,8 @@ settle_told(struct store *s)
 			if (r != NULL && r->state == RECIPIENT_FAILED)
 				recipient_set_state(r, RECIPIENT_SETTLED);
 		}
+		if (of != NULL)
+			(void)record_told(s->journal, of, p->told, p->ntold);
 	}
 }
 
@@ -210,6 +173,40 @@ store_poll_orphans(struct store *s)
 	event_add(s->orphans, &(struct timeval){0, ORPHAN_FIRST_MS * 1000});
 }
 
+/* What the replay has rebuilt, and the numbers of what it says was settled. */
+struct past {
+	struct idmap *alive, *gone;
+};
+
+static void
+note_gone(struct span record, void *arg)
+{
+	struct past *p = arg;
+	uint64_t number;
+
+	if (span_is(span_cut(&record, ' '), "M") &&
+	    span_to_u64(span_cut(&record, ' '), UINT64_MAX, &number) == 0 &&
+	    idmap_find(p->alive, number) == NULL)
+		(void)idmap_insert(p->gone, number, p);
+}
+
+/*
+ * Part of the journal is missing: what is left of it says nothing about where in a segment the unknown begins, so
+ * all of it is unknown. But a message that was known once and is not in the queue now was settled.
+ */
+static void
+search_everything(struct store *s, struct idmap *alive)
+{
+	struct past p = {alive, &s->gone};
+
+	log_warnx("spool: the journal is not whole, every segment is searched");
+	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;) {
+		g->accounted = SPOOL_PAGE;
+		g->complete = false;
+	}
+	journal_replay_again(s->journal, note_gone, &p);
+}
+
 static void
 recover(struct store *s, struct event_base *base)
 {
@@ -222,11 +219,16 @@ recover(struct store *s, struct event_base *base)
 	    &store_journal_ops, &rp);
 	journal_set_arg(s->journal, s);
 	segment_pool_generation_at_least(s->pool, rp.generation);
+	s->searching = !journal_is_whole(s->journal) ||
+		       (journal_is_new(s->journal) && segment_pool_next(s->pool, NULL) != NULL);
+	if (s->searching)
+		search_everything(s, &rp.messages);
 	while ((m = idmap_next(&rp.messages, &at)) != NULL)
 		adopt_message(s, m);
 	idmap_release(&rp.messages);
 	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;)
 		scan_segment(s, g);
+	idmap_release(&s->gone);
 	settle_told(s);
 	if (journal_settle(s->journal) != 0)
 		log_warnx("spool: no checkpoint could be written; the logs before stay in use");
@@ -244,13 +246,14 @@ store_open(struct event_base *base, int spoolfd, uint64_t segment_size,
 	s->said_room = true;
 	s->atoms = atom_table_new();
 	idmap_init(&s->messages);
+	idmap_init(&s->gone);
 	s->reaper = event_new(base, -1, 0, store_reap, s);
 	s->orphans = evtimer_new(base, on_orphans, s);
 	s->journalfd = open_directory(spoolfd, "journal");
 	s->corruptfd = open_directory(spoolfd, "corrupt");
 	if (s->journalfd < 0 || s->corruptfd < 0)
 		goto fail;
-	if (obtain_instance(s->journalfd, &s->instance) != 0) {
+	if (spool_instance_obtain(spoolfd, s->journalfd, s->corruptfd, &s->instance) != 0) {
 		log_warn("spool: journal/instance");
 		goto fail;
 	}
@@ -292,6 +295,7 @@ store_close(struct store **sp)
 	while ((m = idmap_next(&s->messages, &at)) != NULL)
 		message_free(&m);
 	idmap_release(&s->messages);
+	idmap_release(&s->gone);
 	atom_table_free(&s->atoms);
 	segment_pool_free(&s->pool);
 	event_free(s->reaper);

@@ -17,7 +17,14 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		if (body.p < (const char *)data ||
 		    body.p + body.len > (const char *)data + size)
 			abort();
-	(void)journal_frame_rest_is_cut(INSTANCE, rest);
+	whole = rest;
+	if (journal_frame_resync(INSTANCE, &rest)) {
+		if (rest.p < whole.p || rest.p + rest.len != whole.p + whole.len ||
+		    journal_frame_next(INSTANCE, &rest, &body) != 1)
+			abort();
+	} else if (rest.p != whole.p || rest.len != whole.len) {
+		abort();
+	}
 	if (frame != NULL && size > 0 && size <= JOURNAL_RECORD_MAX) {
 		journal_frame_header(INSTANCE, span_make(data, size), frame);
 		memcpy(frame + JOURNAL_FRAME_HEADER, data, size);

@@ -144,11 +144,65 @@ test_checkpoint_replaces_logs(void **state)
 	add(&l, 1, 100);
 	reopen(&l);
 	assert_int_equal(journal_settle(l.journal), 0);
-	assert_int_equal(faccessat(l.dirfd, "0000000001.log", F_OK, 0), -1);
 	add(&l, 1, 10);
 	reopen(&l);
 	assert_int_equal(l.replayed, 11);
 	assert_int_equal(l.sum, 5050 + 55);
+	log_release(&l);
+}
+
+/* The last checkpoint but one stays, with its log; what is older goes. */
+static void
+test_one_checkpoint_in_reserve(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	for (unsigned i = 1; i <= 4; i++) {
+		assert_int_equal(journal_settle(l.journal), 0);
+		add(&l, i, i);
+		reopen(&l);
+		assert_int_equal(l.sum, i * (i + 1) / 2);
+	}
+	assert_int_equal(faccessat(l.dirfd, "0000000002.log", F_OK, 0), -1);
+	assert_int_equal(faccessat(l.dirfd, "0000000002.ckpt", F_OK, 0), -1);
+	assert_int_equal(faccessat(l.dirfd, "0000000003.log", F_OK, 0), 0);
+	journal_close(&l.journal);
+	assert_int_equal(unlinkat(l.dirfd, "0000000004.ckpt", 0), 0);
+	log_open(&l);
+	assert_int_equal(l.sum, 10);
+	assert_true(journal_is_whole(l.journal));
+	log_release(&l);
+}
+
+/* CE-11: without any checkpoint, or with a log gone from the middle, it says that it does not know everything. */
+static void
+test_gaps_are_noticed(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	for (unsigned i = 1; i <= 3; i++) {
+		add(&l, i, i);
+		reopen(&l);
+		assert_true(journal_is_whole(l.journal));
+	}
+	assert_int_equal(journal_settle(l.journal), 0);
+	journal_close(&l.journal);
+	assert_int_equal(unlinkat(l.dirfd, "0000000004.ckpt", 0), 0);
+	assert_int_equal(unlinkat(l.dirfd, "0000000002.log", 0), 0);
+	log_open(&l);
+	assert_false(journal_is_whole(l.journal));
+	assert_int_equal(l.sum, 4);
+	assert_int_equal(journal_settle(l.journal), 0);
+	reopen(&l);
+	assert_true(journal_is_whole(l.journal));
+	journal_close(&l.journal);
+	assert_int_equal(unlinkat(l.dirfd, "0000000005.log", 0), 0);
+	log_open(&l);
+	assert_false(journal_is_whole(l.journal));
 	log_release(&l);
 }
 
@@ -185,7 +239,7 @@ damage(struct log *l, const char *name, off_t at)
 	close(fd);
 }
 
-/* Behind a damaged record nothing is used; if it had been on disk the log is kept for people. */
+/* A damaged record takes what was flushed with it along; what was flushed later is used, and the log kept for people. */
 static void
 test_damaged_middle_is_set_aside(void **state)
 {
@@ -199,7 +253,9 @@ test_damaged_middle_is_set_aside(void **state)
 	journal_close(&l.journal);
 	damage(&l, "0000000001.log", 5 * 9 + 8);
 	log_open(&l);
-	assert_int_equal(l.replayed, 4);
+	assert_int_equal(l.replayed, 8);
+	assert_int_equal(l.sum, 45 - 5);
+	assert_false(journal_is_whole(l.journal));
 	assert_int_not_equal(unlinkat(l.dirfd, "corrupt", AT_REMOVEDIR), 0); /* not empty */
 	log_release(&l);
 }
@@ -266,6 +322,8 @@ main(void)
 	    cmocka_unit_test(test_replays_in_full),
 	    cmocka_unit_test(test_flushes_by_itself),
 	    cmocka_unit_test(test_checkpoint_replaces_logs),
+	    cmocka_unit_test(test_one_checkpoint_in_reserve),
+	    cmocka_unit_test(test_gaps_are_noticed),
 	    cmocka_unit_test(test_unfinished_checkpoint_is_not_used),
 	    cmocka_unit_test(test_damaged_middle_is_set_aside),
 	    cmocka_unit_test(test_damaged_last_record_is_a_cut),
