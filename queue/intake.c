@@ -107,6 +107,9 @@ supply(struct worker_client *w)
 		struct wire_out out;
 		int fd;
 
+		/* The last one is for a worker that has none: on a small disk there may be no more. */
+		if (w->segments > 0 && segment_pool_ready(pool) < 2)
+			return;
 		s = segment_pool_take(pool, w, &fd);
 		if (s == NULL)
 			return;

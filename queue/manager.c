@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/peer.h"
 #include "common/xalloc.h"
+#include "queue/own_writer.h"
 #include "queue/reporter.h"
 #include "queue/resolved.h"
 #include "queue/spool_record.h"
@@ -31,6 +32,7 @@ struct manager {
 	struct store *store;
 	struct scheduler *scheduler;
 	struct agents *agents;
+	struct own_writer *own;
 	struct reporter *reporter;
 	struct peer *directory;
 	struct event *tick, *pump, *stop_timer;
@@ -469,7 +471,8 @@ manager_new(struct event_base *base, int spoolfd, const struct config *config,
 		manager_free(&m);
 		return NULL;
 	}
-	m->reporter = reporter_new(base, m->store, config->hostname);
+	m->own = own_writer_new(base, m->store);
+	m->reporter = reporter_new(base, m->store, m->own, config->hostname);
 	consider_all(m);
 	on_tick(-1, 0, m);
 	return m;
@@ -511,6 +514,7 @@ manager_free(struct manager **mp)
 	*mp = NULL;
 	m->stopping = true;
 	peer_free(&m->directory);
+	own_writer_free(&m->own);
 	if (m->reporter != NULL)
 		reporter_free(&m->reporter);
 	agents_free(&m->agents);

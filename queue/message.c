@@ -133,6 +133,12 @@ message_recipient(const struct message *m, uint32_t n)
 	return n < m->nrecipients ? m->more[n - m->given] : NULL;
 }
 
+uint64_t
+message_extent(const struct message *m)
+{
+	return spool_align(SPOOL_RECORD_SIZE + m->envelope_len + m->content_len);
+}
+
 struct message_report *
 message_report(struct message *m)
 {

@@ -142,6 +142,9 @@ uint32_t message_expand(
 /* Entry n, or NULL. */
 struct recipient *message_recipient(const struct message *m, uint32_t n);
 
+/* Octets of its record in the segment, padding included. */
+uint64_t message_extent(const struct message *m);
+
 /* The part for reports, made if there is none yet. */
 struct message_report *message_report(struct message *m);
 

@@ -12,8 +12,8 @@
 #include "common/xalloc.h"
 #include "queue/bounce.h"
 #include "queue/journal.h"
+#include "queue/own_writer.h"
 #include "queue/spool_envelope.h"
-#include "queue/spool_writer.h"
 
 #define WHOLE_MAX  (64U << 10) /* messages up to this size are returned whole */
 #define RETRY_MS   10000
@@ -21,7 +21,8 @@
 
 struct reporter {
 	struct store *store;
-	struct spool_writer *writer;
+	struct own_writer *own;
+	struct spool_writer *writer; /* what own gave us, in this turn */
 	struct event *retry;
 	char *hostname;
 	TAILQ_HEAD(report_list, message_report)
@@ -35,49 +36,6 @@ struct report {
 	size_t n;
 	uint32_t entries[]; /* that it tells of: others may fail while it is being written */
 };
-
-static void
-on_durable(uint64_t segment, uint64_t generation, uint64_t offset, void *arg)
-{
-	struct reporter *r = arg;
-	struct spool_segment *s = segment_pool_find(store_pool(r->store), segment, false);
-
-	(void)generation;
-	if (s != NULL && store_intake(r->store, s, offset) != 0)
-		log_warnx(
-		    "segment=%" PRIu64 " does not have the reports just written", segment);
-}
-
-static void
-on_sealed(
-    uint64_t segment, uint64_t generation, uint64_t offset, enum spool_seal why, void *arg)
-{
-	struct reporter *r = arg;
-	struct spool_segment *s = segment_pool_find(store_pool(r->store), segment, false);
-
-	(void)generation, (void)offset;
-	if (s != NULL && why == SPOOL_SEAL_FAILED)
-		s->damaged = true; /* never given a new life */
-	if (s != NULL)
-		store_seal(r->store, s);
-}
-
-static const struct spool_writer_ops writer_ops = {
-    .on_durable = on_durable, .on_sealed = on_sealed};
-
-static void
-obtain_segment(struct reporter *r)
-{
-	int fd;
-	struct spool_segment *s;
-
-	if (r->stopping || spool_writer_has_room(r->writer))
-		return;
-	s = segment_pool_take(store_pool(r->store), r, &fd);
-	if (s != NULL)
-		spool_writer_add_segment(r->writer, s->number, s->generation,
-		    store_instance(r->store), s->size, s->accounted, fd);
-}
 
 static void
 on_retry(evutil_socket_t fd, short what, void *arg)
@@ -96,13 +54,14 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 }
 
 struct reporter *
-reporter_new(struct event_base *base, struct store *store, const char *hostname)
+reporter_new(
+    struct event_base *base, struct store *store, struct own_writer *own, const char *hostname)
 {
 	struct reporter *r = xcalloc(1, sizeof *r);
 
 	r->store = store;
 	r->hostname = xstrdup(hostname);
-	r->writer = spool_writer_new(base, &writer_ops, r);
+	r->own = own;
 	r->retry = evtimer_new(base, on_retry, r);
 	TAILQ_INIT(&r->waiting);
 	return r;
@@ -123,7 +82,6 @@ reporter_free(struct reporter **rp)
 	if (r == NULL)
 		return;
 	*rp = NULL;
-	spool_writer_free(&r->writer);
 	event_free(r->retry);
 	free(r->hostname);
 	free(r);
@@ -133,13 +91,11 @@ void
 reporter_stop(struct reporter *r)
 {
 	r->stopping = true;
-	spool_writer_stop(r->writer);
 }
 
 void
 reporter_on_ready(struct reporter *r)
 {
-	obtain_segment(r);
 	if (!TAILQ_EMPTY(&r->waiting))
 		on_retry(-1, 0, r);
 }
@@ -311,8 +267,8 @@ reporter_consider(struct reporter *r, struct message *m)
 		wait_for(r, m, DURABLE_MS);
 		return;
 	}
-	obtain_segment(r);
-	number = spool_writer_next_message(r->writer);
+	r->writer = own_writer_for_report(r->own, MESSAGE_INLINE_MAX);
+	number = r->writer != NULL ? spool_writer_next_message(r->writer) : 0;
 	if (number == 0)
 		wait_for(r, m, RETRY_MS);
 	else

@@ -10,15 +10,15 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
+#include "queue/own_writer.h"
 #include "queue/store.h"
 
 struct reporter;
 
+/* own: what to write with, borrowed. It is freed before the reporter, who is told what became of the last reports. */
 struct reporter *reporter_new(
-    struct event_base *base, struct store *store, const char *hostname);
+    struct event_base *base, struct store *store, struct own_writer *own, const char *hostname);
 void reporter_set_hostname(struct reporter *r, const char *hostname);
-
-/* Waits for the flush under way. */
 void reporter_free(struct reporter **r);
 
 /*
@@ -34,7 +34,7 @@ void reporter_forget(struct reporter *r, struct message *m);
 /* A segment may be had from the pool: for a reporter that waits for one. */
 void reporter_on_ready(struct reporter *r);
 
-/* No further notifications; seals its segment when nothing is being written. */
+/* No further notifications. */
 void reporter_stop(struct reporter *r);
 
 #endif

@@ -29,7 +29,11 @@ struct segment_pool {
 	struct idmap by_number, large_by_number;
 	unsigned keep_ready, ready, nfree;
 	struct event *retry;
-	bool preparing, room;
+	struct spool_segment *own; /* READY for the queue manager itself, NULL: none */
+	uint64_t
+	    own_at; /* journal position of the record that says so, of it or the one being prepared */
+	uint64_t durable; /* journal position */
+	bool keep_own, preparing, preparing_own, room;
 	struct spool_segment *renewing;	    /* what is being prepared; NULL: a new file */
 	struct spool_segment_header header; /* of what is being prepared */
 	int error;
@@ -155,7 +159,7 @@ segment_pool_free(struct segment_pool **pp)
 	if (p == NULL)
 		return;
 	*pp = NULL;
-	p->keep_ready = 0;
+	segment_pool_stop(p);
 	worker_free(&p->worker);
 	event_free(p->retry);
 	while (!TAILQ_EMPTY(&p->all))
@@ -199,6 +203,12 @@ bool
 segment_pool_has_room(const struct segment_pool *p)
 {
 	return p->room;
+}
+
+uint64_t
+segment_pool_segment_size(const struct segment_pool *p)
+{
+	return p->size;
 }
 
 static void
@@ -248,6 +258,7 @@ static void
 give_up_file(struct segment_pool *p, struct spool_segment *s)
 {
 	s->live = 0;
+	s->live_octets = 0;
 	s->unneeded_at = 0;
 	remove_file(p, s);
 }
@@ -273,9 +284,17 @@ prepared(struct segment_pool *p)
 	s->accounted = SPOOL_PAGE;
 	s->complete = false;
 	s->live = 0;
+	s->live_octets = 0;
 	s->state = SEGMENT_READY;
-	p->ready++;
-	set_room(p, true);
+	s->own = p->preparing_own;
+	if (s->own) {
+		p->own = s;
+		if (p->own_at > p->durable)
+			return; /* segment_pool_on_durable goes on */
+	} else {
+		p->ready++;
+		set_room(p, true);
+	}
 	p->ops->on_ready(p->arg);
 }
 
@@ -315,12 +334,13 @@ static void
 prepare(struct segment_pool *p)
 {
 	struct spool_segment *s;
+	uint64_t position;
+	bool own = p->keep_own && p->own == NULL;
 
-	if (p->preparing || p->ready >= p->keep_ready)
+	if (p->preparing || (!own && p->ready >= p->keep_ready))
 		return;
 	s = p->nfree > 0 ? find_free(p) : NULL;
 	p->generation++;
-	p->ops->on_generation(p->generation, p->arg);
 	p->header =
 	    (struct spool_segment_header){.number = s != NULL ? s->number : p->next_number++,
 		.generation = p->generation,
@@ -330,8 +350,12 @@ prepare(struct segment_pool *p)
 		s->state = SEGMENT_PREPARING;
 		p->nfree--;
 	}
+	position = p->ops->on_generation(p->header.number, p->generation, own, p->arg);
+	if (own)
+		p->own_at = position;
 	p->renewing = s;
 	p->preparing = true;
+	p->preparing_own = own;
 	p->task = (struct worker_task){.run = prepare_run, .done = prepare_done};
 	worker_submit(p->worker, &p->task);
 }
@@ -343,16 +367,36 @@ segment_pool_keep_ready(struct segment_pool *p, unsigned n)
 	prepare(p);
 }
 
-struct spool_segment *
-segment_pool_take(struct segment_pool *p, void *owner, int *fd)
+void
+segment_pool_keep_own(struct segment_pool *p)
 {
-	struct spool_segment *s;
+	p->keep_own = true;
+	prepare(p);
+}
 
-	TAILQ_FOREACH (s, &p->all, link)
-		if (s->state == SEGMENT_READY)
-			break;
-	if (s == NULL)
-		return NULL;
+void
+segment_pool_stop(struct segment_pool *p)
+{
+	p->keep_ready = 0;
+	p->keep_own = false;
+}
+
+unsigned
+segment_pool_ready(const struct segment_pool *p)
+{
+	return p->ready;
+}
+
+bool
+segment_pool_own_ready(const struct segment_pool *p)
+{
+	return p->own != NULL && p->own_at <= p->durable;
+}
+
+/* A READY one becomes OWNED. NULL: it cannot be opened now. */
+static struct spool_segment *
+hand_out(struct segment_pool *p, struct spool_segment *s, void *owner, int *fd)
+{
 	*fd = spool_segment_write_fd(p->segments_fd, s);
 	if (*fd < 0) {
 		log_warn("segment=%" PRIu64 " cannot be handed out", s->number);
@@ -360,7 +404,32 @@ segment_pool_take(struct segment_pool *p, void *owner, int *fd)
 	}
 	s->state = SEGMENT_OWNED;
 	s->owner = owner;
+	return s;
+}
+
+struct spool_segment *
+segment_pool_take(struct segment_pool *p, void *owner, int *fd)
+{
+	struct spool_segment *s;
+
+	TAILQ_FOREACH (s, &p->all, link)
+		if (s->state == SEGMENT_READY && !s->own)
+			break;
+	if (s == NULL || hand_out(p, s, owner, fd) == NULL)
+		return NULL;
 	p->ready--;
+	prepare(p);
+	return s;
+}
+
+struct spool_segment *
+segment_pool_take_own(struct segment_pool *p, void *owner, int *fd)
+{
+	struct spool_segment *s = segment_pool_own_ready(p) ? p->own : NULL;
+
+	if (s == NULL || hand_out(p, s, owner, fd) == NULL)
+		return NULL;
+	p->own = NULL;
 	prepare(p);
 	return s;
 }
@@ -441,10 +510,17 @@ segment_pool_seal(struct segment_pool *p, struct spool_segment *s)
 }
 
 void
-segment_pool_less(struct segment_pool *p, struct spool_segment *s, uint64_t position)
+segment_pool_more(struct spool_segment *s, uint64_t octets)
 {
-	(void)p;
+	s->live++;
+	s->live_octets += octets;
+}
+
+void
+segment_pool_less(struct spool_segment *s, uint64_t octets, uint64_t position)
+{
 	s->live--;
+	s->live_octets -= octets;
 	if (position > s->unneeded_at)
 		s->unneeded_at = position;
 }
@@ -453,7 +529,12 @@ void
 segment_pool_on_durable(struct segment_pool *p, uint64_t position)
 {
 	struct spool_segment *s, *next;
+	bool own = segment_pool_own_ready(p);
 
+	if (position > p->durable)
+		p->durable = position;
+	if (!own && segment_pool_own_ready(p))
+		p->ops->on_ready(p->arg);
 	for (s = TAILQ_FIRST(&p->all); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
 		if (s->state == SEGMENT_SEALED && s->live == 0 && s->unneeded_at <= position)

@@ -20,8 +20,11 @@ struct segment_pool_ops {
 	void (*on_ready)(void *arg);
 	/* The disk can (cannot) take more. */
 	void (*on_space)(bool room, void *arg);
-	/* A generation has been given out: to be remembered in the journal. */
-	void (*on_generation)(uint64_t generation, void *arg);
+	/*
+	 * A generation is about to be given to a segment, own: for the queue manager itself. To be remembered in the
+	 * journal; returns the position.
+	 */
+	uint64_t (*on_generation)(uint64_t number, uint64_t generation, bool own, void *arg);
 };
 
 /*
@@ -43,11 +46,29 @@ struct spool_segment *segment_pool_find(struct segment_pool *p, uint64_t number,
 /* All of them, one after the other: NULL begins, NULL ends. */
 struct spool_segment *segment_pool_next(struct segment_pool *p, struct spool_segment *s);
 
-/* Keeps n segments READY from now on. */
+/* Keeps n segments READY for writers from now on. */
 void segment_pool_keep_ready(struct segment_pool *p, unsigned n);
+
+/*
+ * Keeps one more READY for the queue manager itself, before all others: what makes room on a full disk needs some
+ * first.
+ */
+void segment_pool_keep_own(struct segment_pool *p);
+
+/* Prepares no more. */
+void segment_pool_stop(struct segment_pool *p);
+
+/* Segments READY for writers. */
+unsigned segment_pool_ready(const struct segment_pool *p);
+
+/* Is the queue manager's own READY, and the journal has on disk whose it is? */
+bool segment_pool_own_ready(const struct segment_pool *p);
 
 /* Takes a READY segment for owner: OWNED, with a write descriptor in *fd. NULL if there is none now. */
 struct spool_segment *segment_pool_take(struct segment_pool *p, void *owner, int *fd);
+
+/* The same for the one kept for the queue manager: NULL unless segment_pool_own_ready. */
+struct spool_segment *segment_pool_take_own(struct segment_pool *p, void *owner, int *fd);
 
 /* A new file for a large message, OWNED, with a write descriptor. NULL with errno. Flushes the directory. */
 struct spool_segment *segment_pool_create_large(
@@ -56,8 +77,11 @@ struct spool_segment *segment_pool_create_large(
 /* Nobody writes to it any more. */
 void segment_pool_seal(struct segment_pool *p, struct spool_segment *s);
 
+/* One message more, of so many octets, lives in it. */
+void segment_pool_more(struct spool_segment *s, uint64_t octets);
+
 /* One message less lives in it; position is that of the journal record that says so. */
-void segment_pool_less(struct segment_pool *p, struct spool_segment *s, uint64_t position);
+void segment_pool_less(struct spool_segment *s, uint64_t octets, uint64_t position);
 
 /* The journal is durable up to position: what became unneeded by then is freed. */
 void segment_pool_on_durable(struct segment_pool *p, uint64_t position);
@@ -78,5 +102,8 @@ bool segment_pool_is_held(struct segment_pool *p, const struct spool_segment *s)
 int segment_pool_dirfd(const struct segment_pool *p, const struct spool_segment *s);
 
 bool segment_pool_has_room(const struct segment_pool *p);
+
+/* Of those made from now on, in octets. */
+uint64_t segment_pool_segment_size(const struct segment_pool *p);
 
 #endif

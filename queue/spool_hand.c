@@ -10,7 +10,7 @@
 void
 spool_hand_init(struct spool_hand *h)
 {
-	STAILQ_INIT(&h->segments);
+	TAILQ_INIT(&h->segments);
 }
 
 void
@@ -28,13 +28,13 @@ spool_hand_add(struct spool_hand *h, const struct spool_held *what)
 	struct spool_held *s = xcalloc(1, sizeof *s);
 
 	*s = *what;
-	STAILQ_INSERT_TAIL(&h->segments, s, link);
+	TAILQ_INSERT_TAIL(&h->segments, s, link);
 }
 
 void
 spool_hand_remove(struct spool_hand *h, struct spool_held *s)
 {
-	STAILQ_REMOVE(&h->segments, s, spool_held, link);
+	TAILQ_REMOVE(&h->segments, s, link);
 	close(s->fd);
 	free(s);
 }
@@ -42,7 +42,13 @@ spool_hand_remove(struct spool_hand *h, struct spool_held *s)
 struct spool_held *
 spool_hand_first(const struct spool_hand *h)
 {
-	return STAILQ_FIRST(&h->segments);
+	return TAILQ_FIRST(&h->segments);
+}
+
+struct spool_held *
+spool_hand_last(const struct spool_hand *h)
+{
+	return TAILQ_LAST(&h->segments, spool_held_list);
 }
 
 bool
@@ -54,10 +60,10 @@ spool_held_fits(const struct spool_held *s, uint64_t n)
 uint64_t
 spool_hand_next_message(struct spool_hand *h)
 {
-	struct spool_held *s = STAILQ_FIRST(&h->segments);
+	struct spool_held *s = TAILQ_FIRST(&h->segments);
 
 	/* A segment whose numbers are used up gives way to the next; its messages are safe. */
 	while (s != NULL && s->count >= (1U << SPOOL_COUNT_BITS) - 1)
-		s = STAILQ_NEXT(s, link);
+		s = TAILQ_NEXT(s, link);
 	return s != NULL ? s->generation << SPOOL_COUNT_BITS | ++s->count : 0;
 }

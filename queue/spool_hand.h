@@ -12,7 +12,7 @@
 #include <sys/queue.h>
 
 struct spool_held {
-	STAILQ_ENTRY(spool_held) link;
+	TAILQ_ENTRY(spool_held) link;
 	uint64_t number, generation, instance, size;
 	uint64_t
 	    at; /* where the next batch goes; everything below is durable or being flushed */
@@ -23,7 +23,7 @@ struct spool_held {
 };
 
 struct spool_hand {
-	STAILQ_HEAD(, spool_held) segments;
+	TAILQ_HEAD(spool_held_list, spool_held) segments;
 };
 
 void spool_hand_init(struct spool_hand *h);
@@ -35,8 +35,9 @@ void spool_hand_release(struct spool_hand *h);
 void spool_hand_add(struct spool_hand *h, const struct spool_held *what);
 void spool_hand_remove(struct spool_hand *h, struct spool_held *s);
 
-/* The one to write to now, NULL if there is none. */
+/* The one to write to now, and the one that comes after all others; NULL if there is none. */
 struct spool_held *spool_hand_first(const struct spool_hand *h);
+struct spool_held *spool_hand_last(const struct spool_hand *h);
 
 /* Does a batch of n octets, before padding, fit? */
 bool spool_held_fits(const struct spool_held *s, uint64_t n);

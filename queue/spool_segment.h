@@ -29,12 +29,14 @@ enum spool_segment_state {
 struct spool_segment {
 	TAILQ_ENTRY(spool_segment) link;
 	uint64_t number, generation, size;
-	uint64_t accounted; /* every record below is known to the store */
-	uint32_t live;	    /* messages in it not settled */
+	uint64_t accounted;   /* every record below is known to the store */
+	uint64_t live_octets; /* of the records of these, as spool_record_extent counts */
+	uint32_t live;	      /* messages in it not settled */
 	enum spool_segment_state state;
 	uint64_t unneeded_at; /* journal position after which nothing of it is needed */
 	int fd;		      /* read-only */
 	bool large;	      /* a file for one message, in large/ */
+	bool own; /* of this generation only the queue manager writes: the journal says so */
 	bool
 	    complete; /* nothing past accounted counts: its writer is done with this generation */
 	bool damaged; /* something in it could not be read: never recycled */

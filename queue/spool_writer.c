@@ -28,6 +28,7 @@ struct spool_writer {
 	struct spool_batch *batch; /* reused */
 	bool flushing, stopping;
 	unsigned pending;
+	uint64_t under_way;  /* octets of records not yet answered */
 	struct event *start; /* cuts a batch at the end of this turn of the loop */
 };
 
@@ -105,7 +106,7 @@ spool_writer_each_segment(struct spool_writer *w,
 {
 	struct spool_held *s;
 
-	STAILQ_FOREACH (s, &w->hand.segments, link)
+	TAILQ_FOREACH (s, &w->hand.segments, link)
 		fn(s->number, s->generation, s->durable, arg);
 }
 
@@ -113,6 +114,15 @@ bool
 spool_writer_has_room(const struct spool_writer *w)
 {
 	return spool_hand_first(&w->hand) != NULL && !w->stopping;
+}
+
+uint64_t
+spool_writer_left(const struct spool_writer *w)
+{
+	const struct spool_held *s = spool_hand_last(&w->hand);
+	uint64_t left = s != NULL ? s->size - s->at : 0;
+
+	return left > w->under_way ? left - w->under_way : 0;
 }
 
 unsigned
@@ -142,6 +152,7 @@ answer_all(struct spool_writer *w, struct spool_item_list *items, const struct v
 	while ((i = STAILQ_FIRST(items)) != NULL) {
 		STAILQ_REMOVE_HEAD(items, link);
 		w->pending--;
+		w->under_way -= i->extent;
 		i->done(v, i->arg);
 		free(i);
 	}
@@ -160,6 +171,7 @@ commit(struct spool_writer *w, struct spool_record *r, struct span envelope,
 	i->arg = arg;
 	STAILQ_INSERT_TAIL(&w->waiting, i, link);
 	w->pending++;
+	w->under_way += i->extent;
 	cut_soon(w);
 }
 

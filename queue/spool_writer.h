@@ -57,6 +57,9 @@ void spool_writer_each_segment(struct spool_writer *w,
 /* Is there a segment to write to? If not a message must be answered 452 4.3.1. */
 bool spool_writer_has_room(const struct spool_writer *w);
 
+/* Octets of records that the last segment in hand can still take, what is under way deducted. */
+uint64_t spool_writer_left(const struct spool_writer *w);
+
 /* A number for a new message, never given before; 0 without a segment. */
 uint64_t spool_writer_next_message(struct spool_writer *w);
 

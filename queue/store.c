@@ -86,12 +86,13 @@ on_pool_space(bool room, void *arg)
 	say_space(arg);
 }
 
-static void
-on_pool_generation(uint64_t generation, void *arg)
+static uint64_t
+on_pool_generation(uint64_t number, uint64_t generation, bool own, void *arg)
 {
 	struct store *s = arg;
+	uint64_t position = record_generation(s->journal, generation);
 
-	(void)record_generation(s->journal, generation);
+	return own ? record_own(s->journal, number, generation) : position;
 }
 
 const struct segment_pool_ops store_pool_ops = {
@@ -170,7 +171,7 @@ store_reap(evutil_socket_t fd, short what, void *arg)
 
 		s->ops->on_gone(m, s->arg);
 		(void)idmap_remove(&s->messages, m->number);
-		segment_pool_less(s->pool, m->segment, journal_position(s->journal));
+		segment_pool_less(m->segment, message_extent(m), journal_position(s->journal));
 		s->counts.messages--;
 		s->counts.recipients -= m->nrecipients;
 		message_free(&m);
@@ -344,7 +345,7 @@ store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
 	m->segment = seg;
 	m->offset = (uint32_t)offset;
 	(void)idmap_insert(&s->messages, m->number, m);
-	seg->live++;
+	segment_pool_more(seg, message_extent(m));
 	s->counts.messages++;
 	s->counts.recipients += m->nrecipients;
 	s->counts.accepted++;

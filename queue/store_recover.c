@@ -52,7 +52,7 @@ adopt_message(struct store *s, struct message *m)
 		return;
 	}
 	(void)idmap_insert(&s->messages, m->number, m);
-	m->segment->live++;
+	segment_pool_more(m->segment, message_extent(m));
 	s->counts.messages++;
 	s->counts.recipients += m->nrecipients;
 }
@@ -137,7 +137,7 @@ announce(struct store *s)
 			continue;
 		}
 		(void)idmap_remove(&s->messages, all[i]->number);
-		segment_pool_less(s->pool, all[i]->segment, 0);
+		segment_pool_less(all[i]->segment, message_extent(all[i]), 0);
 		s->counts.messages--;
 		s->counts.recipients -= all[i]->nrecipients;
 		message_free(&all[i]);
@@ -290,7 +290,7 @@ store_close(struct store **sp)
 		store_reap(-1, 0, s);
 	/* What the last flush frees is not prepared for a new life: the journal could not say so. */
 	if (s->pool != NULL)
-		segment_pool_keep_ready(s->pool, 0);
+		segment_pool_stop(s->pool);
 	journal_close(&s->journal);
 	while ((m = idmap_next(&s->messages, &at)) != NULL)
 		message_free(&m);

@@ -129,6 +129,14 @@ record_generation(struct journal *j, uint64_t generation)
 	return journal_appendf(j, "G %" PRIu64, generation);
 }
 
+#define OWN_FORMAT "O %" PRIu64 " %" PRIu64
+
+uint64_t
+record_own(struct journal *j, uint64_t segment, uint64_t generation)
+{
+	return journal_appendf(j, OWN_FORMAT, segment, generation);
+}
+
 /* X message parent first count, then a line "kind address" for each new entry. */
 static void
 format_expansion(
@@ -205,6 +213,8 @@ replay_checkpoint_segment(struct journal *j, const struct spool_segment *s)
 	    s->number, s->generation, s->accounted);
 	if (s->complete)
 		journal_checkpoint_addf(j, COMPLETE_FORMAT, COMPLETE_ARGS(s));
+	if (s->own)
+		journal_checkpoint_addf(j, OWN_FORMAT, s->number, s->generation);
 }
 
 void
@@ -497,6 +507,20 @@ apply_complete(struct replay *rp, struct span rest)
 }
 
 static int
+apply_own(struct replay *rp, struct span rest)
+{
+	struct spool_segment *s;
+	uint64_t v[2];
+
+	if (take_numbers(&rest, v, 2) != 0)
+		return -1;
+	s = find_segment(rp, v[0], false);
+	if (s != NULL && s->generation == v[1])
+		s->own = true;
+	return 0;
+}
+
+static int
 apply_generation(struct replay *rp, struct span rest)
 {
 	uint64_t v;
@@ -542,6 +566,9 @@ replay_record(struct span record, void *arg)
 			break;
 		case 'G':
 			r = apply_generation(rp, rest);
+			break;
+		case 'O':
+			r = apply_own(rp, rest);
 			break;
 		case 'Z':
 			r = apply_complete(rp, rest);

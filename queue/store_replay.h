@@ -41,6 +41,7 @@ uint64_t record_told(
     struct journal *j, const struct message *m, const uint32_t *entries, size_t n);
 uint64_t record_complete(struct journal *j, const struct spool_segment *s);
 uint64_t record_generation(struct journal *j, uint64_t generation);
+uint64_t record_own(struct journal *j, uint64_t segment, uint64_t generation);
 uint64_t record_expanded(struct journal *j, const struct recipient *r, uint32_t first);
 
 #endif
