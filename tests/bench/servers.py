@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 
+from lib import postfix
 from lib.waiting import alive, descendants, reserve_port, wait_for
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -216,68 +217,8 @@ class Postrider(Server):
                 self.make_maildir(home / user / "Maildir", owner)
 
 
-MAIN_CF = """\
-compatibility_level = 3.6
-queue_directory = {dir}/queue
-data_directory = {dir}/data
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-mail_owner = postfix
-setgid_group = postdrop
-myhostname = mx.bench.test
-mydestination =
-mynetworks = 127.0.0.0/8
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-alias_maps =
-alias_database =
-local_recipient_maps =
-append_dot_mydomain = no
-biff = no
-smtpd_peername_lookup = no
-smtp_dns_support_level = disabled
-smtp_host_lookup = native
-maillog_file = {dir}/log
-maillog_file_prefixes = {dir}
-relayhost = [{host}]:{port}
-virtual_mailbox_base = {dir}/virtual
-virtual_mailbox_domains = hash:{dir}/etc/domains
-virtual_mailbox_maps = hash:{dir}/etc/mailboxes
-virtual_uid_maps = {owners}
-virtual_gid_maps = {owners}
-"""
-
-# What Debian's package installs, without chroot and without what no work here uses.
-MASTER_CF = """\
-127.0.0.1:{port} inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-proxywrite unix - - n - 1 proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-local unix - n n - - local
-virtual unix - n n - - virtual
-lmtp unix - - n - - lmtp
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-"""
-
 # Puts every message into the hold queue, which no queue manager looks at.
-HOLD = "smtpd_recipient_restrictions = check_client_access static:HOLD\n"
+HOLD = {"smtpd_recipient_restrictions": "check_client_access static:HOLD"}
 
 
 class Postfix(Server):
@@ -287,41 +228,32 @@ class Postfix(Server):
 
     def missing(self):
         """Why this server cannot be measured, or None."""
-        if os.geteuid() != 0:
-            return "Postfix is started by root only: run as root for its column"
-        if not os.path.exists("/usr/sbin/postfix"):
-            return "Postfix is not installed (apt-get install postfix)"
-        return None
-
-    def postfix(self, *args):
-        """`postfix -c DIR args`."""
-        return ["/usr/sbin/postfix", "-c", str(self.dir / "etc"), *args]
+        return postfix.missing()
 
     def command(self):
         # What `postfix start-fg` runs in the end, without a shell in between.
-        return ["/usr/lib/postfix/sbin/master", "-s", "-c", str(self.dir / "etc")]
+        return ["/usr/lib/postfix/sbin/master", "-s", "-c", str(self.dir / "config")]
 
     def stop_command(self):
-        return self.postfix("stop")
+        return postfix.command(self.dir, "postfix", "stop")
 
     def write(self, work, next_hop):
-        etc = self.dir / "etc"
-        for name in ("etc", "queue", "data", "virtual"):
-            (self.dir / name).mkdir()
-        shutil.chown(self.dir / "data", "postfix")
+        etc = self.dir / "config"
         owners = f"static:{FIRST_OWNER}" if self.fixture.owners == "one" else f"hash:{etc}/owners"
-        main = MAIN_CF.format(dir=self.dir, host=next_hop[0], port=next_hop[1], owners=owners)
-        if work == "hold":
-            main += HOLD
-        (etc / "main.cf").write_text(main, encoding="utf-8")
-        (etc / "master.cf").write_text(MASTER_CF.format(port=self.port), encoding="utf-8")
+        postfix.write(self.dir, self.port, log=self.log, **{
+            "myhostname": "mx.bench.test", "local_recipient_maps": "", "smtpd_peername_lookup": "no",
+            "smtp_dns_support_level": "disabled", "relayhost": f"[{next_hop[0]}]:{next_hop[1]}",
+            "virtual_mailbox_base": "{root}/virtual", "virtual_mailbox_domains": f"hash:{etc}/domains",
+            "virtual_mailbox_maps": f"hash:{etc}/mailboxes", "virtual_uid_maps": owners, "virtual_gid_maps": owners,
+            **(HOLD if work == "hold" else {})})
+        (self.dir / "virtual").mkdir()
         self.write_domains()
         # Makes the directories of the queue, and complains of what is wrong.
-        subprocess.run(self.postfix("check"), stdin=subprocess.DEVNULL, check=True)
+        subprocess.run(postfix.command(self.dir, "postfix", "check"), stdin=subprocess.DEVNULL, check=True)
 
     def write_domains(self):
         """The tables, and the Maildirs they point to."""
-        etc, tables = self.dir / "etc", {"domains": [], "mailboxes": [], "owners": []}
+        etc, tables = self.dir / "config", {"domains": [], "mailboxes": [], "owners": []}
         for domain, owner in self.fixture.names():
             tables["domains"].append(f"{domain} hosted\n")
             tables["owners"].append(f"@{domain} {owner}\n")
@@ -332,7 +264,7 @@ class Postfix(Server):
                 self.make_maildir(self.dir / "virtual" / domain / user, owner)
         for name, lines in tables.items():
             (etc / name).write_text("".join(lines), encoding="utf-8")
-            subprocess.run(["/usr/sbin/postmap", "-c", str(etc), f"hash:{etc / name}"], check=True)
+            subprocess.run(postfix.command(self.dir, "postmap", f"hash:{etc / name}"), check=True)
 
     def held_messages(self):
         found = set()  # of names: a file that moves meanwhile may be seen in two places

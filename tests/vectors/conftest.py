@@ -11,6 +11,7 @@ import re
 import pytest
 
 from lib.certificates import make_certificate
+from lib.far import make_world
 from lib.instance import Instance, Listener, Message
 from lib.sink import Sink
 from lib.smtp_raw import Closed, RawClient, Silent
@@ -186,5 +187,13 @@ def fixture():
 def quick():
     """The same without a greeting delay, for the shapes that repeat every row."""
     one = Fixture("0s")
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def world():
+    """A Postrider with a far end, whose retries stay away: for the tables about what others do to us."""
+    one = make_world()
     yield one
     one.close()

@@ -11,10 +11,10 @@ import time
 
 import pytest
 
+from lib.far import Far, Scenarios
 from lib.sink import Close, Hold, Slow
 from lib.tables import load, octets
 from lib.waiting import wait_for
-from outcomes import Far, make_world
 
 ROWS = load("client_replies.tsv")
 WHERE = {"banner": "BANNER", "EHLO reply": "EHLO", "MAIL reply": "MAIL", "RCPT reply": "RCPT"}
@@ -22,34 +22,17 @@ PLAIN = re.compile(r"(banner|EHLO reply|MAIL reply|RCPT reply): (.*\\n)")
 OUTCOMES = {"temporary": "deferred", "deferred": "deferred", "works": "delivered", "accepted": "delivered",
             "delivered": "delivered", "permanent": "bounced", "unexpected": "deferred", "protocol": "deferred",
             "SIZE": "delivered"}
-SCENARIOS = {}
-
-
-@pytest.fixture(scope="module")
-def world():
-    one = make_world()
-    yield one
-    one.close()
-
-
-def scenario(row_id):
-    """Marks the function that plays a row."""
-    def mark(function):
-        SCENARIOS[row_id] = function
-        return function
-    return mark
+scenario = Scenarios()
 
 
 @pytest.mark.limit(90)
 @pytest.mark.parametrize("row", ROWS, ids=repr)
 def test_reply(world, row):
-    far = Far(world, row.id.lower())
     plain = PLAIN.fullmatch(row.input)
-    if row.id in SCENARIOS:
-        SCENARIOS[row.id](far)
+    if plain and row.id not in scenario:
+        play(Far(world, row.id.lower()), row, WHERE[plain.group(1)], octets(plain.group(2)))
     else:
-        assert plain, f"no scenario for {row.id}: {row.input}"
-        play(far, row, WHERE[plain.group(1)], octets(plain.group(2)))
+        scenario.play(row, world)
     assert sum(1 for role, _ in world.mta.processes() if role == "remote") == 1
 
 

@@ -10,35 +10,19 @@ import struct
 import pytest
 from dnslib import MX, QTYPE, RCODE, RR
 
+from lib.far import Far, Scenarios, make_world
 from lib.smtp_raw import RawClient
 from lib.tables import load
 from lib.waiting import wait_for
-from outcomes import Far, make_world
 
 ROWS = load("dns.tsv")
-SCENARIOS = {}
-
-
-@pytest.fixture(scope="module")
-def world():
-    one = make_world()
-    yield one
-    one.close()
-
-
-def scenario(row_id):
-    """Marks the function that plays a row."""
-    def mark(function):
-        SCENARIOS[row_id] = function
-        return function
-    return mark
+scenario = Scenarios()
 
 
 @pytest.mark.limit(120)
 @pytest.mark.parametrize("row", ROWS, ids=repr)
 def test_route(world, row):
-    assert row.id in SCENARIOS, f"no scenario for {row.id}: {row.input}"
-    SCENARIOS[row.id](Far(world, row.id.lower()))
+    scenario.play(row, world)
 
 
 def has_ipv6():

@@ -1,7 +1,7 @@
-"""What became of mail for the tables about other people's servers and DNS: delivered, deferred, bounced.
+"""The far end of one story, and what became of mail for it: delivered, deferred, bounced.
 
-test_client_replies.py and test_dns.py use it.  Invariant: an outcome is read from the sinks, the
-sender's mailbox and the queue, and each recipient has exactly one.
+The tables about other people's servers and DNS use it, and the tests of hostile peers.  Invariant: an
+outcome is read from the sinks, the sender's mailbox and the queue, and each recipient has exactly one.
 """
 
 from lib.dsn import Report
@@ -13,14 +13,14 @@ SENDER = "bob@domain1.com"
 
 
 class Far:
-    """The far end of one row: a domain, its sink, and a World shared by all rows."""
+    """The far end of one story: a domain, its sinks, and a World that many share."""
 
     def __init__(self, world, name):
         self.world, self.mta, self.dns = world, world.mta, world.dns
         self.domain, self.sinks = f"{name}.test", []
 
     def sink(self, route=True, host=None, **more):
-        """A sink of this row; with route, the domain's only MX."""
+        """A sink of this story; with route, the domain's only MX."""
         if host:
             one = Sink(host=host, port=self.world.port, **more)
             self.world.sinks.append(one)
@@ -78,3 +78,31 @@ def make_world(**settings):
     world = World(**{"retry": ["300s"], "reply-timeout": "4s", "connect-timeout": "2s", **settings})
     world.start()
     return world
+
+
+class Scenarios:
+    """The functions that play the rows of a table, found by the row's id.
+
+        scenarios = Scenarios()
+
+        @scenarios("DN-01")
+        def no_such_domain(far): ...
+    """
+
+    def __init__(self):
+        self.functions = {}
+
+    def __call__(self, row_id):
+        def mark(function):
+            assert row_id not in self.functions, f"two functions for {row_id}"
+            self.functions[row_id] = function
+            return function
+        return mark
+
+    def __contains__(self, row_id):
+        return row_id in self.functions
+
+    def play(self, row, world):
+        """Play a row with a far end of its own; without a function for it, fail."""
+        assert row.id in self.functions, f"no scenario for {row.id}: {row.input}"
+        self.functions[row.id](Far(world, row.id.lower()))
