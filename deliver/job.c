@@ -18,6 +18,7 @@
 
 #define MESSAGE_ID_MAX	32
 #define DESTINATION_MAX (DOMAIN_MAX + 16)
+#define PARAMETER_MAX	500 /* RFC 3461 5.1: of ORCPT, the longest */
 #define RECIPIENTS_MAX	(WIRE_FIELDS_MAX / 3)
 
 struct agent {
@@ -51,6 +52,26 @@ is_clean(struct span s, size_t max)
 {
 	return s.len <= max && !span_has_control(s) && span_index(s, '<') < 0 &&
 	       span_index(s, '>') < 0;
+}
+
+/* The value of a parameter, as it may go into an SMTP command (RFC 5321 4.1.2, esmtp-value). */
+static bool
+is_parameter(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] <= 0x20 || s.p[i] > 0x7e || s.p[i] == '=')
+			return false;
+	return s.len > 0 && s.len <= PARAMETER_MAX;
+}
+
+/* A field that may be missing, into *place. -1 if it is there and must not be. */
+static int
+parse_parameter(struct span value, char **place)
+{
+	if (*place != NULL || !is_parameter(value))
+		return -1;
+	*place = xspandup(value);
+	return 0;
 }
 
 static int
@@ -110,6 +131,10 @@ parse_message(struct job *j, const struct wire_msg *m)
 		return "attempt=";
 	j->attempt = (uint32_t)attempt;
 	j->recovered = wire_is_yes(m, "recovered");
+	if (wire_get(m, "envid", &body) == 0 && parse_parameter(body, &j->envid) != 0)
+		return "envid=";
+	if (wire_get(m, "ret", &body) == 0 && parse_parameter(body, &j->ret) != 0)
+		return "ret=";
 	return NULL;
 }
 
@@ -144,6 +169,12 @@ parse_recipients(struct job *j, const struct wire_msg *m)
 			if (r == NULL || r->original != NULL || span_has_control(f->value))
 				return "original=";
 			r->original = xspandup(f->value);
+		} else if (span_is(f->name, "notify")) {
+			if (r == NULL || parse_parameter(f->value, &r->notify) != 0)
+				return "notify=";
+		} else if (span_is(f->name, "orcpt")) {
+			if (r == NULL || parse_parameter(f->value, &r->orcpt) != 0)
+				return "orcpt=";
 		}
 	}
 	for (size_t i = 0; i < j->nrecipients; i++)
@@ -230,6 +261,8 @@ send_answer(const struct job *j)
 		wire_add_u64(&w, "rcpt", r->entry);
 		wire_add_verdict(&w, &r->verdict);
 		wire_add_str(&w, "mta", r->mta != NULL ? r->mta : "");
+		if (r->dsn)
+			wire_add_str(&w, "dsn", "yes");
 	}
 	if (peer_notify(j->agent->peer, &w, -1) != 0)
 		log_debug("id=%s the queue is gone, its answer is dropped", j->message);
@@ -241,6 +274,8 @@ job_free(struct job *j)
 	for (size_t i = 0; i < j->nrecipients; i++) {
 		free(j->recipients[i].address);
 		free(j->recipients[i].original);
+		free(j->recipients[i].notify);
+		free(j->recipients[i].orcpt);
 		free(j->recipients[i].mta);
 	}
 	if (j->fd >= 0)
@@ -249,6 +284,8 @@ job_free(struct job *j)
 	free(j->content);
 	free(j->message);
 	free(j->from);
+	free(j->envid);
+	free(j->ret);
 	free(j->destination);
 	free(j);
 }

@@ -17,12 +17,14 @@
 #include "common/verdict.h"
 
 struct job_recipient {
-	uint64_t entry; /* the queue's number for it within the message */
-	char *address;	/* canonical target */
-	char *original; /* as RCPT said it */
+	uint64_t entry;	      /* the queue's number for it within the message */
+	char *address;	      /* canonical target */
+	char *original;	      /* as RCPT said it */
+	char *notify, *orcpt; /* RFC 3461, for a server that offers DSN; NULL: none */
 	struct verdict verdict;
 	char *mta; /* host that gave the verdict, NULL if it was decided here */
 	bool decided;
+	bool dsn; /* whoever took it sends the reports that were asked for */
 };
 
 struct job {
@@ -30,6 +32,7 @@ struct job {
 	uint64_t number;
 	char *from;	   /* reverse-path, "" for <> */
 	int64_t received;  /* seconds since 1970 */
+	char *envid, *ret; /* RFC 3461; NULL: none */
 	uint64_t size;	   /* octets of content with LF line ends */
 	bool eight_bit;	   /* body=8bit */
 	char *destination; /* next hop or domain */

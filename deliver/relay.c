@@ -76,6 +76,8 @@ prepare(struct relay *r)
 	if (r->t.recipients == NULL)
 		r->t.recipients = xcalloc(j->nrecipients, sizeof *r->t.recipients);
 	r->t.from = j->from;
+	r->t.envid = j->envid;
+	r->t.ret = j->ret;
 	r->t.eight_bit = j->eight_bit;
 	r->t.utf8 = !is_ascii(j->from);
 	r->t.size = j->size;
@@ -85,7 +87,9 @@ prepare(struct relay *r)
 	r->t.nrecipients = j->nrecipients;
 	for (size_t i = 0; i < j->nrecipients; i++) {
 		r->t.recipients[i] =
-		    (struct smtp_recipient){.address = j->recipients[i].address};
+		    (struct smtp_recipient){.address = j->recipients[i].address,
+			.notify = j->recipients[i].notify,
+			.orcpt = j->recipients[i].orcpt};
 		r->t.utf8 = r->t.utf8 || !is_ascii(j->recipients[i].address);
 	}
 }
@@ -118,8 +122,10 @@ skip_host(struct relay *r)
 static void
 take_verdicts(struct relay *r, const char *host)
 {
-	for (size_t i = 0; i < r->t.nrecipients; i++)
+	for (size_t i = 0; i < r->t.nrecipients; i++) {
 		job_decide(r->job, i, &r->t.recipients[i].verdict, host);
+		r->job->recipients[i].dsn = r->t.dsn;
+	}
 	finish(r);
 }
 

@@ -1,6 +1,7 @@
 /*
  * smtp_client: the client's side of one SMTP connection (RFC 5321) with
- * PIPELINING (2920), 8BITMIME (6152), SIZE (1870), SMTPUTF8 (6531) and STARTTLS (3207).
+ * PIPELINING (2920), 8BITMIME (6152), SIZE (1870), SMTPUTF8 (6531), DSN (3461) and STARTTLS
+ * (3207).
  * It knows no queue, no DNS and no configuration: it gets a stream and options, sends
  * transactions one after another, and says what became of each recipient.
  *
@@ -32,7 +33,8 @@ struct smtp_options {
 };
 
 struct smtp_recipient {
-	const char *address; /* as it goes between < and > */
+	const char *address;	    /* as it goes between < and > */
+	const char *notify, *orcpt; /* values for a server with DSN; NULL or empty: none */
 	struct verdict verdict;
 	bool decided;
 	bool accepted; /* 2xx to RCPT: shares the fate of the content */
@@ -40,16 +42,19 @@ struct smtp_recipient {
 
 /* One message. The caller keeps it, and what it points to, alive until on_done. */
 struct smtp_transaction {
-	const char *from;   /* "" for the null reverse-path */
-	bool eight_bit;	    /* the content is not 7-bit */
-	bool utf8;	    /* an address is not ASCII */
-	uint64_t size;	    /* octets of content with LF line ends */
-	uint64_t wire_size; /* with CRLF, for SIZE=, as near as is known */
+	const char *from;	 /* "" for the null reverse-path */
+	const char *envid, *ret; /* values for a server with DSN; NULL or empty: none */
+	bool eight_bit;		 /* the content is not 7-bit */
+	bool utf8;		 /* an address is not ASCII */
+	uint64_t size;		 /* octets of content with LF line ends */
+	uint64_t wire_size;	 /* with CRLF, for SIZE=, as near as is known */
 	/* As job_read: octets copied, 0 at the end, -1 with errno. */
 	ssize_t (*read)(void *content, uint64_t at, void *out, size_t n);
 	void *content;
 	struct smtp_recipient *recipients;
 	size_t nrecipients;
+	bool
+	    dsn; /* set when it is sent: the server offers DSN, and sends the reports that are asked for */
 };
 
 /* How far things had come when they went wrong: what may be tried elsewhere. */

@@ -41,7 +41,7 @@ struct smtp_client {
 	unsigned count;
 
 	/* what EHLO said */
-	bool pipelining, eight_bit, utf8, starttls, size, limited;
+	bool pipelining, eight_bit, utf8, starttls, size, limited, dsn;
 	uint64_t size_limit; /* if limited */
 
 	/* the transaction under way */

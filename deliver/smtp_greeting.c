@@ -84,6 +84,7 @@ take_extensions(struct smtp_client *c)
 	struct span rest = buf_span(&c->reply.text);
 
 	c->pipelining = c->eight_bit = c->utf8 = c->starttls = c->size = c->limited = false;
+	c->dsn = false;
 	span_cut(&rest, '\n'); /* the greeting line */
 	while (rest.p != NULL) {
 		struct span value = span_cut(&rest, '\n'), keyword = span_cut(&value, ' ');
@@ -96,6 +97,8 @@ take_extensions(struct smtp_client *c)
 			c->utf8 = true;
 		else if (span_is_nocase(keyword, "STARTTLS"))
 			c->starttls = true;
+		else if (span_is_nocase(keyword, "DSN"))
+			c->dsn = true;
 		else if (span_is_nocase(keyword, "SIZE"))
 			take_size(c, value);
 	}

@@ -117,6 +117,14 @@ on_empty_reply(struct smtp_client *c)
 
 /* --- envelope --- */
 
+/* A parameter of RFC 3461, where the server knows them and there is something to say. */
+static void
+add_dsn(struct smtp_client *c, const char *name, const char *value)
+{
+	if (c->dsn && value != NULL && value[0] != '\0')
+		buf_addf(stream_out(c->stream), " %s=%s", name, value);
+}
+
 static void
 add_mail(struct smtp_client *c)
 {
@@ -129,6 +137,19 @@ add_mail(struct smtp_client *c)
 		buf_add_str(out, " BODY=8BITMIME");
 	if (c->t->utf8)
 		buf_add_str(out, " SMTPUTF8");
+	add_dsn(c, "RET", c->t->ret);
+	add_dsn(c, "ENVID", c->t->envid);
+	buf_add_str(out, "\r\n");
+}
+
+static void
+add_rcpt(struct smtp_client *c, const struct smtp_recipient *r)
+{
+	struct buf *out = stream_out(c->stream);
+
+	buf_addf(out, "RCPT TO:<%s>", r->address);
+	add_dsn(c, "NOTIFY", r->notify);
+	add_dsn(c, "ORCPT", r->orcpt);
 	buf_add_str(out, "\r\n");
 }
 
@@ -158,8 +179,7 @@ perform_envelope(struct smtp_client *c)
 		if (c->sent == 0)
 			add_mail(c);
 		else if (c->sent <= n)
-			buf_addf(
-			    out, "RCPT TO:<%s>\r\n", c->t->recipients[c->sent - 1].address);
+			add_rcpt(c, &c->t->recipients[c->sent - 1]);
 		else
 			buf_add_str(out, "DATA\r\n");
 		c->sent++;
@@ -391,6 +411,7 @@ void
 smtp_client_send(struct smtp_client *c, struct smtp_transaction *t)
 {
 	c->t = t;
+	t->dsn = c->dsn;
 	c->sent = c->answered = c->naccepted = 0;
 	c->said = c->refused = c->elsewhere = false;
 	smtp_client_set_state(c, SMTP_ENVELOPE);

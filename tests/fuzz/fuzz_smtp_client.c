@@ -128,6 +128,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_init("fuzz", LOG_LEVEL_FATAL);
 	if (size > 0) {
 		s.t = (struct smtp_transaction){.from = "s@x.test",
+		    .envid = "id",
+		    .ret = "FULL",
 		    .eight_bit = (data[0] & 0x80) != 0,
 		    .size = 10,
 		    .wire_size = 10,
@@ -136,7 +138,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    .recipients = s.recipients,
 		    .nrecipients = 1 + data[0] / 6 % RECIPIENTS_MAX};
 		for (size_t i = 0; i < RECIPIENTS_MAX; i++)
-			s.recipients[i].address = "r@d.test";
+			s.recipients[i] = (struct smtp_recipient){.address = "r@d.test",
+			    .notify = "SUCCESS",
+			    .orcpt = "rfc822;r"};
 		MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
 		MUST(fcntl(sv[0], F_SETFL, O_NONBLOCK) == 0);
 		s.client = smtp_client_new(base, sv[0], &options, &ops, &s);

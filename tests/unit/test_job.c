@@ -49,6 +49,14 @@ static const struct row rows[] = {
 	"job 7\nmessage=A\nnumber=1\nfrom=\ndestination=d\nreceived=1\nsize=6\nbody=7bit\n" ONE,
 	"payload and size= differ", 1},
     {"bad attempt", HEAD "attempt=x\n" ONE, "attempt=", 1},
+    {"what RFC 3461 asks for",
+	HEAD "envid=a+2B\nret=FULL\n" ONE "notify=NEVER\norcpt=rfc822;x@d.test\n", NULL, 1},
+    {"a space in envid", HEAD "envid=a RET=FULL\n" ONE, "envid=", 1},
+    {"a line end in ret", HEAD "ret=FULL\\nRCPT TO:<x>\n" ONE, "ret=", 1},
+    {"empty notify", HEAD ONE "notify=\n", "notify=", 1},
+    {"notify of nobody", HEAD "notify=NEVER\n" ONE, "notify=", 0},
+    {"two orcpt", HEAD ONE "orcpt=rfc822;x\norcpt=rfc822;y\n", "orcpt=", 1},
+    {"octets above 127 in orcpt", HEAD ONE "orcpt=utf-8;\xc3\xbc\n", "orcpt=", 1},
 };
 
 static struct job *
@@ -111,6 +119,25 @@ fills_the_struct(void **state)
 	assert_int_equal(job_read(j, 3, out, 1), 1);
 	assert_int_equal(out[0], 'l');
 	assert_int_equal(job_read(j, 5, out, sizeof out), 0);
+	job_finish(&j);
+}
+
+static void
+fills_in_what_rfc_3461_asks_for(void **state)
+{
+	const char *why;
+	struct job *j = parse(HEAD "envid=a+2B\nret=FULL\n" ONE "notify=NEVER\n"
+				   "rcpt=4\naddress=b@d.test\norcpt=rfc822;x@d.test\n",
+	    &why);
+
+	(void)state;
+	assert_null(why);
+	assert_string_equal(j->envid, "a+2B");
+	assert_string_equal(j->ret, "FULL");
+	assert_string_equal(j->recipients[0].notify, "NEVER");
+	assert_null(j->recipients[0].orcpt);
+	assert_null(j->recipients[1].notify);
+	assert_string_equal(j->recipients[1].orcpt, "rfc822;x@d.test");
 	job_finish(&j);
 }
 
@@ -234,6 +261,7 @@ answers_each_job_once(void **state)
 	assert_int_equal(agent_active(q.agent), 1);
 	verdict_set(&v, VERDICT_OK, 250, "2.0.0", "fine");
 	job_decide(q.job, 1, &v, "mx.d.test");
+	q.job->recipients[1].dsn = true;
 	job_finish(&q.job);
 	assert_null(q.job);
 	assert_int_equal(agent_active(q.agent), 0);
@@ -242,7 +270,7 @@ answers_each_job_once(void **state)
 	assert_string_equal(q.text,
 	    "rcpt=1;kind=temporary;code=451;status=4.3.0;text=Not decided yet, try again "
 	    "later;mta=;"
-	    "rcpt=2;kind=ok;code=250;status=2.0.0;text=fine;mta=mx.d.test;");
+	    "rcpt=2;kind=ok;code=250;status=2.0.0;text=fine;mta=mx.d.test;dsn=yes;");
 
 	/* A malformed job is answered here, and never reaches the agent. */
 	send_job(&q, 6, "a\nb@d.test");
@@ -292,6 +320,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(parses_jobs),
 	    cmocka_unit_test(fills_the_struct),
+	    cmocka_unit_test(fills_in_what_rfc_3461_asks_for),
 	    cmocka_unit_test(reads_from_a_file),
 	    cmocka_unit_test(answers_each_job_once),
 	    cmocka_unit_test(job_outlives_its_agent),

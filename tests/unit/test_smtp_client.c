@@ -357,6 +357,53 @@ plays_scripts(void **state)
 	}
 }
 
+/* --- what RFC 3461 asks for --- */
+
+#define PIPE_DSN "250-mx\r\n250-PIPELINING\r\n250 dsn\r\n"
+
+static const struct {
+	const char *name, *ehlo, *mail, *first, *second;
+	bool dsn;
+} passings[] = {
+    {"to a server with DSN", PIPE_DSN, " RET=HDRS ENVID=QQ+2B1",
+	" NOTIFY=SUCCESS,DELAY ORCPT=rfc822;A+2Bx@d.test", "", true},
+    {"to one without", "250-mx\r\n250 PIPELINING\r\n", "", "", "", false},
+    {"to one that hides it in a value", "250-mx\r\n250-X DSN\r\n250 PIPELINING\r\n", "", "", "",
+	false},
+};
+
+static void
+passes_on_what_was_asked_for(void **state)
+{
+	static struct session s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof passings / sizeof *passings; i++) {
+		char envelope[400];
+		const struct smtp_step script[] = {{"", "220 mx\r\n"},
+		    {"EHLO me.test\r\n", passings[i].ehlo},
+		    {envelope, "250 m\r\n250 r\r\n250 r\r\n354 go\r\n"},
+		    {BODY, "250 2.0.0 taken\r\n"}, {NULL, NULL}};
+
+		snprintf(envelope, sizeof envelope,
+		    "MAIL FROM:<s@x.test>%s\r\nRCPT TO:<a@d.test>%s\r\nRCPT TO:<b@d.test>%s\r\n"
+		    "DATA\r\n",
+		    passings[i].mail, passings[i].first, passings[i].second);
+		session_init(&s, script, false, &options, 2);
+		s.t.envid = "QQ+2B1";
+		s.t.ret = "HDRS";
+		s.recipients[0].notify = "SUCCESS,DELAY";
+		s.recipients[0].orcpt = "rfc822;A+2Bx@d.test";
+		s.recipients[1].notify = "";
+		s.t.dsn = !passings[i].dsn;
+		if (!testing_run_until(s.base, &s.events, 2))
+			fail_msg("%s: only \"%s\" happened", passings[i].name, s.how);
+		check_row(passings[i].name, strcmp(s.how, "done ready") == 0);
+		check_row(passings[i].name, s.t.dsn == passings[i].dsn);
+		session_release(&s);
+	}
+}
+
 /* --- time --- */
 
 struct silence {
@@ -675,6 +722,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(plays_scripts),
+	    cmocka_unit_test(passes_on_what_was_asked_for),
 	    cmocka_unit_test(waits_no_longer_than_it_should),
 	    cmocka_unit_test(sends_again_without_rset),
 	    cmocka_unit_test(many_recipients_in_one_transaction),
