@@ -11,7 +11,10 @@
  */
 int quarantine_move(int dirfd, const char *name, int corruptfd, const char *reason);
 
-/* As quarantine_move, with a hard copy of the contents: the file stays. */
+/*
+ * As quarantine_move, with a hard copy of the contents: the file stays. What cannot be read of it is zeros in the
+ * copy. If the same octets are there already that is enough. On failure no part of a copy is left.
+ */
 int quarantine_copy(int dirfd, const char *name, int corruptfd, const char *reason);
 
 #endif
