@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/xalloc.h"
+#include "conf/bounce_text.h"
 #include "conf/policy.h"
 
 struct directory {
@@ -275,6 +276,49 @@ answer_mailbox(struct directory *d, const struct wire_msg *m, struct wire_out *w
 	return 0;
 }
 
+/* A domain whose text cannot be used has none: a report goes out in any case. */
+static void
+find_bounce_text(
+    struct directory *d, const struct address *sender, enum bounce_text which, struct buf *text)
+{
+	struct config_errors errors = {.n = 0};
+	struct domain *domain;
+	struct buf why;
+
+	buf_init(&why, 1024);
+	if (!sender->literal && address_domain(sender).len > 0 &&
+	    domains_find(d->domains, address_domain(sender), &domain, &why) == LOOKUP_FOUND &&
+	    bounce_text_read(domain, which, text, &errors) == LOOKUP_UNKNOWN)
+		for (size_t i = 0; i < errors.n; i++)
+			log_warnx("%s", errors.v[i].text);
+	config_errors_release(&errors);
+	buf_release(&why);
+}
+
+static int
+answer_bounce_text(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	enum bounce_text which;
+	struct address sender;
+	struct span kind;
+	struct verdict v;
+	struct buf text;
+	int got = get_address(m, "address", 0, &sender, &v);
+
+	if (got < 0 || wire_get(m, "kind", &kind) != 0 || bounce_text_parse(kind, &which) != 0)
+		return -1;
+	buf_init(&text, BOUNCE_TEXT_MAX);
+	if (got == 0) {
+		verdict_set(&v, VERDICT_OK, 250, "2.0.0", "Ok");
+		find_bounce_text(d, &sender, which, &text);
+	}
+	wire_add_verdict(w, &v);
+	if (text.len > 0)
+		wire_add(w, "template", buf_span(&text));
+	buf_release(&text);
+	return 0;
+}
+
 static void
 send_steps(struct wire_out *w, const struct trace *t, size_t from)
 {
@@ -374,6 +418,7 @@ static const struct {
     {"smtpd/directory", "mail", answer_mail},
     {"smtpd/directory", "connect", answer_connect},
     {"queue/directory", "resolve", answer_resolve},
+    {"queue/directory", "bounce-text", answer_bounce_text},
     {"local/directory", "mailbox", answer_mailbox},
     {"control/directory", "explain", answer_explain},
     {"control/directory", "status", answer_status},

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/address.h"
+#include "conf/bounce_text.h"
 #include "conf/domain.h"
 #include "conf/domains_list.h"
 #include "queue/cmd_verbs.h"
@@ -23,14 +24,29 @@ struct check {
 };
 
 static void
+check_bounce_texts(struct check *k, const struct domain *d)
+{
+	struct buf text;
+
+	buf_init(&text, BOUNCE_TEXT_MAX);
+	(void)bounce_text_read(d, BOUNCE_TEXT_FAILED, &text, &k->errors);
+	(void)bounce_text_read(d, BOUNCE_TEXT_DELAYED, &text, &k->errors);
+	buf_release(&text);
+}
+
+static void
 check_domain(struct check *k, const char *name)
 {
 	struct domain *d = domain_new(k->root, span_str(name));
 	int watchfd = -1;
 
-	if (domain_refresh(d, k->rootfd, &k->errors, &watchfd) == LOOKUP_UNKNOWN)
+	enum lookup l = domain_refresh(d, k->rootfd, &k->errors, &watchfd);
+
+	if (l == LOOKUP_UNKNOWN)
 		config_errors_add(
 		    &k->errors, d->path, 0, "cannot be looked at: %s", strerror(errno));
+	else if (l == LOOKUP_FOUND)
+		check_bounce_texts(k, d);
 	if (watchfd >= 0)
 		close(watchfd);
 	domain_free(&d);

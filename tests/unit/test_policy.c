@@ -168,6 +168,7 @@ setup_directory(void **state)
 	assert_int_equal(mkdir(files_path(&files, "virtual"), 0755), 0);
 	files_domain(
 	    &files, "virtual/a.test", "alice:x\nbob:x\n", "team: alice, x@remote.test\n", NULL);
+	files_write(&files, "virtual/a.test/etc/bounce.txt", span_str("{id} failed\n"));
 	text = xasprintf(
 	    "hostname = mx.test\ndomains = %s/virtual\nspool = %s/spool\n"
 	    "relay-from = { 192.0.2.0/24 }\n"
@@ -245,6 +246,10 @@ answers_questions(void **state)
 		    "target=remote\naddress=x@remote.test\ndestination=remote.test\n"}},
 	    {"queue/directory", "resolve 1\naddress=team@a.test\nfinal=yes\n",
 		{"status=5.1.1\n"}},
+	    {"queue/directory", "bounce-text 1\naddress=alice@a.test\nkind=failed\n",
+		{"kind=ok\n", "template={id} failed\\n\n"}},
+	    {"queue/directory", "bounce-text 1\naddress=x@evil.test\nkind=failed\n",
+		{"kind=ok\ncode=250\nstatus=2.0.0\ntext=Ok\n"}},
 	    {"local/directory", "mailbox 1\naddress=alice@a.test\n",
 		{"kind=ok\n", "user=alice\n", "domain=a.test\n", "home=home/alice\n",
 		    "maildir=Maildir\n", ids}},
@@ -263,6 +268,10 @@ answers_questions(void **state)
 	    {"control/directory", "status 1\n", {"domains-loaded=", "questions=", "uptime="}},
 	    /* what a socket is not for, and what makes no sense */
 	    {"smtpd/directory", "resolve 1\naddress=team@a.test\n", {"refused"}},
+	    {"smtpd/directory", "bounce-text 1\naddress=alice@a.test\nkind=failed\n",
+		{"refused"}},
+	    {"queue/directory", "bounce-text 1\naddress=alice@a.test\nkind=../x\n",
+		{"refused"}},
 	    {"smtpd/directory", "mailbox 1\naddress=alice@a.test\n", {"refused"}},
 	    {"queue/directory", "mailbox 1\naddress=alice@a.test\n", {"refused"}},
 	    {"queue/directory", "explain 1\naddress=alice@a.test\n", {"refused"}},
