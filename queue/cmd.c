@@ -71,6 +71,39 @@ is_option(const char *arg, const char *name, const char **attached)
 	return true;
 }
 
+static bool
+is_number(const char *s)
+{
+	return s != NULL && s[0] != '\0' && strspn(s, "0123456789") == strlen(s);
+}
+
+/* Sets what an option that was found says; *at is what follows it. */
+static int
+take_option(
+    struct cmd_context *ctx, const struct cmd_option *o, const char *attached, char ***at)
+{
+	const char *value = attached;
+
+	if (o->value == NULL && o->values == NULL && attached != NULL)
+		return cmd_fail_usage(ctx, "--%s takes no value", o->name);
+	if (o->given != NULL)
+		*o->given = true;
+	if (o->value == NULL && o->values == NULL)
+		return CMD_GO_ON;
+	if (value == NULL && (o->given == NULL || is_number(**at)) && (value = **at) != NULL)
+		++*at;
+	if (value == NULL && o->given == NULL)
+		return cmd_fail_usage(ctx, "--%s wants a value", o->name);
+	if (o->values == NULL) {
+		*o->value = value;
+		return CMD_GO_ON;
+	}
+	if (o->values->n == CMD_VALUES_MAX)
+		return cmd_fail_usage(ctx, "--%s is given too many times", o->name);
+	o->values->v[o->values->n++] = value;
+	return CMD_GO_ON;
+}
+
 /* One option at *at, which is moved behind it. */
 static int
 parse_option(struct cmd_context *ctx, char ***at, const struct cmd_option *options, size_t n)
@@ -85,22 +118,9 @@ parse_option(struct cmd_context *ctx, char ***at, const struct cmd_option *optio
 		ctx->json = true;
 		return CMD_GO_ON;
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (!is_option(arg, options[i].name, &attached))
-			continue;
-		if (options[i].value == NULL) {
-			if (attached != NULL)
-				return cmd_fail_usage(ctx, "%s takes no value", arg);
-			*options[i].given = true;
-			return CMD_GO_ON;
-		}
-		if (attached == NULL && (attached = **at) != NULL)
-			++*at;
-		if (attached == NULL)
-			return cmd_fail_usage(ctx, "%s wants a value", arg);
-		*options[i].value = attached;
-		return CMD_GO_ON;
-	}
+	for (size_t i = 0; i < n; i++)
+		if (is_option(arg, options[i].name, &attached))
+			return take_option(ctx, &options[i], attached, at);
 	return cmd_fail_usage(ctx, "unknown option %s", arg);
 }
 
@@ -174,13 +194,43 @@ cmd_ask(const struct cmd_context *ctx, const char *name, struct wire_out *w,
 }
 
 int
+cmd_ask_stream(
+    const struct cmd_context *ctx, struct wire_out *w, cmd_frame_fn *on_frame, void *arg)
+{
+	struct control_client *c;
+	struct wire_msg m;
+	struct buf why;
+	int status = cmd_ask(ctx, "queue", w, &c, &m);
+	bool end = false;
+
+	buf_init(&why, LINE_MAX_OCTETS);
+	if (status == 0)
+		status = cmd_verdict_status(&m);
+	while (status == 0 && !end) {
+		status = control_client_next(c, &m, &why);
+		if (status != 0) {
+			cmd_fail(status, "%s", buf_str(&why));
+			break;
+		}
+		end = span_is(m.verb, "end");
+		status = on_frame(&m, arg);
+	}
+	control_client_close(&c);
+	buf_release(&why);
+	return status;
+}
+
+int
 cmd_verdict_status(const struct wire_msg *answer)
 {
 	struct verdict v;
 
 	if (wire_get_verdict(answer, &v) != 0 || v.kind == VERDICT_OK)
 		return 0;
-	return cmd_fail(EX_UNAVAILABLE, "%s", v.text);
+	return cmd_fail(strcmp(v.status, "5.5.4") == 0	 ? EX_USAGE
+			: strcmp(v.status, "5.1.1") == 0 ? EX_NOINPUT
+							 : EX_UNAVAILABLE,
+	    "%s", v.text);
 }
 
 int
@@ -192,6 +242,47 @@ cmd_print_json(json_t *json)
 	putchar('\n');
 	json_decref(json);
 	return r == 0 ? 0 : EX_IOERR;
+}
+
+void
+cmd_array_begin(const char *name)
+{
+	printf("{\n  \"%s\": [", name);
+}
+
+static void
+dump(json_t *json)
+{
+	(void)json_dumpf(
+	    json, stdout, JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+	json_decref(json);
+}
+
+void
+cmd_array_add(json_t *element, bool first)
+{
+	fputs(first ? "\n    " : ",\n    ", stdout);
+	dump(element);
+}
+
+void
+cmd_array_end(void)
+{
+	fputs("\n  ]", stdout);
+}
+
+void
+cmd_array_member(const char *name, json_t *value)
+{
+	printf(",\n  \"%s\": ", name);
+	dump(value);
+}
+
+int
+cmd_array_finish(void)
+{
+	fputs("\n}\n", stdout);
+	return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : EX_IOERR;
 }
 
 json_t *

@@ -18,13 +18,25 @@ struct cmd_context {
 	const char *config_path; /* -c, or NULL: the default file */
 	bool json;		 /* --json */
 	const char *usage;	 /* of the command that runs, for --help and errors */
+	unsigned rows; /* what is shown of a long list at most; 0: all (cmd_watch.h) */
 };
 
-/* An option of a command: `--name VALUE` (or `--name=VALUE`) if value is set, else the switch `--name`. */
+/* The values of an option that may be given several times. */
+#define CMD_VALUES_MAX 32
+struct cmd_values {
+	const char *v[CMD_VALUES_MAX];
+	size_t n;
+};
+
+/*
+ * An option of a command: `--name VALUE` (or `--name=VALUE`) if value or values is set, else the switch `--name`. With both
+ * given and value, the value may be missing, and is taken from the next argument only if that is a number.
+ */
 struct cmd_option {
 	const char *name; /* without the hyphens */
 	const char **value;
 	bool *given;
+	struct cmd_values *values;
 };
 
 /* What cmd_parse found besides options; points into argv. */
@@ -65,11 +77,32 @@ const char *cmd_config_path(const struct cmd_context *ctx);
 int cmd_ask(const struct cmd_context *ctx, const char *name, struct wire_out *w,
     struct control_client **c, struct wire_msg *answer);
 
-/* 0 if the answer's verdict is ok (or it has none), else EX_UNAVAILABLE after a line on standard error. */
+/*
+ * Asks control/queue what is answered by a stream of frames, and calls on_frame for each; the last one's
+ * verb is `end`. w as for cmd_ask. 0, or an exit status after a line on standard error: also what on_frame returns if it is not 0.
+ */
+typedef int cmd_frame_fn(const struct wire_msg *frame, void *arg);
+int cmd_ask_stream(
+    const struct cmd_context *ctx, struct wire_out *w, cmd_frame_fn *on_frame, void *arg);
+
+/*
+ * 0 if the answer's verdict is ok (or it has none), else after a line on standard error EX_USAGE (5.5.4: the question is wrong),
+ * EX_NOINPUT (5.1.1: there is no such thing), EX_UNAVAILABLE.
+ */
 int cmd_verdict_status(const struct wire_msg *answer);
 
 /* Prints json and drops the reference to it. Returns 0, or EX_IOERR. */
 int cmd_print_json(json_t *json);
+
+/*
+ * A JSON object on standard output whose first member is an array that may be long: cmd_array_begin, then each
+ * element on a line of its own, then the other members. Elements and members are dropped references.
+ */
+void cmd_array_begin(const char *name);
+void cmd_array_add(json_t *element, bool first);
+void cmd_array_end(void);
+void cmd_array_member(const char *name, json_t *value); /* after cmd_array_end */
+int cmd_array_finish(void);				/* 0, or EX_IOERR */
 
 /* A JSON string of what may not be UTF-8 (unprintable octets as \xNN then). */
 json_t *cmd_json_string(struct span s);

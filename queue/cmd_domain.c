@@ -15,7 +15,7 @@ int
 cmd_domain_add(struct cmd_context *ctx, char **argv)
 {
 	const char *owner = NULL;
-	const struct cmd_option options[] = {{"owner", &owner, NULL}};
+	const struct cmd_option options[] = {{.name = "owner", .value = &owner}};
 	struct config *c;
 	struct cmd_args args;
 	struct buf why;

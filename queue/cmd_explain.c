@@ -89,10 +89,10 @@ cmd_explain(struct cmd_context *ctx, char **argv)
 {
 	const char *client = NULL, *helo = NULL, *from = NULL, *auth = NULL;
 	const struct cmd_option options[] = {
-	    {"client", &client, NULL},
-	    {"helo", &helo, NULL},
-	    {"from", &from, NULL},
-	    {"auth", &auth, NULL},
+	    {.name = "client", .value = &client},
+	    {.name = "helo", .value = &helo},
+	    {.name = "from", .value = &from},
+	    {.name = "auth", .value = &auth},
 	};
 	struct control_client *c;
 	struct cmd_args args;

@@ -1,123 +1,174 @@
 /*
- * cmd_queue: filters and forms that the queue commands share. See cmd_queue.h.
+ * cmd_queue: which messages are meant. See cmd_queue.h. Called by cmd_queue_*.c.
  */
 #include "queue/cmd_queue.h"
 
 #include <inttypes.h>
-#include <stdio.h>
+#include <sysexits.h>
 
-#include "common/clock.h"
+#include "conf/units.h"
+#include "queue/spool_record.h"
+
+/* The filters that may be given several times. */
+struct named_values {
+	const char *name;
+	const struct cmd_values *values;
+};
+
+#define NAMED 7
+
+static void
+name_values(const struct cmd_queue_filter *f, struct named_values out[NAMED])
+{
+	const struct named_values all[NAMED] = {{"sender", &f->sender},
+	    {"sender-domain", &f->sender_domain}, {"recipient", &f->recipient},
+	    {"domain", &f->domain}, {"destination", &f->destination}, {"reason", &f->reason},
+	    {"state", &f->state}};
+
+	for (size_t i = 0; i < NAMED; i++)
+		out[i] = all[i];
+}
 
 void
 cmd_queue_filter_options(
     struct cmd_queue_filter *f, struct cmd_option options[CMD_QUEUE_FILTER_OPTIONS])
 {
-	*f = (struct cmd_queue_filter){NULL, NULL, NULL};
-	options[0] = (struct cmd_option){"sender", &f->sender, NULL};
-	options[1] = (struct cmd_option){"recipient", &f->recipient, NULL};
-	options[2] = (struct cmd_option){"domain", &f->domain, NULL};
+	const struct cmd_option all[CMD_QUEUE_FILTER_OPTIONS] = {
+	    {.name = "sender", .values = &f->sender},
+	    {.name = "sender-domain", .values = &f->sender_domain},
+	    {.name = "recipient", .values = &f->recipient},
+	    {.name = "domain", .values = &f->domain},
+	    {.name = "destination", .values = &f->destination},
+	    {.name = "reason", .values = &f->reason},
+	    {.name = "state", .values = &f->state},
+	    {.name = "older", .value = &f->older},
+	    {.name = "younger", .value = &f->younger},
+	    {.name = "held", .given = &f->held},
+	};
+
+	*f = (struct cmd_queue_filter){.held = false};
+	for (size_t i = 0; i < CMD_QUEUE_FILTER_OPTIONS; i++)
+		options[i] = all[i];
+}
+
+static int
+check_age(const struct cmd_context *ctx, const char *name, const char *text)
+{
+	uint64_t ms;
+
+	if (text == NULL || units_parse_duration(span_str(text), &ms) == 0)
+		return 0;
+	return cmd_fail_usage(
+	    ctx, "--%s wants a duration, such as 90s, 30m, 2h or 3d, not %s", name, text);
+}
+
+int
+cmd_queue_check(
+    const struct cmd_context *ctx, const struct cmd_queue_filter *f, const struct cmd_args *ids)
+{
+	uint64_t number;
+	int r = check_age(ctx, "older", f->older);
+
+	if (r == 0)
+		r = check_age(ctx, "younger", f->younger);
+	for (int i = 0; r == 0 && i < ids->n; i++)
+		if (spool_id_parse(span_str(ids->v[i]), &number) != 0)
+			r = cmd_fail(EX_USAGE,
+			    "%s is no message id; one looks like 0000000700001", ids->v[i]);
+	return r;
+}
+
+static void
+add_age(struct wire_out *w, const char *name, const char *text)
+{
+	uint64_t ms;
+
+	if (text != NULL && units_parse_duration(span_str(text), &ms) == 0)
+		wire_add_u64(w, name, ms / 1000);
 }
 
 void
-cmd_queue_filter_add(const struct cmd_queue_filter *f, const char *id, struct wire_out *w)
+cmd_queue_filter_add(const struct cmd_queue_filter *f, struct wire_out *w)
 {
-	if (id != NULL)
-		wire_add_str(w, "id", id);
-	if (f->sender != NULL)
-		wire_add_str(w, "sender", f->sender);
-	if (f->recipient != NULL)
-		wire_add_str(w, "recipient", f->recipient);
-	if (f->domain != NULL)
-		wire_add_str(w, "domain", f->domain);
+	struct named_values named[NAMED];
+
+	name_values(f, named);
+	for (size_t i = 0; i < NAMED; i++)
+		for (size_t k = 0; k < named[i].values->n; k++)
+			wire_add_str(w, named[i].name, named[i].values->v[k]);
+	if (f->held)
+		wire_add_str(w, "state", "held");
+	add_age(w, "older", f->older);
+	add_age(w, "younger", f->younger);
+}
+
+void
+cmd_queue_ids_add(char *const *ids, int n, struct wire_out *w)
+{
+	for (int i = 0; i < n; i++)
+		wire_add_str(w, "id", ids[i]);
 }
 
 bool
 cmd_queue_filter_is_empty(const struct cmd_queue_filter *f)
 {
-	return f->sender == NULL && f->recipient == NULL && f->domain == NULL;
+	struct named_values named[NAMED];
+	size_t n = 0;
+
+	name_values(f, named);
+	for (size_t i = 0; i < NAMED; i++)
+		n += named[i].values->n;
+	return n == 0 && f->older == NULL && f->younger == NULL && !f->held;
 }
 
+/* In single quotes, unless nothing in it means anything to a shell. */
 static void
-print_recipient(const struct listing_recipient *r)
+quote(struct buf *out, const char *text)
 {
-	char next[CLOCK_DATE_SIZE];
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789@%+=:,./_-";
 
-	printf("    %-10.*s", SPAN_ARG(r->state));
-	cmd_print_span(r->address);
-	if (r->attempts > 0)
-		printf(", %" PRIu64 " attempt%s", r->attempts, r->attempts == 1 ? "" : "s");
-	if (r->next > 0) {
-		clock_format_iso(r->next, next);
-		printf(", next %s", next);
-	}
-	putchar('\n');
-	if (r->text.len == 0)
+	if (text[0] != '\0' && text[strspn(text, plain)] == '\0') {
+		buf_add_str(out, text);
 		return;
-	printf("              ");
-	if (r->mta.len > 0) {
-		cmd_print_span(r->mta);
-		printf(": ");
 	}
-	if (r->code > 0)
-		printf("%" PRIu64 " ", r->code);
-	printf("%.*s ", SPAN_ARG(r->status));
-	cmd_print_span(r->text);
-	putchar('\n');
+	buf_add_char(out, '\'');
+	for (; *text != '\0'; text++) {
+		if (*text == '\'')
+			buf_add_str(out, "'\\''");
+		else
+			buf_add_char(out, *text);
+	}
+	buf_add_char(out, '\'');
 }
 
 void
-cmd_queue_print_message(const struct listing_message *m)
+cmd_queue_filter_quote(const struct cmd_queue_filter *f, struct buf *out)
 {
-	char size[CMD_SIZE_SIZE], received[CLOCK_DATE_SIZE];
+	struct named_values named[NAMED];
 
-	clock_format_iso(m->received, received);
-	printf(
-	    "%.*s  %s  %9s  from <", SPAN_ARG(m->id), received, cmd_format_size(m->size, size));
-	cmd_print_span(m->from);
-	printf(">\n");
-	for (size_t i = 0; i < m->nrecipients; i++)
-		print_recipient(&m->recipients[i]);
+	name_values(f, named);
+	for (size_t i = 0; i < NAMED; i++) {
+		for (size_t k = 0; named[i].values != &f->state && k < named[i].values->n;
+		     k++) {
+			buf_addf(out, " --%s ", named[i].name);
+			quote(out, named[i].values->v[k]);
+		}
+	}
+	if (f->older != NULL)
+		buf_addf(out, " --older %s", f->older);
+	if (f->younger != NULL)
+		buf_addf(out, " --younger %s", f->younger);
 }
 
-/* A time as text, null where there is none. */
-static json_t *
-time_to_json(int64_t when)
+int
+cmd_queue_say_unknown(const struct wire_msg *m)
 {
-	char text[CLOCK_DATE_SIZE];
+	int r = 0;
 
-	if (when <= 0)
-		return json_null();
-	clock_format_iso(when, text);
-	return json_string(text);
-}
-
-static json_t *
-recipient_to_json(const struct listing_recipient *r)
-{
-	json_t *json = json_object();
-
-	json_object_set_new(json, "address", cmd_json_string(r->address));
-	json_object_set_new(json, "state", cmd_json_string(r->state));
-	json_object_set_new(json, "attempts", json_integer((json_int_t)r->attempts));
-	json_object_set_new(json, "next", time_to_json(r->next));
-	json_object_set_new(json, "code", json_integer((json_int_t)r->code));
-	json_object_set_new(json, "status", cmd_json_string(r->status));
-	json_object_set_new(json, "text", cmd_json_string(r->text));
-	json_object_set_new(json, "mta", cmd_json_string(r->mta));
-	return json;
-}
-
-json_t *
-cmd_queue_message_to_json(const struct listing_message *m)
-{
-	json_t *json = json_object(), *recipients = json_array();
-
-	json_object_set_new(json, "id", cmd_json_string(m->id));
-	json_object_set_new(json, "from", cmd_json_string(m->from));
-	json_object_set_new(json, "size", json_integer((json_int_t)m->size));
-	json_object_set_new(json, "received", time_to_json(m->received));
-	for (size_t i = 0; i < m->nrecipients; i++)
-		json_array_append_new(recipients, recipient_to_json(&m->recipients[i]));
-	json_object_set_new(json, "recipients", recipients);
-	return json;
+	for (size_t i = 0; i < m->nfields; i++)
+		if (span_is(m->fields[i].name, "unknown"))
+			r = cmd_fail(EX_NOINPUT, "%.*s: no such message in the queue",
+			    SPAN_ARG(m->fields[i].value));
+	return r;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/xalloc.h"
+#include "queue/cmd_queue.h"
 #include "queue/cmd_verbs.h"
 
 #define PIECE (3U * 16384) /* a multiple of three, so that base64 of pieces can be joined */
@@ -61,7 +62,8 @@ copy_content(const struct content *c)
 static void
 print_envelope(const struct wire_msg *m)
 {
-	static const char *const names[] = {"from", "recipient", "client", "helo", "uid"};
+	static const char *const names[] = {
+	    "from", "recipient", "client", "helo", "auth", "uid"};
 
 	for (size_t i = 0; i < m->nfields; i++) {
 		for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
@@ -106,7 +108,8 @@ print_json(const struct content *c, const struct wire_msg *m)
 		if (span_is(f->name, "recipient"))
 			json_array_append_new(recipients, cmd_json_string(f->value));
 		else if (span_is(f->name, "from") || span_is(f->name, "client") ||
-			 span_is(f->name, "helo") || span_is(f->name, "uid"))
+			 span_is(f->name, "helo") || span_is(f->name, "auth") ||
+			 span_is(f->name, "uid"))
 			json_object_setn_new(
 			    json, f->name.p, f->name.len, cmd_json_string(f->value));
 	}
@@ -145,8 +148,9 @@ show(const struct cmd_context *ctx, struct control_client *client, const struct 
 int
 cmd_queue_cat(struct cmd_context *ctx, char **argv)
 {
+	struct cmd_queue_filter none = {.held = false};
 	bool envelope = false;
-	const struct cmd_option options[] = {{"envelope", NULL, &envelope}};
+	const struct cmd_option options[] = {{.name = "envelope", .given = &envelope}};
 	struct control_client *c;
 	struct cmd_args args;
 	struct wire_msg answer;
@@ -154,6 +158,9 @@ cmd_queue_cat(struct cmd_context *ctx, char **argv)
 	int r = cmd_parse(ctx, argv, options, 1, 1, 1, &args);
 
 	if (r != CMD_GO_ON)
+		return r;
+	r = cmd_queue_check(ctx, &none, &args);
+	if (r != 0)
 		return r;
 	wire_out_init(&w, "cat", 1);
 	wire_add_str(&w, "message", args.v[0]);

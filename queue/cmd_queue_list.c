@@ -1,97 +1,211 @@
 /*
  * cmd_queue_list: postrider queue list and show: what is in the queue, all of it or
- * what the filters name, and everything about one message.
+ * what the filters name, and everything about one message. The list is printed as it comes, and never
+ * held whole.
  */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
 
 #include "queue/cmd_queue.h"
+#include "queue/cmd_queue_print.h"
 #include "queue/cmd_verbs.h"
+#include "queue/cmd_watch.h"
+#include "queue/listing.h"
 
-#define LIMIT_MAX 100000
+/* A list being printed. */
+struct list {
+	bool json, filtered;
+	bool began;
+	json_t *pending; /* the last message, which the next frame may continue */
+	bool first;	 /* no message was printed yet */
+	uint64_t messages, recipients, shown;
+	int status;
+};
 
-static int
-print_list(const struct cmd_context *ctx, const struct listing *l)
+struct question {
+	struct cmd_queue_filter filter;
+	struct cmd_args ids;
+	const char *sort;
+	uint64_t limit;
+};
+
+static void
+flush_pending(struct list *l)
 {
-	json_t *json, *messages;
-
-	if (ctx->json) {
-		json = json_object();
-		messages = json_array();
-		for (size_t i = 0; i < l->nmessages; i++)
-			json_array_append_new(
-			    messages, cmd_queue_message_to_json(&l->messages[i]));
-		json_object_set_new(json, "messages", messages);
-		json_object_set_new(json, "more", json_boolean(l->more));
-		return cmd_print_json(json);
-	}
-	for (size_t i = 0; i < l->nmessages; i++)
-		cmd_queue_print_message(&l->messages[i]);
-	if (l->more)
-		printf("There are more messages: name a --domain, --sender or --recipient.\n");
-	return 0;
+	if (l->pending == NULL)
+		return;
+	cmd_array_add(l->pending, l->first);
+	l->pending = NULL;
+	l->first = false;
 }
 
-/* Asks, parses, prints one message (with one) or the list. An exit status. */
-static int
-run(const struct cmd_context *ctx, struct wire_out *w, bool one)
+static void
+print_message(struct list *l, const struct listing_message *m)
 {
-	struct control_client *c;
-	struct wire_msg answer;
-	struct listing l;
-	int r = cmd_ask(ctx, "queue", w, &c, &answer);
-
-	if (r == 0)
-		r = cmd_verdict_status(&answer);
-	if (r == 0 && (listing_parse(&answer, &l) != 0 || (one && l.nmessages != 1)))
-		r = cmd_fail(EX_PROTOCOL, "the queue manager's answer is malformed");
-	else if (r == 0) {
-		if (!one)
-			r = print_list(ctx, &l);
-		else if (ctx->json)
-			r = cmd_print_json(cmd_queue_message_to_json(&l.messages[0]));
-		else
-			cmd_queue_print_message(&l.messages[0]);
-		listing_release(&l);
+	l->shown += !m->continued;
+	if (!l->json) {
+		cmd_queue_print_message(m);
+		return;
 	}
-	control_client_close(&c);
-	return r;
+	if (m->continued && l->pending != NULL) {
+		cmd_queue_recipients_to_json(m, l->pending);
+		return;
+	}
+	flush_pending(l);
+	l->pending = cmd_queue_message_to_json(m);
+}
+
+static void
+print_totals(const struct list *l)
+{
+	if (l->messages == 0) {
+		printf("%s\n",
+		    l->filtered ? "Nothing in the queue matches." : "The queue is empty.");
+		return;
+	}
+	printf("%" PRIu64 " message%s, %" PRIu64 " recipient%s", l->messages,
+	    l->messages == 1 ? "" : "s", l->recipients, l->recipients == 1 ? "" : "s");
+	if (l->shown < l->messages)
+		printf("; %" PRIu64 " of them shown", l->shown);
+	putchar('\n');
+}
+
+static void
+end_list(struct list *l)
+{
+	if (!l->json) {
+		print_totals(l);
+		return;
+	}
+	flush_pending(l);
+	cmd_array_end();
+	cmd_array_member("more", json_boolean(l->shown < l->messages));
+	cmd_array_member("total-messages", json_integer((json_int_t)l->messages));
+	cmd_array_member("total-recipients", json_integer((json_int_t)l->recipients));
+	if (cmd_array_finish() != 0 && l->status == 0)
+		l->status = EX_IOERR;
+}
+
+static int
+on_list_frame(const struct wire_msg *frame, void *arg)
+{
+	struct list *l = arg;
+	struct listing part;
+	int unknown = cmd_queue_say_unknown(frame);
+
+	if (unknown != 0)
+		l->status = unknown;
+	if (listing_parse(frame, &part) != 0)
+		return cmd_fail(EX_PROTOCOL, "the queue manager's answer is malformed");
+	(void)wire_get_u64(frame, "messages", INT64_MAX, &l->messages);
+	(void)wire_get_u64(frame, "recipients", INT64_MAX, &l->recipients);
+	if (!l->began && l->json)
+		cmd_array_begin("messages");
+	l->began = true;
+	for (size_t i = 0; i < part.nmessages; i++)
+		print_message(l, &part.messages[i]);
+	listing_release(&part);
+	if (span_is(frame->verb, "end"))
+		end_list(l);
+	return ferror(stdout) != 0 ? EX_IOERR : 0;
+}
+
+static int
+show_list(struct cmd_context *ctx, void *arg)
+{
+	const struct question *q = arg;
+	struct list l = {.json = ctx->json, .first = true};
+	struct wire_out w;
+	uint64_t limit = q->limit;
+	int r;
+
+	l.filtered = q->ids.n > 0 || !cmd_queue_filter_is_empty(&q->filter);
+	if (ctx->rows > 0 && ctx->rows < limit)
+		limit = ctx->rows;
+	wire_out_init(&w, "list", 1);
+	cmd_queue_filter_add(&q->filter, &w);
+	cmd_queue_ids_add(q->ids.v, q->ids.n, &w);
+	wire_add_u64(&w, "limit", limit);
+	if (q->sort != NULL)
+		wire_add_str(&w, "sort", q->sort);
+	r = cmd_ask_stream(ctx, &w, on_list_frame, &l);
+	json_decref(l.pending);
+	return r != 0 ? r : l.status;
 }
 
 int
 cmd_queue_list(struct cmd_context *ctx, char **argv)
 {
-	struct cmd_option options[CMD_QUEUE_FILTER_OPTIONS + 1];
+	struct cmd_option options[CMD_QUEUE_FILTER_OPTIONS + 3];
+	struct question q = {.limit = UINT64_MAX};
+	struct cmd_watch watch = {.given = false};
 	const char *limit = NULL;
-	struct cmd_queue_filter f;
-	struct cmd_args args;
-	struct wire_out w;
-	uint64_t n = LIMIT_MAX;
 	int r;
 
-	cmd_queue_filter_options(&f, options);
-	options[CMD_QUEUE_FILTER_OPTIONS] = (struct cmd_option){"limit", &limit, NULL};
-	r = cmd_parse(ctx, argv, options, CMD_QUEUE_FILTER_OPTIONS + 1, 0, 1, &args);
+	cmd_queue_filter_options(&q.filter, options);
+	options[CMD_QUEUE_FILTER_OPTIONS] =
+	    (struct cmd_option){.name = "limit", .value = &limit};
+	options[CMD_QUEUE_FILTER_OPTIONS + 1] =
+	    (struct cmd_option){.name = "sort", .value = &q.sort};
+	options[CMD_QUEUE_FILTER_OPTIONS + 2] = cmd_watch_option(&watch);
+	r = cmd_parse(ctx, argv, options, CMD_QUEUE_FILTER_OPTIONS + 3, 0, -1, &q.ids);
 	if (r != CMD_GO_ON)
 		return r;
-	if (limit != NULL && (span_to_u64(span_str(limit), LIMIT_MAX, &n) != 0 || n == 0))
-		return cmd_fail_usage(ctx, "--limit wants a number from 1 to %d", LIMIT_MAX);
-	wire_out_init(&w, "list", 1);
-	cmd_queue_filter_add(&f, args.v[0], &w);
-	wire_add_u64(&w, "limit", n);
-	return run(ctx, &w, false);
+	r = cmd_queue_check(ctx, &q.filter, &q.ids);
+	if (r != 0)
+		return r;
+	if (limit != NULL && span_to_u64(span_str(limit), UINT32_MAX, &q.limit) != 0)
+		return cmd_fail_usage(ctx, "--limit wants a number, not %s", limit);
+	return cmd_watch_run(ctx, &watch, show_list, &q);
+}
+
+struct details {
+	bool json;
+	json_t *message;
+};
+
+static int
+on_show_frame(const struct wire_msg *frame, void *arg)
+{
+	struct details *d = arg;
+	struct listing part;
+
+	if (listing_parse(frame, &part) != 0)
+		return cmd_fail(EX_PROTOCOL, "the queue manager's answer is malformed");
+	for (size_t i = 0; i < part.nmessages; i++) {
+		if (!d->json)
+			cmd_queue_print_details(&part.messages[i]);
+		else if (d->message == NULL)
+			d->message = cmd_queue_details_to_json(&part.messages[i]);
+		else
+			cmd_queue_recipient_details_to_json(&part.messages[i], d->message);
+	}
+	listing_release(&part);
+	return 0;
 }
 
 int
 cmd_queue_show(struct cmd_context *ctx, char **argv)
 {
+	struct cmd_queue_filter none = {.held = false};
+	struct details d = {.message = NULL};
 	struct cmd_args args;
 	struct wire_out w;
 	int r = cmd_parse(ctx, argv, NULL, 0, 1, 1, &args);
 
 	if (r != CMD_GO_ON)
 		return r;
+	r = cmd_queue_check(ctx, &none, &args);
+	if (r != 0)
+		return r;
+	d.json = ctx->json;
 	wire_out_init(&w, "show", 1);
 	wire_add_str(&w, "message", args.v[0]);
-	return run(ctx, &w, true);
+	r = cmd_ask_stream(ctx, &w, on_show_frame, &d);
+	if (r == 0 && d.message != NULL)
+		return cmd_print_json(d.message);
+	json_decref(d.message);
+	return r;
 }

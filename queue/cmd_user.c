@@ -16,7 +16,7 @@ run(struct cmd_context *ctx, char **argv, admin_fn *act)
 {
 	bool from_stdin = false, locked = false;
 	const struct cmd_option options[] = {
-	    {"stdin", NULL, &from_stdin}, {"locked", NULL, &locked}};
+	    {.name = "stdin", .given = &from_stdin}, {.name = "locked", .given = &locked}};
 	struct config *c;
 	struct cmd_args args;
 	struct buf password, why;

@@ -12,12 +12,16 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/limits.h"
 #include "common/xalloc.h"
 #include "queue/blocking.h"
 
+#define BUSY_STATUS   "4.3.2"
+#define BUSY_PAUSE_MS 200
+
 struct control_client {
-	int fd;
+	int fd, stream; /* stream: of the last answer, -1 if it has none */
 	uint64_t last_id;
 	struct buf text, payload;
 	struct wire_fields fields;
@@ -52,6 +56,14 @@ close_fds(struct control_client *c)
 	c->nfds = 0;
 }
 
+static void
+close_stream(struct control_client *c)
+{
+	if (c->stream >= 0)
+		close(c->stream);
+	c->stream = -1;
+}
+
 /* Keeps the descriptors of one received part; what is beyond the limit is closed. */
 static void
 keep_fds(struct control_client *c, struct msghdr *mh)
@@ -75,7 +87,7 @@ keep_fds(struct control_client *c, struct msghdr *mh)
 
 /* Reads exactly n octets. -1 and errno (0: the other side closed). */
 static int
-read_exactly(struct control_client *c, void *to, size_t n)
+read_exactly(struct control_client *c, int fd, void *to, size_t n)
 {
 	char *p = to;
 
@@ -89,7 +101,7 @@ read_exactly(struct control_client *c, void *to, size_t n)
 		    .msg_iovlen = 1,
 		    .msg_control = &control,
 		    .msg_controllen = sizeof control};
-		ssize_t got = recvmsg(c->fd, &mh, MSG_CMSG_CLOEXEC);
+		ssize_t got = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -105,10 +117,10 @@ read_exactly(struct control_client *c, void *to, size_t n)
 }
 
 static int
-read_into(struct control_client *c, struct buf *b, size_t n)
+read_into(struct control_client *c, int fd, struct buf *b, size_t n)
 {
 	buf_clear(b);
-	if (buf_reserve(b, n) != 0 || read_exactly(c, b->p, n) != 0)
+	if (buf_reserve(b, n) != 0 || read_exactly(c, fd, b->p, n) != 0)
 		return -1;
 	b->len = n;
 	b->p[n] = '\0';
@@ -116,18 +128,18 @@ read_into(struct control_client *c, struct buf *b, size_t n)
 }
 
 static int
-read_message(struct control_client *c, struct wire_msg *m)
+read_message(struct control_client *c, int fd, struct wire_msg *m)
 {
 	unsigned char header[WIRE_HEADER_SIZE];
 	size_t text_len, payload_len, nfds;
 
 	close_fds(c);
-	if (read_exactly(c, header, sizeof header) != 0)
+	if (read_exactly(c, fd, header, sizeof header) != 0)
 		return -1;
 	errno = EPROTO;
 	if (wire_header_parse(header, &text_len, &payload_len, &nfds) != 0 ||
-	    read_into(c, &c->text, text_len) != 0 ||
-	    read_into(c, &c->payload, payload_len) != 0)
+	    read_into(c, fd, &c->text, text_len) != 0 ||
+	    read_into(c, fd, &c->payload, payload_len) != 0)
 		return -1;
 	errno = EPROTO;
 	if (nfds != c->nfds || wire_parse(c->text.p, c->text.len, &c->fields, m) != 0)
@@ -181,7 +193,7 @@ greet(struct control_client *c, struct buf *why)
 	wire_add_str(&w, "role", "control");
 	r = send_message(c, &w);
 	wire_out_release(&w);
-	if (r != 0 || read_message(c, &m) != 0)
+	if (r != 0 || read_message(c, c->fd, &m) != 0)
 		return explain_broken(c, why);
 	if (!span_is(m.verb, "hello") ||
 	    wire_get_u64(&m, "version", UINT32_MAX, &version) != 0 || version != WIRE_VERSION) {
@@ -201,6 +213,7 @@ control_client_open(const char *spool, const char *name, int *status, struct buf
 	struct control_client *c = xcalloc(1, sizeof *c);
 
 	c->name = name;
+	c->stream = -1;
 	buf_init(&c->text, WIRE_TEXT_MAX);
 	buf_init(&c->payload, WIRE_PAYLOAD_MAX);
 	c->fd = blocking_connect(path, CONTROL_TIMEOUT);
@@ -222,6 +235,7 @@ control_client_close(struct control_client **cp)
 		return;
 	*cp = NULL;
 	close_fds(c);
+	close_stream(c);
 	if (c->fd >= 0)
 		close(c->fd);
 	buf_release(&c->text);
@@ -236,16 +250,64 @@ control_client_next_id(struct control_client *c)
 	return ++c->last_id;
 }
 
+/* Sends what w holds and waits for the answer. 0, or -1 and errno. */
+static int
+exchange(struct control_client *c, const struct wire_out *w, struct wire_msg *answer)
+{
+	if (send_message(c, w) != 0)
+		return -1;
+	do {
+		if (read_message(c, c->fd, answer) != 0)
+			return -1;
+	} while (!span_is(answer->verb, "answer") || answer->id != c->last_id);
+	return 0;
+}
+
+static bool
+is_busy(const struct wire_msg *answer)
+{
+	struct verdict v;
+
+	return wire_get_verdict(answer, &v) == 0 && v.kind == VERDICT_TEMPORARY &&
+	       strcmp(v.status, BUSY_STATUS) == 0;
+}
+
 int
 control_client_call(
     struct control_client *c, struct wire_out *w, struct wire_msg *answer, struct buf *why)
 {
-	int r = send_message(c, w);
+	uint64_t until = clock_mono_ms() + CONTROL_TIMEOUT * 1000;
+	int r;
 
+	close_stream(c);
+	while ((r = exchange(c, w, answer)) == 0 && is_busy(answer) && clock_mono_ms() < until)
+		nanosleep(&(struct timespec){0, BUSY_PAUSE_MS * 1000000L}, NULL);
+	if (r != 0)
+		r = explain_broken(c, why);
 	wire_out_release(w);
-	while (r == 0 && (r = read_message(c, answer)) == 0) {
-		if (span_is(answer->verb, "answer") && answer->id == c->last_id)
-			return 0;
+	return r;
+}
+
+int
+control_client_next(struct control_client *c, struct wire_msg *m, struct buf *why)
+{
+	if (c->stream < 0) {
+		c->stream = control_client_take_fd(c);
+		if (c->stream >= 0)
+			blocking_set_receive_timeout(c->stream, CONTROL_TIMEOUT);
+	}
+	if (c->stream < 0) {
+		buf_addf(why, "control/%s: the answer has no stream", c->name);
+		return EX_PROTOCOL;
+	}
+	if (read_message(c, c->stream, m) == 0)
+		return 0;
+	if (errno == 0) {
+		buf_addf(why,
+		    "control/%s: the answer was cut: the reader was too slow, or the process "
+		    "ended; its log says why",
+		    c->name);
+		return EX_UNAVAILABLE;
 	}
 	return explain_broken(c, why);
 }

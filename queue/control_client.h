@@ -26,11 +26,18 @@ void control_client_close(struct control_client **c);
 uint64_t control_client_next_id(struct control_client *c);
 
 /*
- * Sends a request (w is released) and waits for its answer, which lives until the next call. 0, or an exit status and why as
- * above.
+ * Sends a request (w is released) and waits for its answer, which lives until the next call. A process that is too busy to
+ * answer (4.3.2) is asked again, for CONTROL_TIMEOUT at most. 0, or an exit status and why as above.
  */
 int control_client_call(
     struct control_client *c, struct wire_out *w, struct wire_msg *answer, struct buf *why);
+
+/*
+ * The next frame of an answer that goes on in a stream of its own: the descriptor that came with the last answer,
+ * which belongs to the client from the first call on. The last frame's verb is `end`. 0, or an exit status and why:
+ * EX_PROTOCOL, EX_UNAVAILABLE if the stream was cut. *m lives until the next call.
+ */
+int control_client_next(struct control_client *c, struct wire_msg *m, struct buf *why);
 
 /* The descriptor that came with the last answer: the caller's from now on. -1 if there was none. */
 int control_client_take_fd(struct control_client *c);

@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/version.h"
+#include "queue/cmd_queue.h"
 #include "queue/cmd_verbs.h"
 
 struct command {
@@ -29,21 +30,17 @@ static const struct command commands[] = {
 	"ACCOUNT]]\n",
 	cmd_explain},
     {"queue", "list", "what is in the queue",
-	"usage: postrider queue list [ID] [--sender ADDRESS] [--recipient ADDRESS] [--domain "
-	"NAME] [--limit N]\n",
+	"usage: postrider queue list [ID ...] [filters] [--sort age|size|next] [--limit N]\n"
+	"                            [--watch [SECONDS]]\n" CMD_QUEUE_FILTER_USAGE,
 	cmd_queue_list},
     {"queue", "show", "everything about one message", "usage: postrider queue show ID\n",
 	cmd_queue_show},
     {"queue", "cat", "a message's content", "usage: postrider queue cat [--envelope] ID\n",
 	cmd_queue_cat},
     {"queue", "retry", "try deferred mail now",
-	"usage: postrider queue retry {ID ... | --all | [--sender ADDRESS] [--recipient "
-	"ADDRESS] [--domain NAME]}\n",
-	cmd_queue_retry},
-    {"queue", "remove", "take mail out of the queue, with --bounce telling the sender",
-	"usage: postrider queue remove [--bounce] {ID ... | --all | [--sender ADDRESS] "
-	"[--recipient ADDRESS] [--domain NAME]}\n",
-	cmd_queue_remove},
+	"usage: postrider queue retry " CMD_QUEUE_ACT_USAGE, cmd_queue_retry},
+    {"queue", "remove", "take mail out of the queue for good; with --bounce its sender is told",
+	"usage: postrider queue remove [--bounce] " CMD_QUEUE_ACT_USAGE, cmd_queue_remove},
     {"domain", "add", "make a domain directory",
 	"usage: postrider domain add NAME [--owner USER[:GROUP]]\n", cmd_domain_add},
     {"domain", "list", "the hosted domains", "usage: postrider domain list\n", cmd_domain_list},

@@ -91,7 +91,7 @@ run(const struct sendmail_options *o, const struct sendmail_setup *setup, int in
 		status = relay(setup);
 		break;
 	case SENDMAIL_MAILQ:
-		status = sendmail_queue_print(setup, stdout, &why);
+		status = sendmail_queue_print(setup, o, stdout, &why);
 		break;
 	case SENDMAIL_RETRY:
 		status = sendmail_queue_retry(setup, o, &why);

@@ -229,27 +229,41 @@ on_notify(struct sendmail_options *o, const char *value, struct buf *why)
 	return 0;
 }
 
+/* A restriction, what = "[!]I…", "[!]R…", "[!]S…" or "[!]Q". */
+static int
+add_limit(struct sendmail_options *o, const char *what, struct buf *why)
+{
+	struct sendmail_limit l = {.negated = what[0] == '!'};
+
+	what += l.negated;
+	if (o->nlimits == SENDMAIL_LIMITS_MAX)
+		return refuse(why, "-q: too many restrictions");
+	if (what[0] == '\0' || strchr("IRSQ", what[0]) == NULL)
+		return refuse(why, "-q: known are -q, -qf, -q[!]Iid, -q[!]Rrecipient, "
+				   "-q[!]Ssender, -q[!]Q");
+	l.kind = what[0];
+	l.part = what + 1;
+	if (l.kind == 'Q' && l.part[0] != '\0')
+		return refuse(why, "-qQ: no reason is kept of why mail is held");
+	if (l.kind != 'Q' && l.part[0] == '\0')
+		return refuse(why, "-qI, -qR and -qS want a part of what they name");
+	o->limits[o->nlimits++] = l;
+	return 0;
+}
+
 /* -q and how much of the queue. sendmail's -q30m is a daemon's interval. */
 static int
 on_queue_run(struct sendmail_options *o, const char *value, struct buf *why)
 {
 	const char *what = value != NULL ? value : "";
 
-	o->mode = SENDMAIL_RETRY;
-	if (what[0] == 'f' && what[1] == '\0')
+	o->queue_run = true;
+	if (what[0] == '\0' || strcmp(what, "f") == 0)
 		return 0;
-	if (what[0] == 'I' && what[1] != '\0')
-		o->retry_id = what + 1;
-	else if (what[0] == 'S' && what[1] != '\0')
-		o->retry_sender = what + 1;
-	else if (what[0] == 'R' && what[1] != '\0')
-		o->retry_recipient = what + 1;
-	else if (what[0] >= '0' && what[0] <= '9')
+	if (what[0] >= '0' && what[0] <= '9')
 		return refuse(why, "postriderd retries on its own schedule (retry in "
 				   "postrider.conf); -q alone asks for a run now");
-	else if (what[0] != '\0')
-		return refuse(why, "-q: known are -q, -qf, -qIid, -qSsender, -qRrecipient");
-	return 0;
+	return add_limit(o, what, why);
 }
 
 static const struct option {
@@ -363,6 +377,8 @@ sendmail_options_parse(
 		else
 			r = parse_cluster(o, s + 1, &arg, why);
 	}
+	if (o->queue_run && o->mode != SENDMAIL_MAILQ)
+		o->mode = SENDMAIL_RETRY;
 	return r;
 }
 

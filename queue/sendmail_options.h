@@ -21,6 +21,15 @@ enum sendmail_mode {
 	SENDMAIL_NEWALIASES, /* -bi: there is nothing to rebuild */
 };
 
+/* One -q restriction: which mail is meant. */
+struct sendmail_limit {
+	char kind;	  /* I: id, R: recipient, S: sender, Q: held */
+	bool negated;	  /* -q!: all others */
+	const char *part; /* a part of it, case aside; "" for Q */
+};
+
+#define SENDMAIL_LIMITS_MAX 32
+
 struct sendmail_options {
 	enum sendmail_mode mode;
 	bool take_recipients; /* -t */
@@ -33,8 +42,9 @@ struct sendmail_options {
 	    *sender; /* -f, -r; NULL if not given, "" or "<>" for the null reverse-path */
 	const char *full_name;		  /* -F, NULL if not given */
 	const char *envid, *ret, *notify; /* -V, -R, -N (RFC 3461); NULL if not given */
-	/* -qI, -qS, -qR: retry only these; NULL if not given */
-	const char *retry_id, *retry_sender, *retry_recipient;
+	struct sendmail_limit limits[SENDMAIL_LIMITS_MAX]; /* -qI, -qR, -qS, -qQ */
+	size_t nlimits;
+	bool queue_run;		 /* -q was given */
 	const char **recipients; /* what is no option; points into argv */
 	int nrecipients;
 };

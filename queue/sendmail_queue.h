@@ -9,17 +9,32 @@
 #include <stdio.h>
 
 #include "common/buf.h"
-#include "queue/listing.h"
+#include "common/wire.h"
 #include "queue/sendmail_options.h"
 #include "queue/sendmail_setup.h"
 
-/* Prints the queue. 0 or an exit status with a line in *why: EX_NOPERM, EX_UNAVAILABLE. */
-int sendmail_queue_print(const struct sendmail_setup *s, FILE *out, struct buf *why);
+/* Prints the queue, or what the -q restrictions mean of it. 0 or an exit status with a line in *why: EX_NOPERM, EX_UNAVAILABLE. */
+int sendmail_queue_print(const struct sendmail_setup *s, const struct sendmail_options *o,
+    FILE *out, struct buf *why);
 
-/* The listing in sendmail's form; spool is named in its first line. Pure but for the time zone. */
-void sendmail_queue_format(const struct listing *l, const char *spool, FILE *out);
+/* A list being printed: out and spool (named in its first line) are set, the rest zero. */
+struct sendmail_queue_view {
+	FILE *out;
+	const char *spool;
+	uint64_t messages;
+	bool began;
+};
 
-/* Retries what -q, -qI, -qS, -qR name. 0 or an exit status as above. */
+/*
+ * Prints one frame of the queue manager's list in sendmail's form; the frame `end` ends it. -1 if it is
+ * malformed. Pure but for the time zone.
+ */
+int sendmail_queue_frame(struct sendmail_queue_view *v, const struct wire_msg *frame);
+
+/* The fields that say which mail the -q restrictions mean (queue/queue_filter.h). */
+void sendmail_queue_limits(const struct sendmail_options *o, struct wire_out *w);
+
+/* Retries what -q names. 0 or an exit status as above. */
 int sendmail_queue_retry(
     const struct sendmail_setup *s, const struct sendmail_options *o, struct buf *why);
 

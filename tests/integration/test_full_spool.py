@@ -85,7 +85,7 @@ def test_full_then_free(small):
     wait_for(lambda: {rcpt["state"] for one in mta.queue() for rcpt in one["recipients"]} == {"deferred"}, 30,
              "the end of all first attempts")
     sink.script.clear()
-    assert mta.command("queue", "retry", "--all").returncode == 0
+    assert mta.command("queue", "retry", "--all", "--yes").returncode == 0
     mta.wait_queue_empty(30)
     subjects = [re.search(rb"Subject: (\d+)", one.wire).group(1).decode() for one in sink.messages]
     assert sorted(subjects) == sorted(accepted)

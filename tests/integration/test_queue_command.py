@@ -83,7 +83,7 @@ def test_retry_one(held):
 def test_retry_all(held):
     for sink in held.sinks:
         sink.script.clear()
-    assert held.mta.command("queue", "retry", "--all").returncode == 0
+    assert held.mta.command("queue", "retry", "--all", "--yes").returncode == 0
     held.mta.wait_queue_empty()
     assert sorted(address for sink in held.sinks for _, address in sink.recipients()) == [
         "a@one.test", "b@one.test", "c@two.test", "d@two.test"]
@@ -92,7 +92,7 @@ def test_retry_all(held):
 def test_retry_by_domain(held):
     for sink in held.sinks:
         sink.script.clear()
-    assert held.mta.command("queue", "retry", "--domain", "two.test").returncode == 0
+    assert held.mta.command("queue", "retry", "--yes", "--domain", "two.test").returncode == 0
     held.sinks[1].wait(2)
     assert not held.sinks[0].messages
 
@@ -138,7 +138,7 @@ def test_status(held):
 def test_status_names_busy_destinations(held):
     # On a new connection or on one that was kept.
     held.sinks[0].script.update(BANNER=Hold(10), MAIL=Hold(10))
-    assert held.mta.command("queue", "retry", "--domain", "one.test").returncode == 0
+    assert held.mta.command("queue", "retry", "--yes", "--domain", "one.test").returncode == 0
     wait_for(lambda: "one.test" in held.mta.command("status").stdout, 5, "the busy destination")
     assert "one.test" in str(held.mta.json("status")["queue"])
 

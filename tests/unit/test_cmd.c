@@ -19,15 +19,19 @@ struct parsed {
 	struct cmd_context ctx;
 	struct cmd_args args;
 	const char *from, *client;
-	bool all;
+	bool all, watching;
+	const char *watch;
+	struct cmd_values many;
 	char store[256], *argv[ARGS_MAX + 1];
 };
 
 static int
 parse(struct parsed *p, const char *line, int min, int max)
 {
-	const struct cmd_option options[] = {
-	    {"from", &p->from, NULL}, {"client", &p->client, NULL}, {"all", NULL, &p->all}};
+	const struct cmd_option options[] = {{.name = "from", .value = &p->from},
+	    {.name = "client", .value = &p->client}, {.name = "all", .given = &p->all},
+	    {.name = "watch", .value = &p->watch, .given = &p->watching},
+	    {.name = "many", .values = &p->many}};
 	char *rest = p->store;
 	int n = 0;
 
@@ -35,7 +39,7 @@ parse(struct parsed *p, const char *line, int min, int max)
 	snprintf(p->store, sizeof p->store, "%s", line);
 	while (rest != NULL && *rest != '\0' && n < ARGS_MAX)
 		p->argv[n++] = strsep(&rest, " ");
-	return cmd_parse(&p->ctx, p->argv, options, 3, min, max, &p->args);
+	return cmd_parse(&p->ctx, p->argv, options, 5, min, max, &p->args);
 }
 
 static void
@@ -61,6 +65,28 @@ takes_options_out_of_arguments(void **state)
 }
 
 static void
+takes_values_that_may_be_missing_or_repeated(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	assert_int_equal(parse(&p, "--watch a --many x --many=y", 0, -1), CMD_GO_ON);
+	assert_true(p.watching);
+	assert_null(p.watch);
+	assert_int_equal(p.args.n, 1);
+	assert_int_equal(p.many.n, 2);
+	assert_string_equal(p.many.v[0], "x");
+	assert_string_equal(p.many.v[1], "y");
+	assert_int_equal(parse(&p, "--watch 15 a", 0, -1), CMD_GO_ON);
+	assert_string_equal(p.watch, "15");
+	assert_int_equal(p.args.n, 1);
+	assert_int_equal(parse(&p, "--watch=2s", 0, -1), CMD_GO_ON);
+	assert_string_equal(p.watch, "2s");
+	assert_int_equal(parse(&p, "a", 0, -1), CMD_GO_ON);
+	assert_false(p.watching);
+}
+
+static void
 refuses_what_it_does_not_know(void **state)
 {
 	static const struct {
@@ -75,6 +101,7 @@ refuses_what_it_does_not_know(void **state)
 	    {"", 1, 1},
 	    {"a b", 1, 1},
 	    {"a", 0, 0},
+	    {"--many", 0, -1},
 	};
 	struct parsed p;
 	int before = dup(STDERR_FILENO);
@@ -213,6 +240,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(takes_options_out_of_arguments),
+	    cmocka_unit_test(takes_values_that_may_be_missing_or_repeated),
 	    cmocka_unit_test(refuses_what_it_does_not_know),
 	    cmocka_unit_test(writes_durations_and_sizes),
 	    cmocka_unit_test(json_strings_are_always_strings),

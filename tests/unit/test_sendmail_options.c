@@ -82,6 +82,10 @@ says_what_it_understood(void **state)
 	    {"sendmail -C /etc/shadow bob", EX_USAGE, SENDMAIL_SUBMIT, 0, false, false, NULL},
 	    {"sendmail -t -X/var/www/x.php", EX_USAGE, SENDMAIL_SUBMIT, 0, true, false, NULL},
 	    {"sendmail -D /tmp/x bob", EX_USAGE, SENDMAIL_SUBMIT, 0, false, false, NULL},
+	    {"sendmail -q!", EX_USAGE, SENDMAIL_SUBMIT, 0, false, false, NULL},
+	    {"sendmail -qR", EX_USAGE, SENDMAIL_SUBMIT, 0, false, false, NULL},
+	    {"sendmail -qQspam", EX_USAGE, SENDMAIL_SUBMIT, 0, false, false, NULL},
+	    {"sendmail -qL", EX_USAGE, SENDMAIL_SUBMIT, 0, false, false, NULL},
 	    {"sendmail -Qreason", EX_USAGE, SENDMAIL_SUBMIT, 0, false, false, NULL},
 	    {"sendmail -f", EX_USAGE, SENDMAIL_SUBMIT, 0, false, false, NULL},
 	    {"sendmail -Z bob", EX_USAGE, SENDMAIL_SUBMIT, 0, false, false, NULL},
@@ -133,11 +137,25 @@ keeps_what_goes_on(void **state)
 	assert_string_equal(o.recipients[1], "y");
 	sendmail_options_release(&o);
 	assert_int_equal(parse("sendmail -qRbob@a.test", &o, store), 0);
-	assert_string_equal(o.retry_recipient, "bob@a.test");
+	assert_int_equal(o.mode, SENDMAIL_RETRY);
+	assert_int_equal(o.nlimits, 1);
+	assert_int_equal(o.limits[0].kind, 'R');
+	assert_false(o.limits[0].negated);
+	assert_string_equal(o.limits[0].part, "bob@a.test");
 	sendmail_options_release(&o);
-	assert_int_equal(parse("sendmail -qI3kf -qSa@b.test", &o, store), 0);
-	assert_string_equal(o.retry_id, "3kf");
-	assert_string_equal(o.retry_sender, "a@b.test");
+	assert_int_equal(parse("sendmail -qI3kf -q!Sa@b.test -q!Q", &o, store), 0);
+	assert_int_equal(o.nlimits, 3);
+	assert_string_equal(o.limits[0].part, "3kf");
+	assert_true(o.limits[1].kind == 'S' && o.limits[1].negated);
+	assert_string_equal(o.limits[1].part, "a@b.test");
+	assert_true(o.limits[2].kind == 'Q' && o.limits[2].negated);
+	sendmail_options_release(&o);
+	assert_int_equal(parse("mailq -qQ", &o, store), 0);
+	assert_int_equal(o.mode, SENDMAIL_MAILQ);
+	assert_int_equal(o.nlimits, 1);
+	sendmail_options_release(&o);
+	assert_int_equal(parse("sendmail -qRx -bp", &o, store), 0);
+	assert_int_equal(o.mode, SENDMAIL_MAILQ);
 	sendmail_options_release(&o);
 	assert_int_equal(parse("sendmail -oeq x", &o, store), 0);
 	assert_true(o.quiet);

@@ -1,0 +1,54 @@
+/*
+ * control_status: the verb status: counters and destinations. Part of control (control_parts.h).
+ */
+#include "common/clock.h"
+#include "queue/control_parts.h"
+#include "queue/scheduler.h"
+
+#define DESTINATIONS_MAX 1000
+
+static void
+add_destinations(struct wire_out *w, struct scheduler *s)
+{
+	const struct destination *d;
+	size_t at = 0, n = 0;
+
+	while ((d = scheduler_next_destination(s, &at)) != NULL && n++ < DESTINATIONS_MAX) {
+		wire_add_str(w, "destination", d->name + 1);
+		wire_add_str(w, "agent", d->kind == AGENT_LOCAL ? "local" : "remote");
+		wire_add_u64(w, "waiting", d->nwaiting);
+		wire_add_u64(w, "active", d->active);
+	}
+}
+
+void
+control_status(const struct control_request *r)
+{
+	struct control *c = r->control;
+	struct store *store = manager_store(c->manager);
+	struct scheduler *s = manager_scheduler(c->manager);
+	struct agents *a = manager_agents(c->manager);
+	const struct store_counts *n = store_counts(store);
+	struct intake_counts in = intake_counts(c->intake);
+	struct wire_out w;
+
+	control_answer_begin(&w, r->msg);
+	wire_add_u64(&w, "uptime", (uint64_t)(clock_wall() - c->started));
+	wire_add_str(&w, "room", store_has_room(store) ? "yes" : "no");
+	wire_add_u64(&w, "messages", n->messages);
+	wire_add_u64(&w, "recipients", n->recipients);
+	wire_add_u64(&w, "deferred", scheduler_count_deferred(s));
+	wire_add_u64(&w, "due", scheduler_count_due(s));
+	wire_add_u64(&w, "accepted", n->accepted);
+	wire_add_u64(&w, "delivered", n->delivered);
+	wire_add_u64(&w, "failed", n->failed);
+	wire_add_u64(&w, "damaged", n->damaged);
+	wire_add_u64(&w, "local-agents", agents_count(a, AGENT_LOCAL));
+	wire_add_u64(&w, "local-jobs", agents_jobs(a, AGENT_LOCAL));
+	wire_add_u64(&w, "remote-agents", agents_count(a, AGENT_REMOTE));
+	wire_add_u64(&w, "remote-jobs", agents_jobs(a, AGENT_REMOTE));
+	wire_add_u64(&w, "workers", in.workers);
+	wire_add_u64(&w, "connections", in.connections);
+	add_destinations(&w, s);
+	client_send(r->client, &w, -1);
+}
