@@ -19,6 +19,9 @@ struct agents_job {
 	uint64_t id;
 	struct agent *agent;
 	struct destination *destination;
+	enum job_end end;    /* by what has been said so far */
+	struct verdict *why; /* if it is NOT_REACHED */
+	uint32_t delivered;
 	size_t n;
 	struct recipient *recipients[]; /* NULL once its verdict is in */
 };
@@ -121,7 +124,9 @@ end_job(struct agents *a, struct agents_job *j)
 	for (size_t i = 0; i < j->n; i++)
 		if (j->recipients[i] != NULL)
 			a->ops->on_lost(j->recipients[i], a->arg);
-	a->ops->on_end(j->destination, a->arg);
+	a->ops->on_end(j->destination, j->end, j->end == JOB_NOT_REACHED ? j->why : NULL,
+	    j->delivered, a->arg);
+	free(j->why);
 	free(j);
 }
 
@@ -139,7 +144,7 @@ write_job(
 	wire_add_u64(w, "received", (uint64_t)(m->received / 1000));
 	wire_add_u64(w, "size", m->content_len);
 	wire_add_str(w, "body", m->eight_bit ? "8bit" : "7bit");
-	wire_add_str(w, "destination", recipients[0]->destination->name + 1);
+	wire_add_str(w, "destination", recipients[0]->destination->name);
 	if (fd >= 0)
 		wire_add_u64(w, "offset", offset);
 	/* A delivery may have happened before a crash: whoever delivers looks for it. */
@@ -176,6 +181,7 @@ agents_send(struct agents *a, enum agent_kind kind, struct recipient *const *rec
 	j->id = a->next_id++;
 	j->agent = g;
 	j->destination = recipients[0]->destination;
+	j->end = JOB_LOST;
 	j->n = n;
 	for (size_t i = 0; i < n; i++)
 		j->recipients[i] = recipients[i];
@@ -207,14 +213,34 @@ take_recipient(struct agents_job *j, uint64_t entry)
 	return NULL;
 }
 
+/*
+ * What a verdict says of the destination: who was told a single thing about mail was reached. No for good
+ * ("no such domain") is an answer too, whoever gave it: the next message deserves the same at once.
+ */
+static void
+judge_destination(struct agents_job *j, const struct agents_verdict *v)
+{
+	if (v->verdict.kind == VERDICT_OK)
+		j->delivered++;
+	if (v->reached || v->verdict.kind != VERDICT_TEMPORARY) {
+		j->end = JOB_REACHED;
+		return;
+	}
+	if (j->end == JOB_LOST) {
+		j->end = JOB_NOT_REACHED;
+		j->why = xcalloc(1, sizeof *j->why);
+		*j->why = v->verdict;
+	}
+}
+
 /* One group of an answer, from the field `rcpt` at *i up to the next; *i moves behind it. -1 if malformed. */
 static int
 take_verdict(struct agents *a, struct agents_job *j, const struct wire_msg *m, size_t *i)
 {
 	struct wire_msg group = {.fields = m->fields + *i};
+	struct agents_verdict v = {.mta = {"", 0}, .reached = true};
 	struct recipient *r;
-	struct span mta = {"", 0};
-	struct verdict v;
+	struct span reached;
 	uint64_t entry;
 
 	do {
@@ -222,13 +248,17 @@ take_verdict(struct agents *a, struct agents_job *j, const struct wire_msg *m, s
 		group.nfields++;
 	} while (*i < m->nfields && !span_is(m->fields[*i].name, "rcpt"));
 	if (wire_get_u64(&group, "rcpt", UINT32_MAX, &entry) != 0 ||
-	    wire_get_verdict(&group, &v) != 0)
+	    wire_get_verdict(&group, &v.verdict) != 0)
 		return -1;
-	(void)wire_get(&group, "mta", &mta);
+	(void)wire_get(&group, "mta", &v.mta);
+	if (wire_get(&group, "reached", &reached) == 0)
+		v.reached = !span_is(reached, "no");
+	v.dsn = wire_is_yes(&group, "dsn");
 	r = take_recipient(j, entry);
 	if (r == NULL)
 		return -1;
-	a->ops->on_verdict(r, &v, mta, a->arg);
+	judge_destination(j, &v);
+	a->ops->on_verdict(r, &v, a->arg);
 	return 0;
 }
 

@@ -14,16 +14,26 @@
 
 struct agents;
 
+/* What an agent says of one recipient. */
+struct agents_verdict {
+	struct verdict verdict;
+	struct span mta; /* host that said so, or empty */
+	bool reached;	 /* false: the destination could not be told of any mail */
+	bool dsn;	 /* whoever took it sends the reports its sender asked for */
+};
+
 struct agents_ops {
 	/* An agent of this kind can take (more) jobs. */
 	void (*on_ready)(enum agent_kind kind, void *arg);
-	/* The verdict for one recipient of a job; mta is the host that gave it, or empty. */
-	void (*on_verdict)(
-	    struct recipient *r, const struct verdict *v, struct span mta, void *arg);
+	void (*on_verdict)(struct recipient *r, const struct agents_verdict *v, void *arg);
 	/* The agent died, or answered without naming this recipient. */
 	void (*on_lost)(struct recipient *r, void *arg);
-	/* The job is over: all its recipients have been named above. */
-	void (*on_end)(struct destination *d, void *arg);
+	/*
+	 * The job is over: all its recipients have been named above. why: a verdict, if it did not reach the
+	 * destination, else NULL; delivered: how many recipients were.
+	 */
+	void (*on_end)(struct destination *d, enum job_end end, const struct verdict *why,
+	    uint32_t delivered, void *arg);
 };
 
 struct agents *agents_new(struct event_base *base, const struct agents_ops *ops, void *arg);

@@ -139,14 +139,13 @@ arm(struct act *a, long us)
 static bool
 is_deferred(const struct recipient *r)
 {
-	return r->state == RECIPIENT_DEFERRED;
+	return r->state == RECIPIENT_DEFERRED || r->state == RECIPIENT_PARKED;
 }
 
 static bool
 is_idle(const struct recipient *r)
 {
-	return r->state == RECIPIENT_DEFERRED || r->state == RECIPIENT_DUE ||
-	       r->state == RECIPIENT_WAITING;
+	return scheduler_has(r);
 }
 
 static const struct action actions[] = {

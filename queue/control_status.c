@@ -14,9 +14,9 @@ add_destinations(struct wire_out *w, struct scheduler *s)
 	size_t at = 0, n = 0;
 
 	while ((d = scheduler_next_destination(s, &at)) != NULL && n++ < DESTINATIONS_MAX) {
-		wire_add_str(w, "destination", d->name + 1);
+		wire_add_str(w, "destination", d->name);
 		wire_add_str(w, "agent", d->kind == AGENT_LOCAL ? "local" : "remote");
-		wire_add_u64(w, "waiting", d->nwaiting);
+		wire_add_u64(w, "waiting", d->waiting.n);
 		wire_add_u64(w, "active", d->active);
 	}
 }

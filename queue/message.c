@@ -178,8 +178,8 @@ recipient_origin(const struct recipient *r)
 const char *
 recipient_state_name(enum recipient_state state)
 {
-	static const char *const names[] = {"due", "resolving", "waiting", "active", "deferred",
-	    "held", "failed", "done", "settled"};
+	static const char *const names[] = {"due", "resolving", "waiting", "active", "parked",
+	    "deferred", "held", "failed", "done", "settled"};
 
 	return names[state];
 }

@@ -32,6 +32,7 @@ enum recipient_state {
 	RECIPIENT_RESOLVING, /* asked the directory */
 	RECIPIENT_WAITING,   /* in its destination's list */
 	RECIPIENT_ACTIVE,    /* in a job */
+	RECIPIENT_PARKED,    /* in a list that may not move: paused, or it does not answer */
 	RECIPIENT_DEFERRED,  /* waits for its next time */
 	RECIPIENT_HELD,	     /* not tried until the administrator releases it */
 	RECIPIENT_FAILED,    /* failed for good, its sender has not been told yet */
@@ -54,11 +55,12 @@ enum recipient_action {
 
 struct recipient {
 	struct message *message;
-	union {		 /* the scheduler's alone */
-		struct { /* while DUE, RESOLVING, WAITING or ACTIVE */
-			TAILQ_ENTRY(recipient) link;
-			struct destination *destination; /* while WAITING or ACTIVE */
-			struct batch *batch;		 /* with what it waits; see scheduler */
+	union { /* the scheduler's alone */
+		struct {
+			TAILQ_ENTRY(recipient) link;	 /* while DUE, WAITING or PARKED */
+			struct destination *destination; /* while ACTIVE */
+			struct batch
+			    *batch; /* while DUE, WAITING or PARKED: see queue/waitlist.h */
 		};
 		struct {		      /* while DEFERRED or HELD */
 			struct heap_item due; /* key is monotonic milliseconds */
@@ -80,6 +82,7 @@ struct recipient {
 	bool recovered : 1; /* a delivery may have happened before a crash */
 	bool held : 1;	    /* the administrator's wish: HELD as soon as nothing is under way */
 	bool warned : 1;    /* its sender has been told that it is late */
+	bool hurry : 1;	    /* asked for by name: its destination is probed with it */
 	bool first : 1;	    /* of its allocation; for message_free */
 };
 
@@ -115,6 +118,8 @@ struct message {
 	bool eight_bit : 1;
 	bool utf8 : 1;	  /* SMTPUTF8 */
 	bool has_dsn : 1; /* its envelope has ENVID, RET or ORCPT: who needs them reads it */
+	int32_t
+	    skew : 28; /* minutes from `received` to when it came by the steady clock: see message_age */
 	struct recipient own[];
 };
 

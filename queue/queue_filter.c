@@ -207,9 +207,9 @@ queue_filter_domain(const char *address)
 const char *
 queue_filter_destination(const struct recipient *r)
 {
-	if (r->state == RECIPIENT_WAITING || r->state == RECIPIENT_ACTIVE)
-		return r->destination->name + 1;
-	return queue_filter_domain(r->address);
+	const struct destination *d = scheduler_destination_of(r);
+
+	return d != NULL ? d->name : queue_filter_domain(r->address);
 }
 
 bool

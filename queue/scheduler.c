@@ -1,54 +1,56 @@
-/* scheduler: what is tried when. See scheduler.h. */
+/*
+ * scheduler: what is tried when. See scheduler.h. Invariant: a destination is on its
+ * agent's ring exactly while destination_may_send says so, and in the heap of those
+ * that wake later exactly while only time is missing; every change ends in update().
+ */
 #include "queue/scheduler.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#include "common/buf.h"
 #include "common/hash.h"
 #include "common/limits.h"
 #include "common/xalloc.h"
 
+#define TURN	     10 /* tenths, as the costs of queue/waitlist */
+#define TICK_MOVES   1000
+#define SWEEP_STEP   1000
+#define SWEEP_MS     600000 /* between two looks at what is parked */
+#define NAME_MAX_LEN (2 * ADDRESS_MAX)
+#define IDLE_MAX     10000 /* destinations without mail whose state is remembered */
+
+TAILQ_HEAD(destination_list, destination);
+
 struct scheduler {
-	struct heap deferred;
-	struct recipient_list due;
-	size_t ndue;
-	struct hash destinations; /* "l" or "r" and the name */
-	TAILQ_HEAD(turn_list, destination) turns[AGENT_KINDS];
-	uint32_t concurrency[AGENT_KINDS];
+	const struct config *config;
+	uint64_t now;
+	struct heap deferred, wakes;
+	struct waitlist_set lists;
+	struct waitlist due; /* for the resolver */
+	struct hash destinations, pauses;
+	struct destination_list turns[AGENT_KINDS], idle;
+	size_t nidle;
+	uint64_t sweep_at;
 };
 
 struct scheduler *
-scheduler_new(const uint32_t concurrency[AGENT_KINDS])
+scheduler_new(const struct config *config, uint64_t now_ms)
 {
 	struct scheduler *s = xcalloc(1, sizeof *s);
 
+	s->config = config;
+	s->now = now_ms;
+	s->sweep_at = now_ms + SWEEP_MS;
 	heap_init(&s->deferred);
-	TAILQ_INIT(&s->due);
+	heap_init(&s->wakes);
+	waitlist_set_init(&s->lists);
+	waitlist_init(&s->due, NULL);
 	hash_init(&s->destinations);
+	hash_init(&s->pauses);
 	for (int k = 0; k < AGENT_KINDS; k++)
 		TAILQ_INIT(&s->turns[k]);
-	scheduler_set_concurrency(s, concurrency);
+	TAILQ_INIT(&s->idle);
 	return s;
-}
-
-void
-scheduler_set_concurrency(struct scheduler *s, const uint32_t concurrency[AGENT_KINDS])
-{
-	for (int k = 0; k < AGENT_KINDS; k++)
-		s->concurrency[k] = concurrency[k];
-}
-
-static struct span
-key_of(const struct destination *d)
-{
-	return span_str(d->name);
-}
-
-static void
-destination_free(struct destination *d)
-{
-	free(d->name);
-	free(d);
 }
 
 void
@@ -56,70 +58,31 @@ scheduler_free(struct scheduler **sp)
 {
 	struct scheduler *s = *sp;
 	struct destination *d;
+	char *name;
 	size_t at = 0;
 
 	if (s == NULL)
 		return;
 	*sp = NULL;
+	waitlist_set_release(&s->lists);
 	while ((d = hash_next(&s->destinations, &at)) != NULL)
-		destination_free(d);
+		destination_free(&d);
+	at = 0;
+	while ((name = hash_next(&s->pauses, &at)) != NULL)
+		free(name);
 	hash_release(&s->destinations);
+	hash_release(&s->pauses);
 	heap_release(&s->deferred);
+	heap_release(&s->wakes);
 	free(s);
 }
 
-void
-scheduler_add_due(struct scheduler *s, struct recipient *r)
-{
-	TAILQ_INSERT_TAIL(&s->due, r, link);
-	s->ndue++;
-}
+/* --- destinations --- */
 
-static void
-leave_due(struct scheduler *s, struct recipient *r)
-{
-	TAILQ_REMOVE(&s->due, r, link);
-	s->ndue--;
-}
-
-struct recipient *
-scheduler_next_due(struct scheduler *s)
-{
-	struct recipient *r = TAILQ_FIRST(&s->due);
-
-	if (r != NULL) {
-		leave_due(s, r);
-		recipient_set_state(r, RECIPIENT_RESOLVING);
-	}
-	return r;
-}
-
-void
-scheduler_add_deferred(struct scheduler *s, struct recipient *r, uint64_t at_ms)
-{
-	heap_add(&s->deferred, &r->due, at_ms);
-}
-
-uint64_t
-scheduler_tick(struct scheduler *s, uint64_t now_ms)
-{
-	struct heap_item *first;
-
-	while ((first = heap_first(&s->deferred)) != NULL && first->key <= now_ms) {
-		struct recipient *r = HEAP_OBJECT(first, struct recipient, due);
-
-		heap_remove(&s->deferred, first);
-		recipient_set_state(r, RECIPIENT_DUE);
-		scheduler_add_due(s, r);
-	}
-	return first != NULL ? first->key - now_ms : UINT64_MAX;
-}
-
-/* On the ring of those that may send exactly while it has both something to send and a free place. */
 static void
 update_turn(struct scheduler *s, struct destination *d)
 {
-	bool may = d->nwaiting > 0 && d->active < s->concurrency[d->kind];
+	bool may = destination_may_send(d, s->now);
 
 	if (may == d->on_turn)
 		return;
@@ -131,35 +94,164 @@ update_turn(struct scheduler *s, struct destination *d)
 }
 
 static void
-free_if_idle(struct scheduler *s, struct destination *d)
+update_wake(struct scheduler *s, struct destination *d)
 {
-	if (d->nwaiting > 0 || d->active > 0)
+	uint64_t at = d->on_turn ? UINT64_MAX : destination_wake_at(d, s->now);
+
+	if (heap_contains(&d->wake) && d->wake.key == at)
 		return;
+	if (heap_contains(&d->wake))
+		heap_remove(&s->wakes, &d->wake);
+	if (at != UINT64_MAX)
+		heap_add(&s->wakes, &d->wake, at);
+}
+
+static void
+drop_destination(struct scheduler *s, struct destination *d)
+{
+	TAILQ_REMOVE(&s->idle, d, idle);
+	s->nidle--;
+	(void)hash_remove(&s->destinations, span_str(d->key));
+	destination_free(&d);
+}
+
+/* Without mail it is remembered for a while: window, rate, and above all that it is dead. */
+static void
+update_idle(struct scheduler *s, struct destination *d)
+{
+	bool idle = d->waiting.n == 0 && d->active == 0;
+
+	if (idle == d->is_idle)
+		return;
+	d->is_idle = idle;
+	if (!idle) {
+		TAILQ_REMOVE(&s->idle, d, idle);
+		s->nidle--;
+		return;
+	}
+	d->debt = 0;
+	TAILQ_INSERT_TAIL(&s->idle, d, idle);
+	if (++s->nidle > IDLE_MAX)
+		drop_destination(s, TAILQ_FIRST(&s->idle));
+}
+
+/* After whatever changed. */
+static void
+update(struct scheduler *s, struct destination *d)
+{
+	waitlist_set_stopped(&s->lists, &d->waiting, d->paused || d->dead);
 	update_turn(s, d);
-	(void)hash_remove(&s->destinations, key_of(d));
-	destination_free(d);
+	update_wake(s, d);
+	update_idle(s, d);
+}
+
+static struct destination *
+find_destination(const struct scheduler *s, enum agent_kind kind, struct span name)
+{
+	char key[1 + NAME_MAX_LEN];
+
+	key[0] = kind == AGENT_LOCAL ? 'l' : 'r';
+	memcpy(key + 1, name.p, name.len);
+	return hash_find(&s->destinations, span_make(key, 1 + name.len));
 }
 
 static struct destination *
 obtain_destination(struct scheduler *s, enum agent_kind kind, struct span name)
 {
 	struct destination *d;
-	struct buf key;
 
-	buf_init(&key, ADDRESS_MAX * 4);
-	buf_add_char(&key, kind == AGENT_LOCAL ? 'l' : 'r');
-	buf_add_span(&key, span_first(name, ADDRESS_MAX * 2));
-	d = hash_find(&s->destinations, buf_span(&key));
-	if (d == NULL) {
-		d = xcalloc(1, sizeof *d);
-		d->scheduler = s;
-		d->kind = kind;
-		d->name = buf_take(&key);
-		TAILQ_INIT(&d->waiting);
-		(void)hash_insert(&s->destinations, key_of(d), d);
-	}
-	buf_release(&key);
+	name = span_first(name, NAME_MAX_LEN);
+	d = find_destination(s, kind, name);
+	if (d != NULL)
+		return d;
+	d = destination_new(kind, name, s->config, s->now);
+	d->paused = hash_find(&s->pauses, span_str(d->name)) != NULL;
+	(void)hash_insert(&s->destinations, span_str(d->key), d);
 	return d;
+}
+
+void
+scheduler_set_config(struct scheduler *s, const struct config *config)
+{
+	struct destination *d;
+	size_t at = 0;
+
+	s->config = config;
+	while ((d = hash_next(&s->destinations, &at)) != NULL) {
+		destination_configure(d, config, s->now);
+		update_turn(s, d);
+		update_wake(s, d);
+	}
+}
+
+struct destination *
+scheduler_next_destination(const struct scheduler *s, size_t *at)
+{
+	struct destination *d;
+
+	do {
+		d = hash_next(&s->destinations, at);
+	} while (d != NULL && d->is_idle && !d->dead);
+	return d;
+}
+
+/* --- time --- */
+
+void
+scheduler_tick(struct scheduler *s, uint64_t now_ms)
+{
+	struct heap_item *first;
+
+	s->now = now_ms;
+	while ((first = heap_first(&s->wakes)) != NULL && first->key <= now_ms)
+		update(s, HEAP_OBJECT(first, struct destination, wake));
+	for (int n = 0; n < TICK_MOVES; n++) {
+		first = heap_first(&s->deferred);
+		if (first == NULL || first->key > now_ms)
+			break;
+		heap_remove(&s->deferred, first);
+		scheduler_add_due(s, HEAP_OBJECT(first, struct recipient, due));
+	}
+}
+
+uint64_t
+scheduler_wait(const struct scheduler *s)
+{
+	const struct heap_item *first[] = {heap_first(&s->wakes), heap_first(&s->deferred)};
+	uint64_t next = UINT64_MAX;
+
+	for (size_t i = 0; i < 2; i++)
+		if (first[i] != NULL && first[i]->key < next)
+			next = first[i]->key;
+	if (next == UINT64_MAX)
+		return next;
+	return next > s->now ? next - s->now : 0;
+}
+
+/* --- recipients --- */
+
+void
+scheduler_add_due(struct scheduler *s, struct recipient *r)
+{
+	waitlist_add(&s->lists, &s->due, r, RECIPIENT_DUE);
+}
+
+struct recipient *
+scheduler_next_due(struct scheduler *s)
+{
+	struct recipient *r;
+	uint32_t cost;
+
+	if (waitlist_take(&s->lists, &s->due, &r, 1, &cost) == 0)
+		return NULL;
+	recipient_set_state(r, RECIPIENT_RESOLVING);
+	return r;
+}
+
+void
+scheduler_add_deferred(struct scheduler *s, struct recipient *r, uint64_t in_ms)
+{
+	heap_add(&s->deferred, &r->due, s->now + in_ms);
 }
 
 void
@@ -168,105 +260,202 @@ scheduler_add_waiting(
 {
 	struct destination *d = obtain_destination(s, kind, destination);
 
-	recipient_set_state(r, RECIPIENT_WAITING);
-	r->destination = d;
-	TAILQ_INSERT_TAIL(&d->waiting, r, link);
-	d->nwaiting++;
-	update_turn(s, d);
+	waitlist_add(&s->lists, &d->waiting, r, RECIPIENT_WAITING);
+	if (r->hurry) {
+		r->hurry = false;
+		scheduler_hurry(s, r);
+	}
+	update(s, d);
 }
 
-static void
-leave_waiting(struct destination *d, struct recipient *r)
+/* As next_lane of queue/waitlist: who has debts pays a turn of them. */
+static struct destination *
+next_turn(struct destination_list *ring)
 {
-	TAILQ_REMOVE(&d->waiting, r, link);
-	d->nwaiting--;
+	struct destination *d;
+
+	while ((d = TAILQ_FIRST(ring)) != NULL && d->debt > 0) {
+		d->debt -= d->debt < TURN ? d->debt : TURN;
+		TAILQ_REMOVE(ring, d, turn);
+		TAILQ_INSERT_TAIL(ring, d, turn);
+	}
+	return d;
 }
 
 size_t
 scheduler_next_job(
     struct scheduler *s, enum agent_kind kind, struct recipient **out, size_t max)
 {
-	struct destination *d = TAILQ_FIRST(&s->turns[kind]);
-	struct recipient *r, *next;
-	struct message *m;
-	size_t n = 0;
+	struct destination *d = next_turn(&s->turns[kind]);
+	uint32_t cost;
+	size_t n;
 
 	if (d == NULL || max == 0)
 		return 0;
-	m = TAILQ_FIRST(&d->waiting)->message;
-	for (r = TAILQ_FIRST(&d->waiting); r != NULL && r->message == m && n < max; r = next) {
-		next = TAILQ_NEXT(r, link);
-		leave_waiting(d, r);
-		recipient_set_state(r, RECIPIENT_ACTIVE);
-		out[n++] = r;
+	n = waitlist_take(&s->lists, &d->waiting, out, max, &cost);
+	for (size_t i = 0; i < n; i++) {
+		out[i]->destination = d;
+		recipient_set_state(out[i], RECIPIENT_ACTIVE);
 	}
-	d->active++;
+	d->debt += cost - TURN;
+	destination_begin_job(d, s->now);
 	/* To the end of the ring: the others come first now. */
 	TAILQ_REMOVE(&s->turns[kind], d, turn);
 	d->on_turn = false;
-	update_turn(s, d);
+	update(s, d);
 	return n;
 }
 
-void
-scheduler_end_job(struct scheduler *s, struct destination *d)
+enum destination_change
+scheduler_end_job(struct scheduler *s, struct destination *d, enum job_end end,
+    const struct verdict *why, uint32_t delivered)
 {
-	d->active--;
-	update_turn(s, d);
-	free_if_idle(s, d);
+	enum destination_change change = destination_end_job(d, end, why, s->now);
+
+	if (delivered > 0)
+		meter_add(&d->delivered, s->now, delivered);
+	if (change == DESTINATION_PROBED)
+		waitlist_sweep_begin(&s->lists, &d->waiting);
+	update(s, d);
+	return change;
+}
+
+bool
+scheduler_has(const struct recipient *r)
+{
+	return r->state == RECIPIENT_DUE || r->state == RECIPIENT_WAITING ||
+	       r->state == RECIPIENT_PARKED || r->state == RECIPIENT_DEFERRED;
 }
 
 void
 scheduler_forget(struct scheduler *s, struct recipient *r)
 {
-	struct destination *d = r->destination;
+	struct destination *d;
 
-	switch ((enum recipient_state)r->state) {
-	case RECIPIENT_DUE:
-		leave_due(s, r);
-		break;
-	case RECIPIENT_WAITING:
-		leave_waiting(d, r);
-		update_turn(s, d);
-		free_if_idle(s, d);
-		break;
-	case RECIPIENT_DEFERRED:
+	if (r->state == RECIPIENT_DEFERRED) {
 		heap_remove(&s->deferred, &r->due);
-		break;
-	case RECIPIENT_RESOLVING:
-	case RECIPIENT_ACTIVE:
-	case RECIPIENT_HELD:
-	case RECIPIENT_FAILED:
-	case RECIPIENT_TELL:
-	case RECIPIENT_SETTLED:
-		break;
+		return;
+	}
+	d = waitlist_of(r)->destination;
+	waitlist_remove(&s->lists, r);
+	if (d != NULL)
+		update(s, d);
+}
+
+void
+scheduler_hurry(struct scheduler *s, struct recipient *r)
+{
+	struct destination *d;
+
+	if (r->state == RECIPIENT_DEFERRED) {
+		heap_remove(&s->deferred, &r->due);
+		r->hurry = true;
+		scheduler_add_due(s, r);
+		return;
+	}
+	waitlist_promote(r);
+	d = waitlist_of(r)->destination;
+	if (d != NULL) {
+		destination_probe_now(d, s->now);
+		update(s, d);
+	} else {
+		r->hurry = true;
 	}
 }
 
-struct destination *
-scheduler_next_destination(const struct scheduler *s, size_t *at)
+bool
+scheduler_sweep(struct scheduler *s, void (*visit)(struct recipient *r, void *arg), void *arg)
 {
-	return hash_next(&s->destinations, at);
+	struct destination *d;
+	size_t at = 0;
+
+	if (s->now >= s->sweep_at) {
+		s->sweep_at = s->now + SWEEP_MS;
+		waitlist_sweep_begin(&s->lists, &s->due);
+		while ((d = scheduler_next_destination(s, &at)) != NULL)
+			waitlist_sweep_begin(&s->lists, &d->waiting);
+	}
+	return waitlist_sweep(&s->lists, SWEEP_STEP, visit, arg);
+}
+
+/* --- pauses --- */
+
+static void
+set_paused(struct scheduler *s, struct span name, bool paused)
+{
+	for (int k = 0; k < AGENT_KINDS && name.len <= NAME_MAX_LEN; k++) {
+		struct destination *d = find_destination(s, (enum agent_kind)k, name);
+
+		if (d != NULL) {
+			d->paused = paused;
+			update(s, d);
+		}
+	}
+}
+
+void
+scheduler_pause_destination(struct scheduler *s, struct span name)
+{
+	char *own;
+
+	if (hash_find(&s->pauses, name) == NULL) {
+		own = xspandup(name);
+		(void)hash_insert(&s->pauses, span_str(own), own);
+	}
+	set_paused(s, name, true);
+}
+
+void
+scheduler_continue_destination(struct scheduler *s, struct span name)
+{
+	free(hash_remove(&s->pauses, name));
+	set_paused(s, name, false);
+}
+
+static void
+update_lanes(struct scheduler *s, const struct sender *sender)
+{
+	struct lane *lane;
+
+	if (sender == NULL)
+		return;
+	TAILQ_FOREACH (lane, &sender->lanes, same)
+		if (lane->key.list->destination != NULL)
+			update(s, lane->key.list->destination);
+}
+
+void
+scheduler_pause_sender(struct scheduler *s, struct span domain)
+{
+	update_lanes(s, waitlist_pause_sender(&s->lists, domain));
+}
+
+void
+scheduler_continue_sender(struct scheduler *s, struct span domain)
+{
+	update_lanes(s, waitlist_continue_sender(&s->lists, domain));
+}
+
+/* --- for people --- */
+
+struct destination *
+scheduler_destination_of(const struct recipient *r)
+{
+	if (r->state == RECIPIENT_ACTIVE)
+		return r->destination;
+	if (r->state == RECIPIENT_WAITING || r->state == RECIPIENT_PARKED)
+		return waitlist_of(r)->destination;
+	return NULL;
 }
 
 size_t
 scheduler_count_due(const struct scheduler *s)
 {
-	return s->ndue;
+	return s->due.n;
 }
 
 size_t
 scheduler_count_deferred(const struct scheduler *s)
 {
 	return heap_count(&s->deferred);
-}
-
-uint64_t
-scheduler_interval(const uint64_t *schedule, size_t n, unsigned attempts, uint32_t random)
-{
-	size_t i = attempts > 0 ? attempts - 1 : 0;
-	uint64_t base = schedule[i < n ? i : n - 1];
-	uint64_t span = base / 5 + 1;
-
-	return base - base / 10 + random % span;
 }

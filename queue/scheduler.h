@@ -1,9 +1,13 @@
 /*
- * scheduler: what is tried when, and in which order. Pure: clock and objects
- * in, "resolve this, send these, sleep until" out; no I/O, no journal.
+ * scheduler: what is tried when, and in which order (doc/SCHEDULING.md). Pure:
+ * clock and objects in, "resolve this, send these, sleep until" out; no I/O, no
+ * journal. The time is what scheduler_tick was told last (monotonic milliseconds).
  *
- * Every destination (the domain of mailboxes here, or a next hop) has a list of its own and a
- * limit of jobs at a time; destinations take turns, so a long list delays its own mail only.
+ *	DEFERRED ──time──► DUE ──► resolver ──► WAITING in its destination's list ──► ACTIVE in a job
+ *
+ * Sender domains take turns at the resolver and at each destination (queue/waitlist), destinations take turns
+ * at their agents, and a destination is given what it can take (queue/destination). What is paused
+ * or does not answer keeps its recipients PARKED in its list. No step costs more when more waits.
  */
 #ifndef QUEUE_SCHEDULER_H
 #define QUEUE_SCHEDULER_H
@@ -11,47 +15,35 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
+#include "common/buf.h"
+#include "conf/config.h"
+#include "queue/destination.h"
 #include "queue/message.h"
-
-enum agent_kind {
-	AGENT_LOCAL,
-	AGENT_REMOTE,
-	AGENT_KINDS,
-};
-
-struct destination {
-	TAILQ_ENTRY(destination) turn; /* among those that may send, while on_turn */
-	TAILQ_HEAD(recipient_list, recipient) waiting;
-	struct scheduler *scheduler;
-	char *name;
-	enum agent_kind kind;
-	uint32_t nwaiting;
-	uint32_t active; /* jobs under way */
-	bool on_turn;
-};
 
 struct scheduler;
 
-/* Jobs at once to one destination, by kind of agent. */
-struct scheduler *scheduler_new(const uint32_t concurrency[AGENT_KINDS]);
+/* config is borrowed until scheduler_set_config names another. */
+struct scheduler *scheduler_new(const struct config *config, uint64_t now_ms);
 void scheduler_free(struct scheduler **s);
-void scheduler_set_concurrency(struct scheduler *s, const uint32_t concurrency[AGENT_KINDS]);
+void scheduler_set_config(struct scheduler *s, const struct config *config);
 
-/* The recipient (state DUE) is to be resolved as soon as may be. */
+/* The time goes on: those whose time has come are DUE now (up to a thousand of them), destinations wake. */
+void scheduler_tick(struct scheduler *s, uint64_t now_ms);
+
+/* How many milliseconds until scheduler_tick has something to do; UINT64_MAX: not by time alone. */
+uint64_t scheduler_wait(const struct scheduler *s);
+
+/* The recipient (in no list) is to be resolved as soon as its turn comes: DUE, or PARKED if its sender is paused. */
 void scheduler_add_due(struct scheduler *s, struct recipient *r);
 
 /* The next one to resolve, now RESOLVING; NULL if there is none. */
 struct recipient *scheduler_next_due(struct scheduler *s);
 
-/* The recipient (state DEFERRED) becomes DUE at this time (monotonic milliseconds). */
-void scheduler_add_deferred(struct scheduler *s, struct recipient *r, uint64_t at_ms);
+/* The recipient (in no list, state DEFERRED) becomes DUE in so many milliseconds. */
+void scheduler_add_deferred(struct scheduler *s, struct recipient *r, uint64_t in_ms);
 
-/* Makes those DUE whose time has come. Returns how long until the next, UINT64_MAX if there is none. */
-uint64_t scheduler_tick(struct scheduler *s, uint64_t now_ms);
-
-/* Puts a resolved recipient into its destination's list: WAITING. */
+/* Puts a resolved recipient into its destination's list: WAITING or PARKED. */
 void scheduler_add_waiting(
     struct scheduler *s, struct recipient *r, enum agent_kind kind, struct span destination);
 
@@ -62,23 +54,57 @@ void scheduler_add_waiting(
 size_t scheduler_next_job(
     struct scheduler *s, enum agent_kind kind, struct recipient **out, size_t max);
 
-/* A job to this destination has ended; its recipients have another state by now. May free d. */
-void scheduler_end_job(struct scheduler *s, struct destination *d);
+/*
+ * A job to this destination has ended; its recipients have another state by now. why: the verdict of one that
+ * did not reach it; delivered: how many of its recipients were. Says what it changed: for the log.
+ */
+enum destination_change scheduler_end_job(struct scheduler *s, struct destination *d,
+    enum job_end end, const struct verdict *why, uint32_t delivered);
 
-/* Takes a recipient out of whatever list it is in (DUE, WAITING, DEFERRED). */
+/* Takes a recipient out of whatever list it is in (DUE, WAITING, PARKED, DEFERRED; no other state). */
 void scheduler_forget(struct scheduler *s, struct recipient *r);
 
-/* All destinations there are mails for, one after the other (as idmap_next). */
+/* Is it in one of those states? */
+bool scheduler_has(const struct recipient *r);
+
+/* Asked for by name: a DEFERRED one is DUE, and its destination, if dead, is probed with it now. */
+void scheduler_hurry(struct scheduler *s, struct recipient *r);
+
+/*
+ * Looks after what is parked: after a pause, a failed probe, and every ten minutes, visit is called for each
+ * recipient PARKED, in slices (true: call again soon). It may take out (scheduler_forget) that one.
+ */
+bool scheduler_sweep(
+    struct scheduler *s, void (*visit)(struct recipient *r, void *arg), void *arg);
+
+/* A pause of a destination (by name, local or remote) or a sender domain, begun and ended. Canonical names. */
+void scheduler_pause_destination(struct scheduler *s, struct span name);
+void scheduler_continue_destination(struct scheduler *s, struct span name);
+void scheduler_pause_sender(struct scheduler *s, struct span domain);
+void scheduler_continue_sender(struct scheduler *s, struct span domain);
+
+/* The destination a recipient waits for or is on its way to, or NULL. */
+struct destination *scheduler_destination_of(const struct recipient *r);
+
+/*
+ * When it can be tried next, in milliseconds from now: 0 as soon as there is room, UINT64_MAX if that is not
+ * known (paused, held, under way already, done).
+ */
+uint64_t scheduler_next_time(const struct recipient *r, uint64_t now_ms);
+
+/*
+ * Appends why it is not tried before (one line, for people); now_ms and wall (seconds since 1970) are
+ * the same moment. destination_…: what holds for all mail of one, nothing if it just works.
+ */
+void scheduler_explain(
+    const struct recipient *r, uint64_t now_ms, int64_t wall, struct buf *out);
+void scheduler_explain_destination(
+    const struct destination *d, uint64_t now_ms, int64_t wall, struct buf *out);
+
+/* All destinations that have mail or are dead, one after the other (as idmap_next). */
 struct destination *scheduler_next_destination(const struct scheduler *s, size_t *at);
 
 size_t scheduler_count_due(const struct scheduler *s);
 size_t scheduler_count_deferred(const struct scheduler *s);
-
-/*
- * When to try again after this many attempts: the interval of the schedule (milliseconds, the last
- * one repeats) with up to a tenth of jitter either way, taken from random.
- */
-uint64_t scheduler_interval(
-    const uint64_t *schedule, size_t n, unsigned attempts, uint32_t random);
 
 #endif
