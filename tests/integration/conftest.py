@@ -2,6 +2,7 @@
 
 import pytest
 
+from lib import postfix
 from lib.world import World
 
 
@@ -24,3 +25,28 @@ def world(make_world):
     one = make_world()
     one.start()
     return one
+
+
+@pytest.fixture
+def make_pair(make_world):
+    """A function that makes (started World, running Postfix): the domains live there, found by MX, and
+    domain1.com and domain2.com here."""
+    if postfix.missing():
+        pytest.skip(postfix.missing())
+    running = []
+
+    def make(domains=("remote.test",), settings=None, **postfix_settings):
+        world = make_world(**(settings or {}))
+        mta = world.mta
+        routes = {domain: f"smtp:[127.0.0.1]:{mta.port}" for domain in ("domain1.com", "domain2.com")}
+        far = postfix.Postfix(mta.root / "postfix", domains, routes, "127.0.0.9", world.port, **postfix_settings)
+        running.append((mta, far))
+        far.start()
+        for domain in domains:
+            world.dns.route(domain, far.host)
+        world.start()
+        return world, far
+    yield make
+    for mta, far in running:
+        mta.stop()
+        far.stop()

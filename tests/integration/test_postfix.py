@@ -5,26 +5,16 @@ import subprocess
 
 import pytest
 
-from lib import postfix
 from lib.dsn import Report
 from lib.waiting import wait_for
-
-pytestmark = pytest.mark.skipif(postfix.missing() is not None, reason=postfix.missing() or "")
 
 MESSAGE = "From: <bob@domain1.com>\r\nDate: Mon, 01 Jan 2024 00:00:00 +0000\r\nSubject: to and fro\r\nMessage-ID: <pf{}@domain1.com>\r\n\r\n.dot\r\n..\r\nGrüße\r\n"
 
 
 @pytest.fixture
-def pair(make_world):
+def pair(make_pair):
     """(world, Postfix): remote.test lives there, domain1.com and domain2.com here, found by MX."""
-    world = make_world()
-    mta = world.mta
-    routes = {domain: f"smtp:[127.0.0.1]:{mta.port}" for domain in ("domain1.com", "domain2.com")}
-    with postfix.Postfix(mta.root / "postfix", transport=routes, host="127.0.0.9", port=world.port) as far:
-        world.dns.route("remote.test", far.host)
-        world.start()
-        yield world, far
-        mta.stop()
+    return make_pair()
 
 
 def test_to_postfix(pair):

@@ -32,6 +32,13 @@ class Close:
         self.reply, self.reset, self.notify, self.delay = reply, reset, notify, delay
 
 
+class Drop:
+    """As script["CONTENT"]: close, with reset=True by RST, when so many octets of a message have come."""
+
+    def __init__(self, after, reset=False):
+        self.after, self.reset = after, reset
+
+
 class Hold:
     """Send nothing for `seconds`, then close; the client may close first."""
 
@@ -221,6 +228,7 @@ class Dialogue:
         default = "354 go" if self.session.rcpts else "503 5.5.1 no recipients"
         if self.answer("DATA", line, default) != b"3":
             return
+        self.read_some(self.scripted("CONTENT", line))
         wire = self.read_data()
         self.answer("EOD", wire, "250 2.0.0 taken", before=lambda: self.take(wire))
         self.forget()
@@ -252,12 +260,7 @@ class Dialogue:
 
         before: called ahead of sending when the reply begins with 2.
         """
-        value = self.sink.script.get(key)
-        if isinstance(value, list):
-            with self.sink.lock:
-                value = value.pop(0) if value else None
-        if callable(value):
-            value = value(self.session, line)
+        value = self.scripted(key, line)
         if value is None:
             value = default
         if isinstance(value, str):
@@ -267,6 +270,14 @@ class Dialogue:
             before()
         self.emit(value, octets)
         return octets.splitlines()[-1][:1] if octets else b""
+
+    def scripted(self, key, line):
+        """What the script says at this point, None if nothing."""
+        value = self.sink.script.get(key)
+        if isinstance(value, list):
+            with self.sink.lock:
+                value = value.pop(0) if value else None
+        return value(self.session, line) if callable(value) else value
 
     def emit(self, value, octets):
         """Send a reply in the way its kind says."""
@@ -283,9 +294,21 @@ class Dialogue:
             time.sleep(value.delay)
             if value.notify:
                 self.peer.unwrap()
-            if value.reset:
-                self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            raise Gone
+            self.leave(value.reset)
+
+    def leave(self, reset):
+        """Close the connection."""
+        if reset:
+            self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise Gone
+
+    def read_some(self, drop):
+        """The beginning of a message, if the connection is to end there."""
+        if drop is None:
+            return
+        while len(self.buffer) < drop.after:
+            self.fill()
+        self.leave(drop.reset)
 
     def hold(self, seconds):
         """Say nothing; ends early when the client closes."""
