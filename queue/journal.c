@@ -57,6 +57,7 @@ struct journal {
 	bool whole;			 /* as in struct journal_history */
 	bool is_new;			 /* there was no file */
 	struct buf collecting, flushing; /* frames not written, being written */
+	struct buf scratch;
 	uint64_t position, flushing_to, durable;
 	struct event *timer, *child;
 	bool in_flight, healthy, failed_log;
@@ -173,6 +174,7 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 	j->checkpoint_minimum = CHECKPOINT_MINIMUM;
 	buf_init(&j->collecting, BUFFER_MAX);
 	buf_init(&j->flushing, BUFFER_MAX);
+	buf_init(&j->scratch, JOURNAL_RECORD_MAX);
 	journal_past_remove_unfinished(&j->past);
 	history = journal_past_replay(&j->past, replay, arg);
 	j->number = history.last;
@@ -385,6 +387,13 @@ journal_appendf(struct journal *j, const char *fmt, ...)
 	return position;
 }
 
+struct buf *
+journal_scratch(struct journal *j)
+{
+	buf_clear(&j->scratch);
+	return &j->scratch;
+}
+
 uint64_t
 journal_position(const struct journal *j)
 {
@@ -568,6 +577,7 @@ journal_close(struct journal **jp)
 	event_free(j->timer);
 	buf_release(&j->collecting);
 	buf_release(&j->flushing);
+	buf_release(&j->scratch);
 	if (j->fd >= 0)
 		close(j->fd);
 	free(j);

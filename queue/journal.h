@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/buf.h"
 #include "common/span.h"
 
 #define JOURNAL_FLUSH_MS 20
@@ -69,6 +70,9 @@ void journal_close(struct journal **j);
 uint64_t journal_append(struct journal *j, struct span record);
 uint64_t journal_appendf(struct journal *j, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* An empty buffer in which a record for journal_append or journal_checkpoint_add may be composed; until the next call. */
+struct buf *journal_scratch(struct journal *j);
 
 /* Position of the last record appended, and of the last one known to be on disk. */
 uint64_t journal_position(const struct journal *j);

@@ -149,6 +149,18 @@ message_report(struct message *m)
 	return m->report;
 }
 
+void
+message_trim_report(struct message *m)
+{
+	const struct message_report *p = m->report;
+
+	if (p == NULL || p->bounce_of != 0 || p->failed > 0 || p->tell > 0 || p->bouncing ||
+	    p->waits)
+		return;
+	free(m->report);
+	m->report = NULL;
+}
+
 uint32_t
 message_failed(const struct message *m)
 {
@@ -237,10 +249,25 @@ recipient_set_reason(struct recipient *r, const struct verdict *v)
 void
 recipient_set_mta(struct recipient *r, struct span mta)
 {
-	if (mta.len > 0)
+	if (mta.len > 0 && !span_has_control(mta) && span_index(mta, ' ') < 0)
 		set_atom(&r->mta, atom_table_of(r->message->from), mta);
 	else
 		atom_unref(&r->mta);
+}
+
+void
+recipient_requeue(struct recipient *r)
+{
+	r->kind = RECIPIENT_GIVEN;
+	r->attempts = 0;
+	r->losses = 0;
+	r->recovered = true; /* what was tried before may have been delivered */
+	atom_unref(&r->reason);
+	atom_unref(&r->mta);
+	if (r->held)
+		r->next = 0;
+	else
+		recipient_set_state(r, RECIPIENT_DUE);
 }
 
 void

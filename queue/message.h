@@ -153,6 +153,9 @@ uint64_t message_extent(const struct message *m);
 /* The part for reports, made if there is none yet. */
 struct message_report *message_report(struct message *m);
 
+/* Frees the part for reports if there is nothing in it: most messages that are late have been warned of once. */
+void message_trim_report(struct message *m);
+
 /* Entries that failed, or are to be told as done, and whose sender does not know yet. */
 uint32_t message_failed(const struct message *m);
 uint32_t message_tell(const struct message *m);
@@ -167,11 +170,14 @@ struct recipient *recipient_origin(const struct recipient *r);
 void recipient_set_state(struct recipient *r, enum recipient_state state);
 const char *recipient_state_name(enum recipient_state state);
 
+/* To be resolved as if RCPT had named it, its attempts forgotten: DUE, or still HELD. It is in no list and not under way. */
+void recipient_requeue(struct recipient *r);
+
 /* Remembers the verdict for people ("code status text"); and back. */
 void recipient_set_reason(struct recipient *r, const struct verdict *v);
 void recipient_get_reason(const struct recipient *r, struct verdict *v);
 
-/* Remembers who gave it; empty: it was decided here. */
+/* Remembers who gave it; empty (or no name of a host): it was decided here. */
 void recipient_set_mta(struct recipient *r, struct span mta);
 
 #endif

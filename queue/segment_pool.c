@@ -282,7 +282,7 @@ prepared(struct segment_pool *p)
 	}
 	s->generation = p->header.generation;
 	s->accounted = SPOOL_PAGE;
-	s->complete = false;
+	s->complete = s->own = false;
 	s->live = 0;
 	s->live_octets = 0;
 	s->state = SEGMENT_READY;

@@ -19,7 +19,8 @@
 #include "queue/quarantine.h"
 #include "queue/spool_envelope.h"
 #include "queue/store_parts.h"
-#include "queue/store_replay.h"
+#include "queue/store_record.h"
+#include "queue/store_wishes.h"
 
 static void
 on_journal_durable(uint64_t position, void *arg)
@@ -59,12 +60,13 @@ on_checkpoint(struct journal *j, void *arg)
 
 	if (segment_pool_flush_removals(s->pool) != 0)
 		journal_checkpoint_fail(j);
-	replay_checkpoint_generation(j, segment_pool_generation(s->pool));
+	record_checkpoint_generation(j, segment_pool_generation(s->pool));
+	record_checkpoint_pauses(j, &s->pauses);
 	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;)
-		replay_checkpoint_segment(j, g);
+		record_checkpoint_segment(j, g);
 	while ((m = idmap_next(&s->messages, &at)) != NULL)
 		if (m->unsettled > 0)
-			replay_checkpoint_message(j, m);
+			record_checkpoint_message(j, m);
 }
 
 const struct journal_ops store_journal_ops = {.on_durable = on_journal_durable,
@@ -211,7 +213,7 @@ void
 store_defer(struct store *s, struct recipient *r, const struct verdict *v, int64_t next)
 {
 	recipient_set_reason(r, v);
-	recipient_set_state(r, RECIPIENT_DEFERRED);
+	recipient_set_state(r, r->held ? RECIPIENT_HELD : RECIPIENT_DEFERRED);
 	r->next = next;
 	(void)record_deferred(s->journal, r);
 	s->counts.deferred++;
@@ -227,6 +229,17 @@ store_fail(struct store *s, struct recipient *r, const struct verdict *v)
 }
 
 void
+store_succeed(
+    struct store *s, struct recipient *r, enum recipient_action action, const struct verdict *v)
+{
+	recipient_set_reason(r, v);
+	r->action = (uint8_t)action & 3;
+	recipient_set_state(r, RECIPIENT_TELL);
+	r->message->report->outcome_at = record_succeeded(s->journal, r);
+	s->counts.delivered++;
+}
+
+void
 store_remove(struct store *s, struct recipient *r)
 {
 	(void)record_removed(s->journal, r);
@@ -238,10 +251,13 @@ store_expand(
     struct store *s, struct recipient *r, const struct message_target *targets, size_t n)
 {
 	uint32_t first = message_expand(r->message, r->entry, targets, n);
+	bool held = r->held;
 
 	s->counts.recipients += n;
 	(void)record_expanded(s->journal, r, first);
 	settle(s, r);
+	for (size_t i = 0; held && i < n; i++)
+		(void)store_hold(s, message_recipient(r->message, first + (uint32_t)i));
 	return first;
 }
 
@@ -255,13 +271,30 @@ void
 store_told(struct store *s, struct message *m, const uint32_t *entries, size_t n)
 {
 	(void)record_told(s->journal, m, entries, n);
-	message_report(m)->bouncing = false;
+	if (m->report != NULL)
+		m->report->bouncing = false;
 	for (size_t i = 0; i < n; i++) {
 		struct recipient *r = message_recipient(m, entries[i]);
 
-		if (r != NULL && r->state == RECIPIENT_FAILED)
+		if (r != NULL && (r->state == RECIPIENT_FAILED || r->state == RECIPIENT_TELL))
 			settle(s, r);
 	}
+	message_trim_report(m);
+}
+
+void
+store_warned(struct store *s, struct message *m, const uint32_t *entries, size_t n)
+{
+	(void)record_warned(s->journal, m, entries, n);
+	if (m->report != NULL)
+		m->report->bouncing = false;
+	for (size_t i = 0; i < n; i++) {
+		struct recipient *r = message_recipient(m, entries[i]);
+
+		if (r != NULL)
+			r->warned = true;
+	}
+	message_trim_report(m);
 }
 
 /* Which entries of another message a report tells of. */

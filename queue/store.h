@@ -23,7 +23,7 @@
 struct store;
 
 struct store_ops {
-	/* A message is in the queue: new, or rebuilt at the start. Its recipients are DUE, DEFERRED or FAILED. */
+	/* A message is in the queue: new, or rebuilt at the start. Its recipients are DUE, DEFERRED, HELD, FAILED or TELL. */
 	void (*on_message)(struct message *m, bool recovered, void *arg);
 	/* It is about to be freed. */
 	void (*on_gone)(struct message *m, void *arg);
@@ -83,22 +83,29 @@ void store_drop_large(struct store *s, struct spool_segment *seg);
 
 /* Outcomes. The verdict becomes the recipient's reason. */
 void store_deliver(struct store *s, struct recipient *r, const struct verdict *v);
+/* One whose hold was wished for meanwhile is HELD then, not DEFERRED. */
 void store_defer(struct store *s, struct recipient *r, const struct verdict *v, int64_t next);
 void store_fail(struct store *s, struct recipient *r, const struct verdict *v);
+/* Done, and its sender wants to hear of it: TELL. */
+void store_succeed(struct store *s, struct recipient *r, enum recipient_action action,
+    const struct verdict *v);
 void store_remove(struct store *s, struct recipient *r);
 
-/* The recipient is settled; new entries, DUE, take its place. Returns the first of them. */
+/* The recipient is settled; new entries take its place, DUE, or HELD if it was to be held. Returns the first of them. */
 uint32_t store_expand(
     struct store *s, struct recipient *r, const struct message_target *targets, size_t n);
 
 /*
- * Is it on disk that the FAILED recipients of m failed? A report on them may be written only then: else
- * a crash could leave a report on what the journal still has to try.
+ * Is it on disk that the FAILED recipients of m failed, that those to TELL of are done? A report on them may be
+ * written only then: else a crash could leave a report on what the journal still has to try.
  */
 bool store_may_tell(const struct store *s, const struct message *m);
 
-/* The sender of m has been told of these entries (or is not to be told): those that are FAILED are settled. */
+/* The sender of m has been told of these entries (or is not to be told): those that are FAILED or TELL are settled. */
 void store_told(struct store *s, struct message *m, const uint32_t *entries, size_t n);
+
+/* The sender of m has been told that these entries are late. */
+void store_warned(struct store *s, struct message *m, const uint32_t *entries, size_t n);
 
 /*
  * The message's content (LF line ends) into out, checked. -1 if it cannot be read or is

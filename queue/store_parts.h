@@ -9,6 +9,7 @@
 #include "common/atom.h"
 #include "common/idmap.h"
 #include "queue/journal.h"
+#include "queue/pauses.h"
 #include "queue/spool_envelope.h"
 #include "queue/store.h"
 
@@ -17,6 +18,7 @@ struct store {
 	void *arg;
 	struct segment_pool *pool;
 	struct journal *journal;
+	struct pauses pauses;
 	struct atom_table *atoms; /* reverse-paths, reasons, hosts */
 	struct idmap messages;	  /* every message in the queue, by number */
 	struct idmap gone;	  /* while searching: those known to be settled */

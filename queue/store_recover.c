@@ -24,6 +24,7 @@
 #include "queue/quarantine.h"
 #include "queue/spool_instance.h"
 #include "queue/store_parts.h"
+#include "queue/store_record.h"
 #include "queue/store_replay.h"
 
 #define ORPHAN_FIRST_MS 20
@@ -97,7 +98,7 @@ scan_segment(struct store *s, struct spool_segment *seg)
 	seg->complete = true;
 }
 
-/* A DSN in the spool is the proof that the failures it names were told: these, and none that came later. */
+/* A DSN in the spool is the proof that the ends (the delays) it names were told: these, and none that came later. */
 static void
 settle_told(struct store *s)
 {
@@ -112,11 +113,18 @@ settle_told(struct store *s)
 		for (uint32_t i = 0; of != NULL && i < p->ntold; i++) {
 			struct recipient *r = message_recipient(of, p->told[i]);
 
-			if (r != NULL && r->state == RECIPIENT_FAILED)
+			if (r != NULL && p->delayed)
+				r->warned = true;
+			else if (r != NULL &&
+				 (r->state == RECIPIENT_FAILED || r->state == RECIPIENT_TELL))
 				recipient_set_state(r, RECIPIENT_SETTLED);
 		}
-		if (of != NULL)
+		if (of != NULL && p->delayed)
+			(void)record_warned(s->journal, of, p->told, p->ntold);
+		else if (of != NULL)
 			(void)record_told(s->journal, of, p->told, p->ntold);
+		if (of != NULL)
+			message_trim_report(of);
 	}
 }
 
@@ -210,7 +218,7 @@ search_everything(struct store *s, struct idmap *alive)
 static void
 recover(struct store *s, struct event_base *base)
 {
-	struct replay rp = {.pool = s->pool, .atoms = s->atoms};
+	struct replay rp = {.pool = s->pool, .atoms = s->atoms, .pauses = &s->pauses};
 	struct message *m;
 	size_t at = 0;
 
@@ -245,6 +253,7 @@ store_open(struct event_base *base, int spoolfd, uint64_t segment_size,
 	s->spoolfd = spoolfd;
 	s->said_room = true;
 	s->atoms = atom_table_new();
+	pauses_init(&s->pauses);
 	idmap_init(&s->messages);
 	idmap_init(&s->gone);
 	s->reaper = event_new(base, -1, 0, store_reap, s);
@@ -297,6 +306,7 @@ store_close(struct store **sp)
 	idmap_release(&s->messages);
 	idmap_release(&s->gone);
 	atom_table_free(&s->atoms);
+	pauses_release(&s->pauses);
 	segment_pool_free(&s->pool);
 	event_free(s->reaper);
 	event_free(s->orphans);

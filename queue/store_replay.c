@@ -1,227 +1,15 @@
 /*
- * store_replay: the journal's records. See store_replay.h; the list with the
- * meaning of each is in doc/SPOOL.md. Fields are decimal numbers separated by
- * one space; the last field may be text up to the end of the record.
+ * store_replay: the journal's records, applied. See store_replay.h; the list with
+ * the meaning of each is in doc/SPOOL.md.
  */
 #include "queue/store_replay.h"
 
-#include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 
-#include "common/buf.h"
 #include "common/log.h"
 #include "common/xalloc.h"
-#include "queue/spool_record.h"
-
-#define EXPANSION_MAX (8U << 20)
-
-enum { /* flags of M */
-	FLAG_EIGHT_BIT = 1,
-	FLAG_UTF8 = 2,
-	FLAG_DSN = 4,
-	FLAG_DELAYED = 8,
-};
-
-static unsigned
-message_flags(const struct message *m)
-{
-	return (m->eight_bit ? FLAG_EIGHT_BIT : 0U) | (m->utf8 ? FLAG_UTF8 : 0U) |
-	       (m->has_dsn ? FLAG_DSN : 0U) |
-	       (m->report != NULL && m->report->delayed ? FLAG_DELAYED : 0U);
-}
-
-/*
- * The record that says a message exists, and all there is to know of it; large is 1 for a file of
- * its own. end: where the next record may begin.
- */
-static void
-format_message(struct buf *b, const struct message *m, uint64_t end)
-{
-	buf_addf(b,
-	    "M %" PRIu64 " %d %" PRIu64 " %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIi64
-	    " %" PRIu32 " %" PRIu64 " %" PRIu32 " %u %" PRIu64,
-	    m->number, m->segment->large ? 1 : 0, m->segment->number, m->segment->generation,
-	    m->offset, end, m->received, m->envelope_len, m->content_len, m->content_crc,
-	    message_flags(m), message_bounce_of(m));
-	for (uint32_t i = 0; m->report != NULL && i < m->report->ntold; i++)
-		buf_addf(b, " %" PRIu32, m->report->told[i]);
-	buf_addf(b, "\n%s", m->from);
-	for (uint32_t i = 0; i < m->given; i++)
-		buf_addf(b, "\n%u %s", m->own[i].notify, m->own[i].address);
-}
-
-uint64_t
-record_message(struct journal *j, const struct message *m, uint64_t end)
-{
-	struct buf b;
-	uint64_t position;
-
-	buf_init(&b, EXPANSION_MAX);
-	format_message(&b, m, end);
-	position = journal_append(j, buf_span(&b));
-	buf_release(&b);
-	return position;
-}
-
-uint64_t
-record_delivered(struct journal *j, const struct recipient *r)
-{
-	return journal_appendf(j, "D %" PRIu64 " %" PRIu32, r->message->number, r->entry);
-}
-
-/* next has a meaning while the recipient waits for it only: else it is tried at once. */
-#define OUTCOME_FORMAT "%c %" PRIu64 " %" PRIu32 " %u %" PRIi64 " %s %s"
-#define OUTCOME_ARGS(kind, r)                                                                  \
-	(kind), (r)->message->number, (r)->entry, (r)->attempts, recipient_next(r),            \
-	    (r)->mta != NULL ? (r)->mta : "-", (r)->reason != NULL ? (r)->reason : ""
-
-static int64_t
-recipient_next(const struct recipient *r)
-{
-	return r->state == RECIPIENT_DEFERRED || r->state == RECIPIENT_HELD ? r->next : 0;
-}
-
-uint64_t
-record_deferred(struct journal *j, const struct recipient *r)
-{
-	return journal_appendf(j, OUTCOME_FORMAT, OUTCOME_ARGS('T', r));
-}
-
-uint64_t
-record_failed(struct journal *j, const struct recipient *r)
-{
-	return journal_appendf(j, OUTCOME_FORMAT, OUTCOME_ARGS('F', r));
-}
-
-uint64_t
-record_removed(struct journal *j, const struct recipient *r)
-{
-	return journal_appendf(j, "R %" PRIu64 " %" PRIu32, r->message->number, r->entry);
-}
-
-uint64_t
-record_told(struct journal *j, const struct message *m, const uint32_t *entries, size_t n)
-{
-	struct buf b;
-	uint64_t position;
-
-	buf_init(&b, EXPANSION_MAX);
-	buf_addf(&b, "B %" PRIu64, m->number);
-	for (size_t i = 0; i < n; i++)
-		buf_addf(&b, " %" PRIu32, entries[i]);
-	position = journal_append(j, buf_span(&b));
-	buf_release(&b);
-	return position;
-}
-
-#define COMPLETE_FORMAT	 "Z %d %" PRIu64 " %" PRIu64
-#define COMPLETE_ARGS(s) (s)->large ? 1 : 0, (s)->number, (s)->generation
-
-uint64_t
-record_complete(struct journal *j, const struct spool_segment *s)
-{
-	return journal_appendf(j, COMPLETE_FORMAT, COMPLETE_ARGS(s));
-}
-
-uint64_t
-record_generation(struct journal *j, uint64_t generation)
-{
-	return journal_appendf(j, "G %" PRIu64, generation);
-}
-
-#define OWN_FORMAT "O %" PRIu64 " %" PRIu64
-
-uint64_t
-record_own(struct journal *j, uint64_t segment, uint64_t generation)
-{
-	return journal_appendf(j, OWN_FORMAT, segment, generation);
-}
-
-/* X message parent first count, then a line "kind address" for each new entry. */
-static void
-format_expansion(
-    struct buf *b, const struct message *m, uint32_t parent, uint32_t first, uint32_t end)
-{
-	buf_addf(b, "X %" PRIu64 " %" PRIu32 " %" PRIu32 " %" PRIu32, m->number, parent, first,
-	    end - first);
-	for (uint32_t i = first; i < end; i++) {
-		const struct recipient *r = message_recipient(m, i);
-
-		buf_addf(b, "\n%c %s", r->kind == RECIPIENT_MAILBOX ? 'm' : 'r', r->address);
-	}
-}
-
-uint64_t
-record_expanded(struct journal *j, const struct recipient *r, uint32_t first)
-{
-	struct buf b;
-	uint64_t position;
-
-	buf_init(&b, EXPANSION_MAX);
-	format_expansion(&b, r->message, r->entry, first, r->message->nrecipients);
-	position = journal_append(j, buf_span(&b));
-	buf_release(&b);
-	return position;
-}
-
-/* Runs of entries with the same parent were one expansion. */
-static void
-checkpoint_expansions(struct journal *j, const struct message *m)
-{
-	for (uint32_t i = m->given; i < m->nrecipients;) {
-		uint32_t end = i, parent = message_recipient(m, i)->parent;
-		struct buf b;
-
-		while (end < m->nrecipients && message_recipient(m, end)->parent == parent)
-			end++;
-		buf_init(&b, EXPANSION_MAX);
-		format_expansion(&b, m, parent, i, end);
-		journal_checkpoint_add(j, buf_span(&b));
-		buf_release(&b);
-		i = end;
-	}
-}
-
-void
-replay_checkpoint_message(struct journal *j, const struct message *m)
-{
-	struct buf b;
-
-	buf_init(&b, EXPANSION_MAX);
-	format_message(
-	    &b, m, 0); /* the segment's own record says how far it is accounted for */
-	journal_checkpoint_add(j, buf_span(&b));
-	buf_release(&b);
-	checkpoint_expansions(j, m);
-	for (uint32_t i = 0; i < m->nrecipients; i++) {
-		const struct recipient *r = message_recipient(m, i);
-
-		if (r->state == RECIPIENT_SETTLED)
-			journal_checkpoint_addf(
-			    j, "D %" PRIu64 " %" PRIu32, m->number, r->entry);
-		else if (r->state == RECIPIENT_FAILED)
-			journal_checkpoint_addf(j, OUTCOME_FORMAT, OUTCOME_ARGS('F', r));
-		else if (r->attempts > 0)
-			journal_checkpoint_addf(j, OUTCOME_FORMAT, OUTCOME_ARGS('T', r));
-	}
-}
-
-void
-replay_checkpoint_segment(struct journal *j, const struct spool_segment *s)
-{
-	journal_checkpoint_addf(j, "A %d %" PRIu64 " %" PRIu64 " %" PRIu64, s->large ? 1 : 0,
-	    s->number, s->generation, s->accounted);
-	if (s->complete)
-		journal_checkpoint_addf(j, COMPLETE_FORMAT, COMPLETE_ARGS(s));
-	if (s->own)
-		journal_checkpoint_addf(j, OWN_FORMAT, s->number, s->generation);
-}
-
-void
-replay_checkpoint_generation(struct journal *j, uint64_t generation)
-{
-	journal_checkpoint_addf(j, "G %" PRIu64, generation);
-}
+#include "queue/store_record.h"
 
 /* Takes n numbers off *rest. */
 static int
@@ -248,6 +36,15 @@ static struct spool_segment *
 find_segment(struct replay *rp, uint64_t number, bool large)
 {
 	return rp->pool != NULL ? segment_pool_find(rp->pool, number, large) : NULL;
+}
+
+/* The same from the fields "large number generation", if it still has this life. */
+static struct spool_segment *
+find_life(struct replay *rp, const uint64_t v[3])
+{
+	struct spool_segment *s = find_segment(rp, v[1], v[0] == 1);
+
+	return s != NULL && (s->large || s->generation == v[2]) ? s : NULL;
 }
 
 static void
@@ -322,10 +119,10 @@ make_message(struct replay *rp, const uint64_t v[12], struct span head, struct s
 	m->envelope_len = (uint32_t)v[7];
 	m->content_len = v[8];
 	m->content_crc = (uint32_t)v[9];
-	m->eight_bit = (v[10] & FLAG_EIGHT_BIT) != 0;
-	m->utf8 = (v[10] & FLAG_UTF8) != 0;
-	m->has_dsn = (v[10] & FLAG_DSN) != 0;
-	if (take_told(m, head, v[11], (v[10] & FLAG_DELAYED) != 0) != 0)
+	m->eight_bit = (v[10] & RECORD_EIGHT_BIT) != 0;
+	m->utf8 = (v[10] & RECORD_UTF8) != 0;
+	m->has_dsn = (v[10] & RECORD_DSN) != 0;
+	if (take_told(m, head, v[11], (v[10] & RECORD_DELAYED) != 0) != 0)
 		message_free(&m);
 	return m;
 }
@@ -344,9 +141,7 @@ apply_message(struct replay *rp, struct span rest)
 
 	if (take_numbers(&head, v, 12) != 0)
 		return -1;
-	s = find_segment(rp, v[2], v[1] == 1);
-	if (s != NULL && !s->large && s->generation != v[3])
-		s = NULL;
+	s = find_life(rp, v + 1);
 	if (s != NULL)
 		account(s, v[5]);
 	if (idmap_find(&rp->messages, v[0]) != NULL)
@@ -359,6 +154,27 @@ apply_message(struct replay *rp, struct span rest)
 	return 0;
 }
 
+/* It was copied to another place, and what was there before is not needed. */
+static int
+apply_moved(struct replay *rp, struct span rest)
+{
+	struct spool_segment *s;
+	struct message *m;
+	uint64_t v[6];
+
+	if (take_numbers(&rest, v, 6) != 0 || v[4] > UINT32_MAX)
+		return -1;
+	s = find_life(rp, v + 1);
+	if (s != NULL)
+		account(s, v[5]);
+	m = idmap_find(&rp->messages, v[0]);
+	if (m != NULL) {
+		m->segment = s;
+		m->offset = (uint32_t)v[4];
+	}
+	return 0;
+}
+
 static void
 forget_if_settled(struct replay *rp, struct message *m)
 {
@@ -368,15 +184,25 @@ forget_if_settled(struct replay *rp, struct message *m)
 	}
 }
 
+/* The recipient that a record "message entry" names; NULL if there is none now: settled since. */
+static int
+take_entry(struct replay *rp, struct span *rest, struct recipient **r)
+{
+	uint64_t v[2];
+
+	if (take_numbers(rest, v, 2) != 0)
+		return -1;
+	*r = find_entry(rp, v[0], v[1]);
+	return 0;
+}
+
 static int
 apply_settled(struct replay *rp, struct span rest)
 {
-	uint64_t v[2];
 	struct recipient *r;
 
-	if (take_numbers(&rest, v, 2) != 0)
+	if (take_entry(rp, &rest, &r) != 0)
 		return -1;
-	r = find_entry(rp, v[0], v[1]);
 	if (r != NULL) {
 		recipient_set_state(r, RECIPIENT_SETTLED);
 		forget_if_settled(rp, r->message);
@@ -384,26 +210,114 @@ apply_settled(struct replay *rp, struct span rest)
 	return 0;
 }
 
-static int
-apply_outcome(struct replay *rp, struct span rest, enum recipient_state state)
+/* The verdict of T, F or S, behind whose numbers v stands "host reason". NULL if there is nobody it concerns. */
+static struct recipient *
+take_verdict(struct replay *rp, const uint64_t v[4], struct span rest)
 {
-	uint64_t v[4];
+	struct recipient *r = find_entry(rp, v[0], v[1]);
+	struct span mta = span_cut(&rest, ' ');
+
+	if (r == NULL || r->state == RECIPIENT_SETTLED)
+		return NULL;
+	r->attempts = (uint16_t)(v[2] < UINT16_MAX ? v[2] : UINT16_MAX);
+	atom_unref(&r->reason);
+	if (rest.len > 0)
+		r->reason = atom_get(rp->atoms, rest);
+	recipient_set_mta(r, span_is(mta, "-") ? span_str("") : mta);
+	return r;
+}
+
+static int
+apply_deferred(struct replay *rp, struct span rest)
+{
 	struct recipient *r;
-	struct span mta;
+	uint64_t v[4];
 
 	if (take_numbers(&rest, v, 4) != 0)
 		return -1;
-	mta = span_cut(&rest, ' ');
-	r = find_entry(rp, v[0], v[1]);
+	r = take_verdict(rp, v, rest);
+	if (r != NULL) {
+		recipient_set_state(r, r->held ? RECIPIENT_HELD : RECIPIENT_DEFERRED);
+		r->next = (int64_t)v[3];
+	}
+	return 0;
+}
+
+static int
+apply_failed(struct replay *rp, struct span rest)
+{
+	struct recipient *r;
+	uint64_t v[4];
+
+	if (take_numbers(&rest, v, 4) != 0)
+		return -1;
+	r = take_verdict(rp, v, rest);
+	if (r != NULL)
+		recipient_set_state(r, RECIPIENT_FAILED);
+	return 0;
+}
+
+static int
+apply_succeeded(struct replay *rp, struct span rest)
+{
+	struct recipient *r;
+	uint64_t v[4];
+
+	if (take_numbers(&rest, v, 4) != 0 || v[3] > RECIPIENT_EXPANDED)
+		return -1;
+	r = take_verdict(rp, v, rest);
+	if (r != NULL) {
+		r->action = (uint8_t)v[3] & 3;
+		recipient_set_state(r, RECIPIENT_TELL);
+	}
+	return 0;
+}
+
+static int
+apply_held(struct replay *rp, struct span rest)
+{
+	struct recipient *r;
+
+	if (take_entry(rp, &rest, &r) != 0)
+		return -1;
 	if (r == NULL || r->state == RECIPIENT_SETTLED)
 		return 0;
-	r->attempts = (uint16_t)(v[2] < UINT16_MAX ? v[2] : UINT16_MAX);
-	atom_unref(&r->reason);
-	r->reason = atom_get(rp->atoms, rest);
-	recipient_set_mta(r, span_is(mta, "-") ? span_str("") : mta);
-	recipient_set_state(r, state);
-	if (state == RECIPIENT_DEFERRED)
-		r->next = (int64_t)v[3];
+	r->held = true;
+	if (r->state == RECIPIENT_DUE)
+		r->next = 0;
+	if (r->state == RECIPIENT_DUE || r->state == RECIPIENT_DEFERRED)
+		recipient_set_state(r, RECIPIENT_HELD);
+	return 0;
+}
+
+/* Released, it is tried at once. */
+static int
+apply_released(struct replay *rp, struct span rest)
+{
+	struct recipient *r;
+
+	if (take_entry(rp, &rest, &r) != 0)
+		return -1;
+	if (r == NULL || r->state == RECIPIENT_SETTLED)
+		return 0;
+	r->held = false;
+	if (r->state == RECIPIENT_HELD) {
+		recipient_set_state(r, r->reason != NULL ? RECIPIENT_DEFERRED : RECIPIENT_DUE);
+		r->next = 0;
+	}
+	return 0;
+}
+
+static int
+apply_requeued(struct replay *rp, struct span rest)
+{
+	struct recipient *r;
+
+	if (take_entry(rp, &rest, &r) != 0)
+		return -1;
+	if (r != NULL && (r->state == RECIPIENT_DUE || r->state == RECIPIENT_DEFERRED ||
+			     r->state == RECIPIENT_HELD))
+		recipient_requeue(r);
 	return 0;
 }
 
@@ -423,8 +337,9 @@ take_targets(struct span rest, size_t *n)
 	while (rest.p != NULL) {
 		struct span line = span_cut(&rest, '\n');
 
-		targets[*n].kind =
-		    span_starts_with(line, "m ") ? RECIPIENT_MAILBOX : RECIPIENT_REMOTE;
+		targets[*n].kind = span_starts_with(line, "m ")	  ? RECIPIENT_MAILBOX
+				   : span_starts_with(line, "g ") ? RECIPIENT_GIVEN
+								  : RECIPIENT_REMOTE;
 		targets[(*n)++].address = span_skip(line, 2);
 	}
 	return targets;
@@ -455,26 +370,92 @@ apply_expansion(struct replay *rp, struct span rest)
 	return 0;
 }
 
+/* Calls fn for each entry that a record "message entry ..." names, and forgets the message if all are settled. */
 static int
-apply_told(struct replay *rp, struct span rest)
+each_entry(struct replay *rp, struct span rest, void (*fn)(struct recipient *r))
 {
 	struct message *m;
 	uint64_t number, entry;
+	int result = 0;
 
 	if (take_numbers(&rest, &number, 1) != 0)
 		return -1;
 	m = idmap_find(&rp->messages, number);
-	while (m != NULL && rest.len > 0) {
-		struct recipient *r;
+	while (m != NULL && rest.len > 0 && result == 0) {
+		struct recipient *r = NULL;
 
-		if (take_numbers(&rest, &entry, 1) != 0)
-			return -1;
-		r = find_entry(rp, number, entry);
-		if (r != NULL && r->state == RECIPIENT_FAILED)
-			recipient_set_state(r, RECIPIENT_SETTLED);
+		result = take_numbers(&rest, &entry, 1);
+		if (result == 0)
+			r = find_entry(rp, number, entry);
+		if (r != NULL)
+			fn(r);
 	}
-	if (m != NULL)
+	if (m != NULL) {
+		message_trim_report(m);
 		forget_if_settled(rp, m);
+	}
+	return result;
+}
+
+static void
+told(struct recipient *r)
+{
+	if (r->state == RECIPIENT_FAILED || r->state == RECIPIENT_TELL)
+		recipient_set_state(r, RECIPIENT_SETTLED);
+}
+
+static int
+apply_told(struct replay *rp, struct span rest)
+{
+	return each_entry(rp, rest, told);
+}
+
+static void
+warned(struct recipient *r)
+{
+	r->warned = true;
+}
+
+static int
+apply_warned(struct replay *rp, struct span rest)
+{
+	return each_entry(rp, rest, warned);
+}
+
+/* "d name" or "s name". */
+static int
+take_pause(struct span rest, enum pause_kind *kind, struct span *name)
+{
+	struct span word = span_cut(&rest, ' ');
+
+	if (rest.p == NULL || (!span_is(word, "d") && !span_is(word, "s")))
+		return -1;
+	*kind = span_is(word, "d") ? PAUSE_DESTINATION : PAUSE_SENDER;
+	*name = rest;
+	return pauses_name_ok(*kind, rest) ? 0 : -1;
+}
+
+static int
+apply_paused(struct replay *rp, struct span rest)
+{
+	enum pause_kind kind;
+	struct span name;
+
+	if (take_pause(rest, &kind, &name) != 0)
+		return -1;
+	(void)pauses_add(rp->pauses, kind, name);
+	return 0;
+}
+
+static int
+apply_continued(struct replay *rp, struct span rest)
+{
+	enum pause_kind kind;
+	struct span name;
+
+	if (take_pause(rest, &kind, &name) != 0)
+		return -1;
+	(void)pauses_remove(rp->pauses, kind, name);
 	return 0;
 }
 
@@ -486,8 +467,8 @@ apply_segment(struct replay *rp, struct span rest)
 
 	if (take_numbers(&rest, v, 4) != 0)
 		return -1;
-	s = find_segment(rp, v[1], v[0] == 1);
-	if (s != NULL && (s->large || s->generation == v[2]))
+	s = find_life(rp, v);
+	if (s != NULL)
 		account(s, v[3]);
 	return 0;
 }
@@ -532,54 +513,40 @@ apply_generation(struct replay *rp, struct span rest)
 	return 0;
 }
 
+static int (*const records['Z' - 'A' + 1])(struct replay *rp, struct span rest) = {
+    ['A' - 'A'] = apply_segment,
+    ['B' - 'A'] = apply_told,
+    ['C' - 'A'] = apply_continued,
+    ['D' - 'A'] = apply_settled,
+    ['F' - 'A'] = apply_failed,
+    ['G' - 'A'] = apply_generation,
+    ['H' - 'A'] = apply_held,
+    ['M' - 'A'] = apply_message,
+    ['O' - 'A'] = apply_own,
+    ['P' - 'A'] = apply_paused,
+    ['Q' - 'A'] = apply_requeued,
+    ['R' - 'A'] = apply_settled,
+    ['S' - 'A'] = apply_succeeded,
+    ['T' - 'A'] = apply_deferred,
+    ['U' - 'A'] = apply_released,
+    ['V' - 'A'] = apply_moved,
+    ['W' - 'A'] = apply_warned,
+    ['X' - 'A'] = apply_expansion,
+    ['Z' - 'A'] = apply_complete,
+};
+
 void
 replay_record(struct span record, void *arg)
 {
 	struct replay *rp = arg;
-	struct span rest = record;
-	struct span kind = span_cut(&rest, ' ');
-	int r = -1;
+	unsigned kind = record.len > 2 && record.p[1] == ' '
+			    ? (unsigned)(unsigned char)record.p[0] - 'A'
+			    : UINT_MAX;
 
-	if (kind.len == 1) {
-		switch (kind.p[0]) {
-		case 'M':
-			r = apply_message(rp, rest);
-			break;
-		case 'D':
-		case 'R':
-			r = apply_settled(rp, rest);
-			break;
-		case 'T':
-			r = apply_outcome(rp, rest, RECIPIENT_DEFERRED);
-			break;
-		case 'F':
-			r = apply_outcome(rp, rest, RECIPIENT_FAILED);
-			break;
-		case 'X':
-			r = apply_expansion(rp, rest);
-			break;
-		case 'B':
-			r = apply_told(rp, rest);
-			break;
-		case 'A':
-			r = apply_segment(rp, rest);
-			break;
-		case 'G':
-			r = apply_generation(rp, rest);
-			break;
-		case 'O':
-			r = apply_own(rp, rest);
-			break;
-		case 'Z':
-			r = apply_complete(rp, rest);
-			break;
-		default:
-			break;
-		}
-	}
-	if (r != 0) {
-		rp->malformed++;
-		log_warnx("journal: a record is not understood: %.*s",
-		    SPAN_ARG(span_first(record, 200)));
-	}
+	if (kind < sizeof records / sizeof *records && records[kind] != NULL &&
+	    records[kind](rp, span_skip(record, 2)) == 0)
+		return;
+	rp->malformed++;
+	log_warnx(
+	    "journal: a record is not understood: %.*s", SPAN_ARG(span_first(record, 200)));
 }

@@ -6,7 +6,8 @@ int
 LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	struct span rest = span_make(data, size);
-	struct replay rp = {.pool = NULL, .atoms = atom_table_new()};
+	struct pauses pauses;
+	struct replay rp = {.pool = NULL, .atoms = atom_table_new(), .pauses = &pauses};
 	struct message *m;
 	size_t at = 0;
 
@@ -14,6 +15,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	if (size > 4096)
 		return 0;
 	idmap_init(&rp.messages);
+	pauses_init(&pauses);
 	while (rest.p != NULL) {
 		struct span record = span_cut(&rest, '\0');
 
@@ -23,5 +25,6 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		message_free(&m);
 	idmap_release(&rp.messages);
 	atom_table_free(&rp.atoms);
+	pauses_release(&pauses);
 	return 0;
 }
