@@ -96,21 +96,23 @@ cmd_table_free(struct cmd_table **tp)
 	free(t);
 }
 
+/* Blanks are owed until something follows them: no line ends with one. */
 static void
 print_row(const struct cmd_table *t, size_t first, const size_t *widths, FILE *out)
 {
+	int owed = 0;
+
 	for (size_t i = 0; i < t->columns; i++) {
 		const char *cell = t->cells[first + i];
 		int pad = (int)(widths[i] - width_of(cell));
 
-		if (i > 0)
-			fputs("  ", out);
 		if (t->right[i])
-			fprintf(out, "%*s%s", pad, "", cell);
-		else if (i + 1 < t->columns)
-			fprintf(out, "%s%*s", cell, pad, "");
-		else
-			fputs(cell, out);
+			owed += pad;
+		if (cell[0] != '\0') {
+			fprintf(out, "%*s%s", owed, "", cell);
+			owed = 0;
+		}
+		owed += t->right[i] ? 2 : pad + 2;
 	}
 	fputc('\n', out);
 }

@@ -13,6 +13,7 @@ int cmd_reload(struct cmd_context *ctx, char **argv);
 int cmd_explain(struct cmd_context *ctx, char **argv);
 int cmd_queue_list(struct cmd_context *ctx, char **argv);
 int cmd_queue_show(struct cmd_context *ctx, char **argv);
+int cmd_queue_summary(struct cmd_context *ctx, char **argv);
 int cmd_queue_cat(struct cmd_context *ctx, char **argv);
 int cmd_queue_retry(struct cmd_context *ctx, char **argv);
 int cmd_queue_remove(struct cmd_context *ctx, char **argv);

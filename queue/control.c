@@ -130,6 +130,7 @@ control_named_message(const struct control_request *r)
 /* The fields a verb takes besides filters. */
 static const char *const message_fields[] = {"message", NULL};
 static const char *const list_fields[] = {"limit", "sort", NULL};
+static const char *const summary_fields[] = {"by", "limit", NULL};
 static const char *const act_fields[] = {"all", "dry-run", "bounce", NULL};
 static const char *const no_fields[] = {NULL};
 
@@ -141,6 +142,7 @@ static const struct {
     {"list", control_list, list_fields},
     {"show", control_show, message_fields},
     {"cat", control_cat, message_fields},
+    {"summary", control_summary, summary_fields},
     {"retry", control_act, act_fields},
     {"remove", control_act, act_fields},
     {"status", control_status, no_fields},

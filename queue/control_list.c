@@ -4,12 +4,15 @@
  */
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/limits.h"
 #include "common/xalloc.h"
 #include "queue/control_parts.h"
 #include "queue/scheduler.h"
 #include "queue/spool_envelope.h"
 #include "queue/spool_record.h"
+
+#define WHY_MAX 4096
 
 enum sort {
 	SORT_AGE,  /* the oldest first */
@@ -35,7 +38,21 @@ struct found_list {
 	uint64_t recipients;
 };
 
-/* When the message is tried next, by its recipients that fit; never: the end of time. */
+/* When a recipient is tried next, in seconds since 1970; 0: as soon as may be, or under way; INT64_MAX: nobody knows. */
+static int64_t
+next_of(const struct recipient *r)
+{
+	uint64_t in;
+
+	if (r->state == RECIPIENT_DEFERRED)
+		return r->next;
+	if (r->state <= RECIPIENT_ACTIVE)
+		return 0;
+	in = scheduler_next_time(r, clock_mono_ms());
+	return in == UINT64_MAX ? INT64_MAX : in == 0 ? 0 : clock_wall() + (int64_t)(in / 1000);
+}
+
+/* When the message is, by its recipients that fit. */
 static int64_t
 next_time(const struct queue_filter *f, const struct message *m)
 {
@@ -44,12 +61,8 @@ next_time(const struct queue_filter *f, const struct message *m)
 	for (uint32_t i = 0; i < m->nrecipients; i++) {
 		const struct recipient *r = message_recipient(m, i);
 
-		if (!queue_filter_recipient(f, r))
-			continue;
-		if (r->state == RECIPIENT_DEFERRED && r->next < next)
-			next = r->next;
-		if (r->state <= RECIPIENT_ACTIVE)
-			return 0;
+		if (queue_filter_recipient(f, r) && next_of(r) < next)
+			next = next_of(r);
 	}
 	return next;
 }
@@ -142,13 +155,14 @@ add_head(struct wire_out *w, const struct message *m)
 static void
 add_recipient(struct wire_out *w, const struct recipient *r)
 {
+	int64_t next = next_of(r);
 	struct verdict v;
 
 	wire_add_u64(w, "rcpt", r->entry);
 	wire_add_str(w, "address", r->address);
 	wire_add_str(w, "state", recipient_state_name((enum recipient_state)r->state));
 	wire_add_u64(w, "attempts", r->attempts);
-	wire_add_u64(w, "next", r->state == RECIPIENT_DEFERRED ? (uint64_t)r->next : 0);
+	wire_add_u64(w, "next", next < INT64_MAX ? (uint64_t)next : 0);
 	wire_add_str(w, "destination", queue_filter_destination(r));
 	if (r->reason == NULL)
 		return;
@@ -255,6 +269,18 @@ add_origin(struct wire_out *w, const struct envelope *e)
 }
 
 static void
+add_why(struct wire_out *w, const struct recipient *r)
+{
+	struct buf why;
+
+	buf_init(&why, WHY_MAX);
+	scheduler_explain(r, clock_mono_ms(), clock_wall(), &why);
+	if (why.len > 0)
+		wire_add(w, "why", buf_span(&why));
+	buf_release(&why);
+}
+
+static void
 write_message(struct snapshot_out *out, void *arg)
 {
 	const struct show_question *q = arg;
@@ -269,6 +295,7 @@ write_message(struct snapshot_out *out, void *arg)
 
 		w = part_of(out, m);
 		add_recipient(w, r);
+		add_why(w, r);
 		if (r->kind != RECIPIENT_GIVEN)
 			wire_add_u64(w, "parent", r->parent);
 		if (i >= e->nrecipients || i >= m->given)

@@ -61,9 +61,10 @@ void control_answer_snapshot(
 /* The message that message= names; NULL when the client has been told that there is none. */
 struct message *control_named_message(const struct control_request *r);
 
-/* control_list.c: list, show, count; control_cat.c; control_status.c */
+/* control_list.c: list, show; control_summary.c; control_cat.c; control_status.c */
 void control_list(const struct control_request *r);
 void control_show(const struct control_request *r);
+void control_summary(const struct control_request *r);
 void control_cat(const struct control_request *r);
 void control_status(const struct control_request *r);
 

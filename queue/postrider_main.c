@@ -37,6 +37,12 @@ static const struct command commands[] = {
 	cmd_queue_show},
     {"queue", "cat", "a message's content", "usage: postrider queue cat [--envelope] ID\n",
 	cmd_queue_cat},
+    {"queue", "summary", "how much waits for whom, since when, and until when",
+	"usage: postrider queue summary [ID ...] [filters] [--by "
+	"destination|domain|sender-domain]\n"
+	"                               [--limit N] [--watch "
+	"[SECONDS]]\n" CMD_QUEUE_FILTER_USAGE,
+	cmd_queue_summary},
     {"queue", "retry", "try deferred mail now",
 	"usage: postrider queue retry " CMD_QUEUE_ACT_USAGE, cmd_queue_retry},
     {"queue", "remove", "take mail out of the queue for good; with --bounce its sender is told",

@@ -192,7 +192,7 @@ aligns_columns(void **state)
 	assert_string_equal(out, "NAME       N  TEXT\n"
 				 "b\xc3\xb6"
 				 "b        7  x\\x1b\n"
-				 "longer  1234  \n");
+				 "longer  1234\n");
 }
 
 static void
