@@ -26,7 +26,7 @@ struct spool_writer {
 	struct spool_hand hand;
 	struct spool_item_list waiting;
 	struct spool_batch *batch; /* reused */
-	bool flushing, stopping;
+	bool flushing, stopping, ending;
 	unsigned pending;
 	uint64_t under_way;  /* octets of records not yet answered */
 	struct event *start; /* cuts a batch at the end of this turn of the loop */
@@ -66,6 +66,7 @@ spool_writer_free(struct spool_writer **wp)
 	if (w == NULL)
 		return;
 	*wp = NULL;
+	w->ending = true;
 	worker_free(&w->worker);
 	event_free(w->start);
 	while ((i = STAILQ_FIRST(&w->waiting)) != NULL) {
@@ -252,7 +253,7 @@ cut_batch(struct spool_writer *w)
 	struct spool_item *i = STAILQ_FIRST(&w->waiting);
 	struct spool_held *s;
 
-	if (w->flushing)
+	if (w->flushing || w->ending)
 		return;
 	if (i == NULL) {
 		if (w->stopping)
