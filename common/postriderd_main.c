@@ -14,7 +14,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "common/limits.h"
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "common/supervisor.h"
@@ -22,6 +21,8 @@
 #include "common/xalloc.h"
 #include "conf/config.h"
 #include "conf/config_check.h"
+#include "conf/config_check_tls.h"
+#include "conf/datafile.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/postrider/postrider.conf"
 
@@ -31,7 +32,8 @@ struct loaded {
 	struct process_ids *ids;
 	struct listener_spec *listeners;
 	struct supervisor_plan plan;
-	struct buf key; /* certificate and key, PEM; empty without TLS */
+	struct buf
+	    client_ca; /* CA certificates for clients' own, PEM; empty: they are not asked for any */
 };
 
 struct daemon {
@@ -50,9 +52,7 @@ loaded_free(struct loaded **lp)
 	config_free(&l->config);
 	free(l->ids);
 	free(l->listeners);
-	if (l->key.p != NULL)
-		explicit_bzero(l->key.p, l->key.len);
-	buf_release(&l->key);
+	buf_release(&l->client_ca);
 	free(l);
 }
 
@@ -65,6 +65,7 @@ user_of(const struct config *c, const char *key)
 	       : strcmp(key, "directory") == 0 ? c->user_directory
 	       : strcmp(key, "queue") == 0     ? c->user_queue
 	       : strcmp(key, "remote") == 0    ? c->user_remote
+	       : strcmp(key, "keys") == 0      ? c->user_keys
 					       : NULL;
 }
 
@@ -105,39 +106,23 @@ list_listeners(struct loaded *l)
 		    .tls = listener_tls_name(c->listeners[i].tls)};
 }
 
+/* smtpd gets it with its settings: it could not open the file. */
 static int
-add_file(struct buf *b, const char *path)
+read_client_ca(struct loaded *l)
 {
-	char part[8192];
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	ssize_t n = fd >= 0 ? 0 : -1;
+	const char *path = l->config->tls_ask_client ? l->config->tls_client_ca : NULL;
+	struct buf why;
+	int r = 0;
 
-	while (fd >= 0 && (n = read(fd, part, sizeof part)) > 0)
-		if (buf_add(b, part, (size_t)n) != 0) {
-			errno = EFBIG;
-			n = -1;
-			break;
-		}
-	explicit_bzero(part, sizeof part);
-	if (n < 0)
-		log_warn("cannot read %s", path);
-	if (fd >= 0)
-		close(fd);
-	return n < 0 ? -1 : buf_add_char(b, '\n');
-}
-
-/* smtpd gets them with its settings: it never could open the files. */
-static int
-read_key(struct loaded *l)
-{
-	const struct config *c = l->config;
-
-	buf_init(&l->key, WIRE_PAYLOAD_MAX);
-	if (c->tls_certificate == NULL || c->tls_key == NULL)
-		return 0;
-	return add_file(&l->key, c->tls_certificate) == 0 && add_file(&l->key, c->tls_key) == 0
-		   ? 0
-		   : -1;
+	buf_init(&l->client_ca, CONFIG_CLIENT_CA_MAX);
+	buf_init(&why, 1024);
+	if (path != NULL && datafile_read(AT_FDCWD, path, false, geteuid(), &l->client_ca, NULL,
+				&why) != DATAFILE_OK) {
+		log_warnx("%s: %s", path, why.len > 0 ? buf_str(&why) : "does not exist");
+		r = -1;
+	}
+	buf_release(&why);
+	return r;
 }
 
 /* Every error in the log; NULL then. */
@@ -151,7 +136,7 @@ load(const char *path)
 	for (size_t i = 0; i < errors.n; i++)
 		log_warnx("%s", errors.v[i].text);
 	config_errors_release(&errors);
-	if (l->config == NULL || find_users(l) != 0 || read_key(l) != 0) {
+	if (l->config == NULL || find_users(l) != 0 || read_client_ca(l) != 0) {
 		loaded_free(&l);
 		return NULL;
 	}
@@ -191,6 +176,7 @@ keep_until_restart(struct loaded *new, struct loaded *old)
 	keep_text(&n->user_directory, &o->user_directory, "users.directory");
 	keep_text(&n->user_queue, &o->user_queue, "users.queue");
 	keep_text(&n->user_remote, &o->user_remote, "users.remote");
+	keep_text(&n->user_keys, &o->user_keys, "users.keys");
 	if (n->workers != o->workers)
 		log_warnx("workers = %u takes effect with the next start, until then it is %u",
 		    n->workers, o->workers);
@@ -233,8 +219,8 @@ on_add_settings(const struct process_row *row, struct wire_out *w, void *arg)
 	struct daemon *d = arg;
 
 	config_to_wire(d->in_force->config, w);
-	if (row->tls_key)
-		w->payload = buf_span(&d->in_force->key);
+	if (row->client_ca)
+		w->payload = buf_span(&d->in_force->client_ca);
 }
 
 static const struct supervisor_ops ops = {

@@ -57,6 +57,14 @@ static const struct process_row rows[] = {
 	.many_descriptors = true,
     },
     {
+	/* Holds the private keys of TLS; files are read for it by the directory. */
+	.name = "keys",
+	.program = "keys",
+	.user = "keys",
+	.root = PROCESS_ROOT_SOCKETS,
+	.stop_stage = 1,
+    },
+    {
 	/* Talks to strangers; writes to the segments it was handed. */
 	.name = "smtpd",
 	.program = "smtpd",
@@ -66,17 +74,19 @@ static const struct process_row rows[] = {
 	.per_worker = true,
 	.many_descriptors = true,
 	.holds_spool = true,
-	.tls_key = true,
+	.client_ca = true,
     },
 };
 
 static const struct socket_row sockets[] = {
     {"smtpd/queue", "queue", "smtpd"},
     {"smtpd/directory", "directory", "smtpd"},
+    {"smtpd/keys", "keys", "smtpd"},
     {"queue/directory", "directory", "queue"},
     {"local/queue", "queue", "local"},
     {"local/directory", "directory", "local"},
     {"remote/queue", "queue", "remote"},
+    {"keys/directory", "directory", "keys"},
     {"submit/smtp", "smtpd", "everybody"},
     {"control/queue", "queue", "control"},
     {"control/directory", "directory", "control"},

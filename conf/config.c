@@ -35,12 +35,14 @@ config_free(struct config **cp)
 	free(c->spool);
 	free(c->tls_certificate);
 	free(c->tls_key);
+	free(c->tls_client_ca);
 	free(c->smarthost);
 	free(c->postmaster);
 	free(c->user_smtpd);
 	free(c->user_directory);
 	free(c->user_queue);
 	free(c->user_remote);
+	free(c->user_keys);
 	free(c);
 }
 

@@ -26,6 +26,7 @@ enum listener_tls {
 	LISTENER_TLS_NONE,
 	LISTENER_TLS_STARTTLS,
 	LISTENER_TLS_IMPLICIT,
+	LISTENER_TLS_UNSET, /* while the file is read; then starttls if there is a certificate, else none */
 };
 
 struct config_listener {
@@ -78,6 +79,8 @@ struct config {
 	struct config_retry_status *retry_statuses; /* sorted by status, each once */
 	size_t nretry_statuses;
 	char *tls_certificate, *tls_key; /* NULL if not set */
+	bool tls_ask_client;		 /* for a certificate */
+	char *tls_client_ca;		 /* NULL if not set */
 	struct config_netblocks relay_from;
 	struct config_strings
 	    relay_domains; /* canonical, sorted; ".example.org": all below it */
@@ -114,7 +117,7 @@ struct config {
 	size_t nretry;
 
 	/* users the processes run as: a name or a number as written */
-	char *user_smtpd, *user_directory, *user_queue, *user_remote;
+	char *user_smtpd, *user_directory, *user_queue, *user_remote, *user_keys;
 
 	enum log_level log_level;
 };

@@ -13,6 +13,7 @@
 
 #include "common/trusted_path.h"
 #include "common/xalloc.h"
+#include "conf/config_check_tls.h"
 #include "conf/datafile.h"
 
 /* spool + "/sockets/control/directory" must fit a Unix socket's address of 108 octets. */
@@ -104,43 +105,6 @@ check_spool(struct check *k)
 	free(parent);
 }
 
-/* A file that TLS reads; a key besides must be nobody else's to read. */
-static void
-check_tls_file(struct check *k, const char *name, const char *path)
-{
-	unsigned line = config_lines_find(k->lines, "tls", name);
-	struct stat st;
-	struct buf why;
-
-	buf_init(&why, 1024);
-	if (stat(path, &st) != 0)
-		COMPLAIN(k, line, "%s = %s: %s", name, path, strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		COMPLAIN(k, line, "%s = %s: is not a regular file", name, path);
-	else if (!datafile_trusted(&st, geteuid(), &why))
-		COMPLAIN(k, line, "%s = %s: %s", name, path, buf_str(&why));
-	else if (strcmp(name, "key") == 0 && (st.st_mode & 077) != 0)
-		COMPLAIN(k, line, "key = %s: may be read by others (mode %04o): chmod 600 it",
-		    path, st.st_mode & 07777);
-	buf_release(&why);
-}
-
-static void
-check_tls(struct check *k)
-{
-	const struct config *c = k->c;
-
-	if (c->tls_certificate != NULL)
-		check_tls_file(k, "certificate", c->tls_certificate);
-	if (c->tls_key != NULL)
-		check_tls_file(k, "key", c->tls_key);
-	if ((c->tls_certificate == NULL) != (c->tls_key == NULL))
-		COMPLAIN(k,
-		    config_lines_find(
-			k->lines, "tls", c->tls_key != NULL ? "key" : "certificate"),
-		    "tls { } has only one of certificate and key, expected both");
-}
-
 static void
 check_listeners(struct check *k)
 {
@@ -157,30 +121,18 @@ check_listeners(struct check *k)
 				    "each once",
 				    l->address, listener_line(k, j));
 		}
-		if (l->tls != LISTENER_TLS_NONE &&
-		    (c->tls_certificate == NULL || c->tls_key == NULL))
-			COMPLAIN(k, listener_line(k, i),
-			    "listen \"%s\": tls = %s needs tls { certificate = \"…\"  key = "
-			    "\"…\" }",
-			    l->address, listener_tls_name(l->tls));
 	}
 }
 
-/*
- * What the keys can say and this release's smtpd cannot do: STARTTLS, implicit
- * TLS and AUTH. Refused here and nowhere else.
- */
+/* What the keys can say and this release's smtpd cannot do: TLS and AUTH. Refused here and nowhere else. */
 static void
 check_release(struct check *k)
 {
 	const struct config *c = k->c;
-	unsigned certificate = config_lines_find(k->lines, "tls", "certificate");
-	unsigned key = config_lines_find(k->lines, "tls", "key");
 
-	if (certificate > 0 || key > 0)
-		COMPLAIN(k, certificate > 0 ? certificate : key,
+	if (c->tls_certificate != NULL || c->tls_key != NULL)
+		COMPLAIN(k, config_lines_find(k->lines, "tls", "certificate"),
 		    "tls { } is not offered by this release, expected the file without it");
-
 	for (size_t i = 0; i < c->nlisteners; i++) {
 		const struct config_listener *l = &c->listeners[i];
 
@@ -189,11 +141,6 @@ check_release(struct check *k)
 			    "listen \"%s\": role = submission is not offered by this release, "
 			    "expected mx",
 			    l->address);
-		if (l->tls != LISTENER_TLS_NONE)
-			COMPLAIN(k, listener_line(k, i),
-			    "listen \"%s\": tls = %s is not offered by this release, expected "
-			    "none",
-			    l->address, listener_tls_name(l->tls));
 	}
 }
 
@@ -285,20 +232,22 @@ config_user_find(const char *user, uid_t *uid, gid_t *gid)
 	return 0;
 }
 
+#define USERS 5
+
 /* Without root every process runs as the caller and the users do not matter. */
 static void
 check_users(struct check *k)
 {
-	static const char *const names[] = {"smtpd", "directory", "queue", "remote"};
+	static const char *const names[] = {"smtpd", "directory", "queue", "remote", "keys"};
 	const struct config *c = k->c;
 	const char *const users[] = {
-	    c->user_smtpd, c->user_directory, c->user_queue, c->user_remote};
-	uid_t uids[4];
+	    c->user_smtpd, c->user_directory, c->user_queue, c->user_remote, c->user_keys};
+	uid_t uids[USERS];
 	gid_t gid;
 
 	if (geteuid() != 0)
 		return;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < USERS; i++) {
 		unsigned line = config_lines_find(k->lines, "users", names[i]);
 
 		if (config_user_find(users[i], &uids[i], &gid) != 0) {
@@ -332,7 +281,7 @@ config_check(struct config *c, struct config_lines *lines, struct config_errors 
 
 	check_domains(&k);
 	check_spool(&k);
-	check_tls(&k);
+	config_check_tls(c, lines, errors);
 	check_listeners(&k);
 	check_release(&k);
 	check_relay_domains(&k);

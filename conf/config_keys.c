@@ -72,10 +72,13 @@ static const struct config_key table[] = {
     {"retry", "retry-status", CONFIG_DURATIONS, IN_STATUS(retry), NULL, 10, 30 * DAY, true},
     {"certificate", "tls", CONFIG_PATH, MEMBER(tls_certificate), NULL, 0, 0, true},
     {"key", "tls", CONFIG_PATH, MEMBER(tls_key), NULL, 0, 0, true},
+    {"client-certificates", "tls", CONFIG_ASK, MEMBER(tls_ask_client), "no", 0, 0, false},
+    {"client-ca", "tls", CONFIG_PATH, MEMBER(tls_client_ca), NULL, 0, 0, true},
     {"smtpd", "users", CONFIG_TEXT, MEMBER(user_smtpd), "prsmtpd", 0, 0, false},
     {"directory", "users", CONFIG_TEXT, MEMBER(user_directory), "prdir", 0, 0, false},
     {"queue", "users", CONFIG_TEXT, MEMBER(user_queue), "prqueue", 0, 0, false},
     {"remote", "users", CONFIG_TEXT, MEMBER(user_remote), "prremote", 0, 0, false},
+    {"keys", "users", CONFIG_TEXT, MEMBER(user_keys), "prkeys", 0, 0, false},
 };
 /* clang-format on */
 
@@ -180,6 +183,7 @@ config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 	case CONFIG_DURATION:
 		return !config_key_is_titled(k) || *(const uint64_t *)m > 0;
 	case CONFIG_BOOL:
+	case CONFIG_ASK:
 	case CONFIG_LOG_LEVEL:
 	case CONFIG_ROLE:
 	case CONFIG_TLS:
@@ -248,6 +252,8 @@ format(const struct config_key *k, const void *m, char text[UNITS_TEXT_SIZE])
 		return format_rate(m, text);
 	case CONFIG_BOOL:
 		return *(const bool *)m ? "yes" : "no";
+	case CONFIG_ASK:
+		return *(const bool *)m ? "ask" : "no";
 	case CONFIG_LOG_LEVEL:
 		return log_level_name(*(const enum log_level *)m);
 	case CONFIG_ROLE:

@@ -25,6 +25,7 @@ enum config_type {
 	CONFIG_SIZE,	  /* uint64_t octets */
 	CONFIG_DURATION,  /* uint64_t milliseconds */
 	CONFIG_BOOL,	  /* yes or no */
+	CONFIG_ASK,	  /* bool: no or ask */
 	CONFIG_LOG_LEVEL, /* debug, info, warn */
 	CONFIG_DURATIONS, /* list of durations: uint64_t *, and the size_t behind it */
 	CONFIG_DOMAINS,	  /* list of domains; a leading dot means every domain below */

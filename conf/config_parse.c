@@ -169,7 +169,6 @@ default_hostname(struct loader *l)
 static void
 fill_defaults(struct loader *l)
 {
-	static const char *const everywhere[] = {"0.0.0.0:25", "[::]:25"};
 	struct config *c = l->c;
 	size_t n;
 	const struct config_key *keys = config_keys(&n);
@@ -189,6 +188,15 @@ fill_defaults(struct loader *l)
 		else
 			config_key_set_default(c, &keys[i]);
 	}
+}
+
+/* The listeners there are if none was given, and what one does about TLS that does not say so. */
+static void
+fill_listeners(struct loader *l)
+{
+	static const char *const everywhere[] = {"0.0.0.0:25", "[::]:25"};
+	struct config *c = l->c;
+
 	/* The lines stay NULL: these listeners stand nowhere in the file. */
 	if (c->nlisteners == 0 && !l->any_listener) {
 		struct buf why;
@@ -197,6 +205,12 @@ fill_defaults(struct loader *l)
 		for (size_t i = 0; i < 2; i++)
 			config_section_add(c, CONFIG_LISTEN, span_str(everywhere[i]), &why);
 		buf_release(&why);
+	}
+	for (size_t i = 0; i < c->nlisteners; i++) {
+		if (c->listeners[i].tls == LISTENER_TLS_UNSET)
+			c->listeners[i].tls = c->tls_certificate != NULL && c->tls_key != NULL
+						  ? LISTENER_TLS_STARTTLS
+						  : LISTENER_TLS_NONE;
 	}
 }
 
@@ -250,6 +264,7 @@ config_parse(struct span text, const char *path, struct config_lines *lines,
 	shape_init(&shape);
 	confile_parse(text, path, shape.keys, shape.nkeys, errors, on_item, &l);
 	fill_defaults(&l);
+	fill_listeners(&l);
 	check_titles(&l, CONFIG_DESTINATION);
 	check_titles(&l, CONFIG_RETRY_STATUS);
 	config_sections_sort(l.c);

@@ -51,7 +51,7 @@ add_listener(struct config *c, struct span title, struct buf *why)
 	c->listeners[c->nlisteners++] = (struct config_listener){.address = xspandup(title),
 	    .addr = a,
 	    .role = LISTENER_MX,
-	    .tls = LISTENER_TLS_NONE};
+	    .tls = LISTENER_TLS_UNSET};
 	return 0;
 }
 

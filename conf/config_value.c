@@ -330,6 +330,11 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 		return set_quantity(c, k, s, why);
 	case CONFIG_BOOL:
 		return set_bool(c, k, s, why);
+	case CONFIG_ASK:
+		if (!span_is(s, "ask") && !span_is(s, "no"))
+			return refuse(why, "expected no or ask");
+		*(bool *)member(c, k) = span_is(s, "ask");
+		return 0;
 	case CONFIG_LOG_LEVEL:
 		if (log_level_parse(s, member(c, k)) != 0)
 			return refuse(why, "expected debug, info or warn");

@@ -152,6 +152,16 @@ datafile_stamp(int dirfd, const char *name, struct datafile_stamp *stamp)
 	close(fd);
 }
 
+void
+datafile_stamp_path(const char *path, struct datafile_stamp *stamp)
+{
+	struct stat st;
+
+	*stamp = (struct datafile_stamp){.exists = false};
+	if (stat(path, &st) == 0)
+		stamp_of(&st, stamp);
+}
+
 static bool
 same_time(struct timespec a, struct timespec b)
 {

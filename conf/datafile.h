@@ -42,6 +42,8 @@ enum datafile_result datafile_read(int dirfd, const char *name, bool beneath, ui
 
 /* The stamp of the file there now, beneath dirfd (exists = false if there is none). */
 void datafile_stamp(int dirfd, const char *name, struct datafile_stamp *stamp);
+/* The same for an absolute path that the administrator wrote. */
+void datafile_stamp_path(const char *path, struct datafile_stamp *stamp);
 bool datafile_stamp_equal(const struct datafile_stamp *a, const struct datafile_stamp *b);
 
 /* openat2 with RESOLVE_BENEATH; O_CLOEXEC is added. -1 and errno as openat2. */

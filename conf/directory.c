@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/xalloc.h"
 #include "conf/bounce_text.h"
+#include "conf/certificate_files.h"
 #include "conf/policy.h"
 
 struct directory {
@@ -407,6 +408,45 @@ answer_status(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 	return 0;
 }
 
+/* Which files hold the TLS certificate and key of a name, or without one this host's; and what is in them. */
+static int
+answer_certificate(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	struct certificate_files f = {NULL};
+	enum lookup r = LOOKUP_NOT_FOUND;
+	struct verdict v;
+	struct span name;
+	bool read = wire_is_yes(m, "texts");
+
+	if (wire_get(m, "name", &name) == 0) {
+		r = certificate_files_of(d->domains, name, read, &f);
+	} else if (d->config->tls_certificate != NULL && d->config->tls_key != NULL) {
+		certificate_files_at(
+		    d->config->tls_certificate, d->config->tls_key, d->env.self.uid, read, &f);
+		r = LOOKUP_FOUND;
+	}
+	if (r == LOOKUP_FOUND)
+		verdict_set(&v, VERDICT_OK, 0, "2.0.0", "found");
+	else if (r == LOOKUP_NOT_FOUND)
+		verdict_set(&v, VERDICT_PERMANENT, 0, "5.7.5", "there is no certificate");
+	else
+		verdict_init(&v);
+	wire_add_verdict(w, &v);
+	if (r == LOOKUP_FOUND) {
+		wire_add_str(w, "certificate", f.certificate);
+		wire_add_str(w, "key", f.key);
+		wire_add_str(w, "stamp", f.stamp);
+	}
+	if (r == LOOKUP_FOUND && f.problem.len > 0) {
+		wire_add(w, "problem", buf_span(&f.problem));
+	} else if (r == LOOKUP_FOUND && read) {
+		wire_add(w, "certificate-text", buf_span(&f.certificate_text));
+		wire_add(w, "key-text", buf_span(&f.key_text));
+	}
+	certificate_files_release(&f);
+	return 0;
+}
+
 typedef int answer_fn(struct directory *d, const struct wire_msg *m, struct wire_out *w);
 
 /* Who may ask what: a question that is not here closes the connection of who asked it. */
@@ -420,6 +460,7 @@ static const struct {
     {"queue/directory", "resolve", answer_resolve},
     {"queue/directory", "bounce-text", answer_bounce_text},
     {"local/directory", "mailbox", answer_mailbox},
+    {"keys/directory", "certificate", answer_certificate},
     {"control/directory", "explain", answer_explain},
     {"control/directory", "status", answer_status},
 };

@@ -64,6 +64,8 @@ uid_of_user(struct process *p, const char *socket_name)
 		return process_uid_of(p, "queue");
 	if (strncmp(socket_name, "local/", 6) == 0)
 		return process_uid_of(p, "local");
+	if (strncmp(socket_name, "keys/", 5) == 0)
+		return process_uid_of(p, "keys");
 	return (uid_t)-1;
 }
 

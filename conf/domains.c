@@ -368,6 +368,12 @@ domains_include(struct domains *d, struct domain *domain, struct span path,
 	return r;
 }
 
+int
+domains_open(const struct domains *d, const struct domain *domain)
+{
+	return openat(d->rootfd, domain->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 size_t
 domains_loaded(const struct domains *d)
 {

@@ -50,6 +50,9 @@ enum lookup domains_find(
 enum lookup domains_include(struct domains *d, struct domain *domain, struct span path,
     const struct aliases_file **list, const char **file, struct buf *why);
 
+/* The domain's directory as an O_PATH descriptor, which the caller closes; -1 and errno. */
+int domains_open(const struct domains *d, const struct domain *domain);
+
 /* The first hosted domain in order of the names (no alias). FOUND: out gets the name. Reads the whole root if it changed. */
 enum lookup domains_first(struct domains *d, char out[DOMAIN_MAX + 1]);
 

@@ -26,8 +26,8 @@ units=$DESTDIR$PREFIX/lib/systemd/system
 etc=$DESTDIR$SYSCONFDIR/postrider
 
 programs='postriderd postrider sendmail'
-processes='directory queue local remote smtpd'
-users='prsmtpd prdir prqueue prremote'
+processes='directory queue local remote keys smtpd'
+users='prsmtpd prdir prqueue prremote prkeys'
 
 umask 022
 

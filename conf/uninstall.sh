@@ -15,7 +15,7 @@ libexec=$DESTDIR$PREFIX/libexec/postrider
 for p in postriderd postrider sendmail; do
 	rm -f "$sbin/$p"
 done
-for p in directory queue local remote smtpd; do
+for p in directory queue local remote keys smtpd; do
 	rm -f "$libexec/$p"
 done
 rm -f "$DESTDIR$PREFIX/share/man/man1/newaliases.1"

@@ -22,7 +22,7 @@ START_LIMIT = 20.0
 STOP_LIMIT = 20.0
 
 # Numbers without accounts: who Postrider's processes become, and who owns the mailboxes.
-USERS = {"smtpd": 64001, "directory": 64002, "queue": 64003, "remote": 64004}
+USERS = {"smtpd": 64001, "directory": 64002, "queue": 64003, "remote": 64004, "keys": 64005}
 FIRST_OWNER = 64100
 
 

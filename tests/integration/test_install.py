@@ -10,7 +10,7 @@ import pytest
 from lib.instance import BUILD, TOP
 from lib.waiting import reserve_port
 
-PROCESSES = ("directory", "queue", "local", "remote", "smtpd")
+PROCESSES = ("directory", "queue", "local", "remote", "keys", "smtpd")
 PROGRAMS = ("postriderd", "postrider", "sendmail")
 
 
@@ -96,7 +96,7 @@ def test_installed_daemon_finds_its_processes(place, tmp_path):
     for path in (tmp_path, home, home / "virtual"):
         path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o022)
     conf = home / "postrider.conf"
-    users = 'users { smtpd = "64001" directory = "64002" queue = "64003" remote = "64004" }\n' if os.geteuid() == 0 else ""
+    users = 'users { smtpd = "64001" directory = "64002" queue = "64003" remote = "64004" keys = "64005" }\n' if os.geteuid() == 0 else ""
     conf.write_text(f'hostname = "mx.test"\ndomains = "{home}/virtual"\nspool = "{home}/spool"\nworkers = 1\n'
                     f'listen "127.0.0.1:{reserve_port()}" {{ }}\n{users}', encoding="utf-8")
     with subprocess.Popen([str(place.root / "usr/sbin/postriderd"), "-c", str(conf)], stderr=subprocess.PIPE,
@@ -105,7 +105,7 @@ def test_installed_daemon_finds_its_processes(place, tmp_path):
         try:
             for line in daemon.stderr:
                 said.append(line)
-                if "serving with 5 processes" in line:
+                if f"serving with {len(PROCESSES)} processes" in line:
                     break
         finally:
             daemon.terminate()

@@ -69,7 +69,7 @@ def account(load, world, role):
 
 
 @pytest.mark.limit(180)
-@pytest.mark.parametrize("role", ["smtpd", "directory", "queue", "local", "local-child", "remote", "supervisor"])
+@pytest.mark.parametrize("role", ["smtpd", "directory", "queue", "local", "local-child", "remote", "keys", "supervisor"])
 def test_kill_ten_times(loaded, role):
     mta = loaded.mta
     random.seed(role)
@@ -98,7 +98,7 @@ def accepted(mta, subject):
 @pytest.mark.limit(120)
 def test_the_killed_process_is_back_and_alone_was_restarted(loaded):
     mta = loaded.mta
-    for role in ("smtpd", "directory", "queue", "local", "remote"):
+    for role in ("smtpd", "directory", "queue", "local", "remote", "keys"):
         before = dict((pid, name) for name, pid in mta.processes() if name not in ("spawner", "local-child"))
         gone = mta.kill(role)
         wait_for(lambda: len([pid for name, pid in mta.processes() if name == role]) ==

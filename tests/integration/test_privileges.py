@@ -143,7 +143,7 @@ def test_children_of_local_see_no_other_domain(busy):
 
 
 def test_root_directories(busy):
-    for role in ("smtpd", "remote"):
+    for role in ("smtpd", "remote", "keys"):
         for pid in roles(busy)[role]:
             root = f"/proc/{pid}/root"
             assert os.readlink(root) == str(busy.spool / "sockets" / role)
@@ -175,14 +175,16 @@ def test_queue_and_remote_hold_no_network(busy):
     for table in ("tcp", "tcp6", "udp", "udp6"):
         with open(f"/proc/net/{table}", encoding="ascii") as file:
             inodes |= {line.split()[9] for line in file.readlines()[1:]}
-    for role in ("queue", "directory", "local"):
+    for role in ("queue", "directory", "local", "keys"):
         for pid in roles(busy)[role]:
             for _, target, _, _ in descriptors(pid):
                 found = re.fullmatch(r"socket:\[(\d+)\]", target)
                 assert not found or found.group(1) not in inodes, f"{role} holds an internet socket"
-    for pid in roles(busy)["remote"]:
-        for _, target, _, what in descriptors(pid):
-            assert not stat.S_ISDIR(what.st_mode), f"remote holds the directory {target}"
+    for role in ("remote", "keys"):
+        for pid in roles(busy)[role]:
+            for number, target, _, what in descriptors(pid):
+                assert not stat.S_ISDIR(what.st_mode), f"{role} holds the directory {target}"
+                assert role == "remote" or number <= 2 or not stat.S_ISREG(what.st_mode), f"keys holds {target}"
 
 
 def test_smtpd_and_remote_cannot_open_a_file(busy):
@@ -200,7 +202,7 @@ def test_smtpd_and_remote_cannot_open_a_file(busy):
              "    os.open('/made', os.O_CREAT | os.O_WRONLY); bad.append('/made')\n"
              "except OSError: pass\n"
              "print(bad)\n")
-    for role in ("smtpd", "remote"):
+    for role in ("smtpd", "remote", "keys"):
         pid = roles(busy)[role][0]
         done = subprocess.run([sys.executable, "-c", probe, f"/proc/{pid}/root", str(UIDS[role])], capture_output=True,
                               text=True, timeout=10, check=False)
@@ -216,7 +218,7 @@ def test_spool_is_closed_to_others(busy):
         for path in (busy.spool / name).iterdir():
             assert path.stat().st_mode & 0o077 == 0, f"{path} {oct(path.stat().st_mode)}"
     assert os.stat(busy.spool / "drop").st_mode & 0o7777 == 0o3733
-    for name in ("smtpd", "queue", "local", "remote", "control"):
+    for name in ("smtpd", "queue", "local", "remote", "keys", "control"):
         about = os.stat(busy.spool / "sockets" / name)
         assert about.st_uid == 0 and about.st_mode & 0o027 == 0, f"sockets/{name} {oct(about.st_mode)}"
 
@@ -253,7 +255,7 @@ def test_no_memory_is_writable_and_executable(busy):
 
 def test_still_so_after_a_restart(busy):
     """What the supervisor starts again has given up the same rights."""
-    for role in ("smtpd", "queue", "remote", "directory"):
+    for role in ("smtpd", "queue", "remote", "keys", "directory"):
         gone = busy.kill(role)
         pid = wait_for(lambda: [one for one in busy.pids(role) if one != gone and
                                 status(one)["Uid"].split()[0] == str(UIDS[role])], 5, f"a new {role}")[-1]

@@ -129,7 +129,7 @@ def test_remove_everything_needs_to_be_said(held):
 def test_status(held):
     done = held.mta.command("status")
     assert done.returncode == 0
-    for word in ("smtpd", "queue", "directory", "local", "remote"):
+    for word in ("smtpd", "queue", "directory", "local", "remote", "keys"):
         assert word in done.stdout, done.stdout
     answer = held.mta.json("status")
     assert answer["queue"]["messages"] == 3 and answer["queue"]["deferred"] == 4

@@ -16,7 +16,7 @@ import pytest
 from lib.instance import BUILD, TEST_USERS
 from lib.waiting import alive, descendants, reserve_port, wait_for
 
-PROCESSES = ("directory", "queue", "local", "remote", "smtpd")
+PROCESSES = ("directory", "queue", "local", "remote", "keys", "smtpd")
 ROOT = os.geteuid() == 0
 
 
@@ -161,7 +161,7 @@ def test_starts_the_table(alone):
     assert about["state"] == "ready" and about["pid"] == str(alone.process.pid) and about["reload"] == "none"
     assert [(one["process"], one["worker"], one["state"], one["restarts"]) for one in processes] == [
         ("directory", "0", "ready", "0"), ("queue", "0", "ready", "0"), ("local", "0", "ready", "0"),
-        ("remote", "0", "ready", "0"), ("smtpd", "0", "ready", "0"), ("smtpd", "1", "ready", "0")]
+        ("remote", "0", "ready", "0"), ("keys", "0", "ready", "0"), ("smtpd", "0", "ready", "0"), ("smtpd", "1", "ready", "0")]
     assert {int(one["pid"]) for one in processes} == set(descendants(alone.process.pid))
     assert alone.pid_file.read_text(encoding="ascii") == f"{alone.process.pid}\n"
     assert alone.stop()[0] == 0
@@ -208,6 +208,7 @@ def test_every_socket_reaches_its_process_and_no_other(alone):
         ("queue", "smtpd/queue", "smtpd"), ("directory", "smtpd/directory", "smtpd"),
         ("directory", "queue/directory", "queue"), ("queue", "local/queue", "local"),
         ("directory", "local/directory", "local"), ("queue", "remote/queue", "remote"),
+        ("keys", "smtpd/keys", "smtpd"), ("directory", "keys/directory", "keys"),
         ("queue", "control/queue", "control"), ("directory", "control/directory", "control"),
         ("smtpd", "submit/smtp", "submit"), ("smtpd", "submit/smtp", "submit"),
         ("smtpd", tcp, "mx"), ("smtpd", tcp, "mx")])
@@ -452,7 +453,7 @@ def test_stops_in_stages(alone):
     status, seconds = alone.stop()
     assert status == 0 and seconds < 2
     order = re.findall(r"(\w+)\[\d+\]: stop$", alone.log(), re.M)
-    assert order[0] == "smtpd" and set(order[1:3]) == {"local", "remote"} and order[3:] == ["queue", "directory"]
+    assert order[0] == "smtpd" and set(order[1:4]) == {"local", "remote", "keys"} and order[4:] == ["queue", "directory"]
 
 
 def test_interrupt_stops_as_well(alone):

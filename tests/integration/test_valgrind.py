@@ -19,7 +19,7 @@ from lib.dsn import Report
 from lib.waiting import alive, descendants, wait_for
 from lib.world import World
 
-CHILDREN = ("directory", "queue", "local", "remote", "smtpd")
+CHILDREN = ("directory", "queue", "local", "remote", "keys", "smtpd")
 STARTED_HERE = ("postriderd", "sendmail", "postrider")
 # local, its spawner, and the child of the one mailbox owner.
 PROCESSES = sorted([*CHILDREN, "local", "local", *STARTED_HERE])

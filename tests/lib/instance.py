@@ -34,7 +34,7 @@ BUILD = Path(os.environ.get("POSTRIDER_BUILD", TOP / "build"))
 BIN = BUILD / "bin"
 
 # Who the processes become when root runs the tests: numbers without an account.
-TEST_USERS = {"smtpd": "64001", "directory": "64002", "queue": "64003", "remote": "64004"}
+TEST_USERS = {"smtpd": "64001", "directory": "64002", "queue": "64003", "remote": "64004", "keys": "64005"}
 START_LIMIT = 15.0
 STOP_LIMIT = 12.0
 BAD_LOG = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|assertion .* failed|Assertion .* failed")

@@ -13,7 +13,9 @@ static struct files files;
 static struct config_errors errors;
 
 /* Users that need no account, when root runs the test. */
-#define USERS "users { smtpd = 64001 directory = 64002 queue = 64003 remote = 64004 }\n"
+#define USERS                                                                                  \
+	"users { smtpd = 64001 directory = 64002 queue = 64003 remote = 64004 keys = 64005 "   \
+	"}\n"
 
 static inline int
 setup(void **state)

@@ -324,7 +324,7 @@ checks_what_is_named(void **state)
 	assert_int_equal(chmod(files_path(&files, "key"), 0600), 0);
 	assert_null(load(text));
 	assert_false(complaint_has(&errors, ":5:", "may be read by others"));
-	assert_true(complaint_has(&errors, ":5:", "not offered by this release"));
+	assert_true(complaint_has(&errors, ":5:", "holds no certificate"));
 	free(text);
 
 	assert_int_equal(chmod(files_path(&files, "virtual"), 0777), 0);

@@ -169,10 +169,10 @@ setup_directory(void **state)
 	files_domain(
 	    &files, "virtual/a.test", "alice:x\nbob:x\n", "team: alice, x@remote.test\n", NULL);
 	files_write(&files, "virtual/a.test/etc/bounce.txt", span_str("{id} failed\n"));
-	text = xasprintf(
-	    "hostname = mx.test\ndomains = %s/virtual\nspool = %s/spool\n"
-	    "relay-from = { 192.0.2.0/24 }\n"
-	    "users { smtpd = 64001 directory = 64002 queue = 64003 remote = 64004 }\n",
+	text = xasprintf("hostname = mx.test\ndomains = %s/virtual\nspool = %s/spool\n"
+			 "relay-from = { 192.0.2.0/24 }\n"
+			 "users { smtpd = 64001 directory = 64002 queue = 64003 remote = 64004 "
+			 "keys = 64005 }\n",
 	    files.root, files.root);
 	files_write(&files, "conf", span_str(text));
 	assert_int_equal(chown(files_path(&files, "conf"), geteuid(), getegid()), 0);

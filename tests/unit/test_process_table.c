@@ -27,13 +27,14 @@ grants_no_more_than_the_job_needs(void **state)
 	static const struct {
 		const char *name, *user, *root, *sockets;
 		uint64_t keep;
-		bool per_worker, holds_spool, tls_key;
+		bool per_worker, holds_spool, client_ca;
 	} want[] = {
 	    {"smtpd", "smtpd", "/s/sockets/smtpd", "", 0, true, true, true},
 	    {"directory", "directory", "/", "/s/sockets/directory",
 		SANDBOX_CAP(CAP_DAC_READ_SEARCH), false, false, false},
 	    {"queue", "queue", "/s", "/sockets/queue", 0, false, true, false},
 	    {"remote", "remote", "/s/sockets/remote", "", 0, false, false, false},
+	    {"keys", "keys", "/s/sockets/keys", "", 0, false, false, false},
 	    {"local", NULL, "/", "/s/sockets/local",
 		SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) | SANDBOX_CAP(CAP_SETPCAP) |
 		    SANDBOX_CAP(CAP_KILL),
@@ -58,7 +59,7 @@ grants_no_more_than_the_job_needs(void **state)
 		check_row(r->name, r->keep == want[i].keep);
 		check_row(r->name, r->per_worker == want[i].per_worker);
 		check_row(r->name, r->holds_spool == want[i].holds_spool);
-		check_row(r->name, r->tls_key == want[i].tls_key);
+		check_row(r->name, r->client_ca == want[i].client_ca);
 		check_row(r->name, r->executes == (strcmp(r->name, "local") == 0));
 		free(root);
 		free(sockets);

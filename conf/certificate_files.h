@@ -1,0 +1,48 @@
+/*
+ * certificate_files: the files that hold the TLS certificate and key of a host
+ * name: those of postrider.conf, or of a domain,
+ *
+ *	<root>/<domain>/etc/tls/certificate.pem, key.pem
+ *
+ * The directory process finds and reads them for the process `keys`, which may
+ * open no file, and looks at nothing in them: what is wrong inside is found there.
+ */
+#ifndef CONF_CERTIFICATE_FILES_H
+#define CONF_CERTIFICATE_FILES_H
+
+#include <sys/types.h>
+
+#include "common/buf.h"
+#include "conf/domains.h"
+#include "conf/lookup.h"
+
+/* The name itself and so many domains above it are looked for. */
+#define CERTIFICATE_FILES_DEPTH 8
+
+#define CERTIFICATE_FILES_STAMP_SIZE 320
+
+struct certificate_files {
+	char *certificate, *key;		  /* absolute paths, for people */
+	char stamp[CERTIFICATE_FILES_STAMP_SIZE]; /* another one if either file has changed */
+	struct buf certificate_text, key_text;	  /* if they were to be read */
+	struct buf problem; /* why they must not be believed: "path: reason"; empty: fine */
+};
+
+/*
+ * Those at these two paths, which the administrator has configured: that they are missing is a problem.
+ * owner besides root may own them. read: the texts, too, or the first problem found. The caller releases *f.
+ */
+void certificate_files_at(const char *certificate, const char *key, uid_t owner, bool read,
+    struct certificate_files *f);
+
+/*
+ * Those of the hosted domain that is the canonical name or the nearest above it which has at least one of
+ * them. NOT_FOUND: there is none; UNKNOWN: a domain cannot be looked at. As above; *f is to be released in any case.
+ */
+enum lookup certificate_files_of(
+    struct domains *d, struct span name, bool read, struct certificate_files *f);
+
+/* Wipes the key. */
+void certificate_files_release(struct certificate_files *f);
+
+#endif

@@ -1,0 +1,147 @@
+/* config_check_tls: what must be true of tls { }. See config_check_tls.h. */
+#include "conf/config_check_tls.h"
+
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/datafile.h"
+#include "conf/key_pair.h"
+
+struct check {
+	const struct config *c;
+	const struct config_lines *lines;
+	struct config_errors *errors;
+};
+
+#define COMPLAIN(k, line, ...) config_errors_add((k)->errors, (k)->c->path, line, __VA_ARGS__)
+
+static unsigned
+line_of(const struct check *k, const char *name)
+{
+	return config_lines_find(k->lines, "tls", name);
+}
+
+/* Reads a file that must be believed into text. False if it is not: said. */
+static bool
+read_file(const struct check *k, const char *name, const char *path, struct buf *text)
+{
+	struct datafile_stamp stamp;
+	enum datafile_result r;
+	struct buf why;
+
+	buf_init(&why, 1024);
+	r = datafile_read(AT_FDCWD, path, false, geteuid(), text, &stamp, &why);
+	if (r == DATAFILE_MISSING)
+		buf_add_str(&why, "does not exist");
+	else if (r == DATAFILE_OK && strcmp(name, "key") == 0 && (stamp.mode & 077) != 0)
+		buf_addf(&why, "may be read by others (mode %04o): chmod 600 it",
+		    (unsigned)stamp.mode & 07777);
+	if (why.len > 0)
+		COMPLAIN(k, line_of(k, name), "%s = %s: %s", name, path, buf_str(&why));
+	buf_release(&why);
+	return r == DATAFILE_OK;
+}
+
+/* Do the texts of both make a pair? */
+static void
+check_pair(const struct check *k, struct span certificate, struct span key)
+{
+	enum key_pair_file file;
+	struct key_pair pair;
+	struct buf why;
+
+	buf_init(&why, 1024);
+	if (key_pair_parse(certificate, key, &pair, &file, &why) != 0) {
+		bool is_key = file == KEY_PAIR_KEY;
+
+		COMPLAIN(k, line_of(k, is_key ? "key" : "certificate"), "%s = %s: %s",
+		    is_key ? "key" : "certificate",
+		    is_key ? k->c->tls_key : k->c->tls_certificate, buf_str(&why));
+	} else {
+		key_pair_release(&pair);
+	}
+	buf_release(&why);
+}
+
+static void
+check_certificate(const struct check *k)
+{
+	const struct config *c = k->c;
+	struct buf certificate, key;
+	bool both = c->tls_certificate != NULL && c->tls_key != NULL;
+
+	buf_init(&certificate, KEY_PAIR_FILE_MAX);
+	buf_init(&key, KEY_PAIR_FILE_MAX);
+	if (c->tls_certificate != NULL &&
+	    !read_file(k, "certificate", c->tls_certificate, &certificate))
+		both = false;
+	if (c->tls_key != NULL && !read_file(k, "key", c->tls_key, &key))
+		both = false;
+	if (both)
+		check_pair(k, buf_span(&certificate), buf_span(&key));
+	if ((c->tls_certificate == NULL) != (c->tls_key == NULL))
+		COMPLAIN(k, line_of(k, c->tls_key != NULL ? "key" : "certificate"),
+		    "tls { } has only one of certificate and key, expected both");
+	if (key.p != NULL)
+		explicit_bzero(key.p, key.len);
+	buf_release(&key);
+	buf_release(&certificate);
+}
+
+static bool
+holds_certificates(struct span text)
+{
+	BIO *in = BIO_new_mem_buf(text.p != NULL ? text.p : "", (int)text.len);
+	X509 *x = in != NULL ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
+	bool found = x != NULL;
+
+	X509_free(x);
+	BIO_free(in);
+	ERR_clear_error();
+	return found;
+}
+
+static void
+check_client_ca(const struct check *k)
+{
+	const struct config *c = k->c;
+	struct buf text;
+
+	if (c->tls_ask_client && c->tls_client_ca == NULL)
+		COMPLAIN(k, line_of(k, "client-certificates"),
+		    "client-certificates = ask needs client-ca = \"…\", whom they are to come "
+		    "from");
+	if (c->tls_client_ca == NULL)
+		return;
+	buf_init(&text, CONFIG_CLIENT_CA_MAX);
+	if (read_file(k, "client-ca", c->tls_client_ca, &text) &&
+	    !holds_certificates(buf_span(&text)))
+		COMPLAIN(k, line_of(k, "client-ca"),
+		    "client-ca = %s: holds no certificate, expected PEM text",
+		    c->tls_client_ca);
+	buf_release(&text);
+}
+
+void
+config_check_tls(
+    const struct config *c, const struct config_lines *lines, struct config_errors *errors)
+{
+	struct check k = {c, lines, errors};
+
+	check_certificate(&k);
+	check_client_ca(&k);
+	for (size_t i = 0; i < c->nlisteners; i++) {
+		const unsigned *at = lines->titled[CONFIG_LISTEN];
+		const struct config_listener *l = &c->listeners[i];
+
+		if (l->tls != LISTENER_TLS_NONE &&
+		    (c->tls_certificate == NULL || c->tls_key == NULL))
+			COMPLAIN(&k, at != NULL ? at[i] : 0,
+			    "listen \"%s\": tls = %s needs tls { certificate = \"…\"  key = "
+			    "\"…\" }",
+			    l->address, listener_tls_name(l->tls));
+	}
+}

@@ -1,0 +1,205 @@
+/* test_certificate_files: where the certificate of a name is found, what of it is believed, and when it is another one. */
+#include "conf/certificate_files.h"
+
+#include "tests/unit/conf_fixture.h"
+
+static struct files files;
+static struct domains *domains;
+
+static void
+quiet(const char *text, void *arg)
+{
+	(void)text, (void)arg;
+}
+
+static int
+setup(void **state)
+{
+	const struct domains_limits limits = DOMAINS_LIMITS_DEFAULT;
+
+	(void)state;
+	files_init(&files);
+	domains = domains_new(files.root, &limits, quiet, NULL);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	domains_free(&domains);
+	files_release(&files);
+	return 0;
+}
+
+/* A domain with these two texts (NULL: no such file). */
+static void
+add(const char *name, const char *certificate, const char *key)
+{
+	char path[300];
+
+	files_domain(&files, name, "", NULL, NULL);
+	snprintf(path, sizeof path, "%s/etc/tls", name);
+	files_mkdir(&files, path);
+	snprintf(path, sizeof path, "%s/etc/tls/certificate.pem", name);
+	if (certificate != NULL)
+		files_write(&files, path, span_str(certificate));
+	snprintf(path, sizeof path, "%s/etc/tls/key.pem", name);
+	if (key != NULL) {
+		files_write(&files, path, span_str(key));
+		assert_int_equal(chmod(files_path(&files, path), 0600), 0);
+	}
+}
+
+/* What is found for a name: the certificate's text, "none", "cannot tell", or the problem. The caller frees it. */
+static char *
+found(const char *name)
+{
+	struct certificate_files f;
+	enum lookup r;
+	char *text;
+
+	domains_begin(domains);
+	r = certificate_files_of(domains, span_str(name), true, &f);
+	text = r == LOOKUP_NOT_FOUND ? xstrdup("none")
+	       : r == LOOKUP_UNKNOWN ? xstrdup("cannot tell")
+	       : f.problem.len > 0   ? xstrdup(buf_str(&f.problem))
+				     : xstrdup(buf_str(&f.certificate_text));
+	certificate_files_release(&f);
+	return text;
+}
+
+static void
+check_found(const char *name, const char *want)
+{
+	char *got = found(name);
+
+	if (strstr(got, want) == NULL)
+		fail_msg("%s: %s, want %s", name, got, want);
+	free(got);
+}
+
+static void
+the_nearest_domain_above(void **state)
+{
+	(void)state;
+	add("a.test", "A", "k");
+	add("sub.a.test", "S", "k");
+	files_domain(&files, "plain.a.test", "", NULL, NULL);
+	assert_int_equal(symlink("a.test", files_path(&files, "alias.test")), 0);
+	check_found("a.test", "A");
+	check_found("mail.a.test", "A");
+	check_found("b.c.d.a.test", "A");
+	check_found("mx.sub.a.test", "S");
+	check_found("plain.a.test", "A");
+	check_found("alias.test", "A");
+	check_found("mail.alias.test", "A");
+	check_found("xa.test", "none");
+	check_found("test", "none");
+	check_found("", "none");
+	check_found("1.2.3.4.5.6.7.8.9.a.test", "none");
+	/* A name is not a path. */
+	check_found("../a.test", "none");
+	check_found("x./../a.test", "none");
+}
+
+static void
+what_must_not_be_believed(void **state)
+{
+	(void)state;
+	add("half.test", "C", NULL);
+	check_found("half.test", "half.test/etc/tls/key.pem: does not exist");
+	add("other.test", NULL, "k");
+	check_found("other.test", "other.test/etc/tls/certificate.pem: does not exist");
+	add("open.test", "C", "k");
+	assert_int_equal(chmod(files_path(&files, "open.test/etc/tls/key.pem"), 0640), 0);
+	check_found("open.test", "may be read by others (mode 0640)");
+	assert_int_equal(chmod(files_path(&files, "open.test/etc/tls/key.pem"), 0600), 0);
+	check_found("open.test", "C");
+	assert_int_equal(
+	    chmod(files_path(&files, "open.test/etc/tls/certificate.pem"), 0666), 0);
+	check_found("open.test", "certificate.pem: is writable by everybody");
+	assert_int_equal(
+	    chmod(files_path(&files, "open.test/etc/tls/certificate.pem"), 0644), 0);
+	assert_int_equal(chmod(files_path(&files, "open.test/etc/tls"), 0777), 0);
+	check_found("open.test", "open.test/etc/tls: is writable by everybody");
+	add("link.test", "C", NULL);
+	assert_int_equal(
+	    symlink("/etc/passwd", files_path(&files, "link.test/etc/tls/key.pem")), 0);
+	check_found("link.test", "leads out of the domain");
+	add("fifo.test", "C", NULL);
+	assert_int_equal(mkfifo(files_path(&files, "fifo.test/etc/tls/key.pem"), 0600), 0);
+	check_found("fifo.test", "key.pem: ");
+}
+
+static void
+a_change_is_another_stamp(void **state)
+{
+	struct certificate_files f, again;
+
+	(void)state;
+	add("a.test", "A", "k");
+	domains_begin(domains);
+	assert_int_equal(
+	    certificate_files_of(domains, span_str("a.test"), false, &f), LOOKUP_FOUND);
+	assert_int_equal(f.certificate_text.len + f.key_text.len + f.problem.len, 0);
+	assert_true(strlen(f.stamp) < sizeof f.stamp - 1);
+	assert_string_equal(f.key, files_path(&files, "a.test/etc/tls/key.pem"));
+	assert_int_equal(
+	    certificate_files_of(domains, span_str("mx.a.test"), true, &again), LOOKUP_FOUND);
+	assert_string_equal(f.stamp, again.stamp);
+	assert_string_equal(buf_str(&again.key_text), "k");
+	certificate_files_release(&again);
+	assert_int_equal(rename(files_path(&files, "a.test/etc/tls/key.pem"),
+			     files_path(&files, "a.test/etc/tls/old.pem")),
+	    0);
+	files_write(&files, "a.test/etc/tls/key.pem", span_str("k"));
+	assert_int_equal(
+	    certificate_files_of(domains, span_str("a.test"), true, &again), LOOKUP_FOUND);
+	assert_string_not_equal(f.stamp, again.stamp);
+	certificate_files_release(&again);
+	certificate_files_release(&f);
+}
+
+static void
+those_of_the_configuration(void **state)
+{
+	char *c = xstrdup(files_path(&files, "c.pem")),
+	     *k = xstrdup(files_path(&files, "k.pem"));
+	struct certificate_files f;
+
+	(void)state;
+	certificate_files_at(c, k, FIXTURE_UID, true, &f);
+	assert_non_null(strstr(buf_str(&f.problem), "c.pem: does not exist"));
+	assert_string_equal(f.stamp, "-/-");
+	certificate_files_release(&f);
+	files_write(&files, "c.pem", span_str("C"));
+	files_write(&files, "k.pem", span_str("K"));
+	certificate_files_at(c, k, FIXTURE_UID, true, &f);
+	assert_non_null(strstr(buf_str(&f.problem), "k.pem: may be read by others"));
+	certificate_files_release(&f);
+	assert_int_equal(chmod(k, 0600), 0);
+	certificate_files_at(c, k, FIXTURE_UID, true, &f);
+	assert_int_equal(f.problem.len, 0);
+	assert_string_equal(buf_str(&f.certificate_text), "C");
+	assert_string_equal(buf_str(&f.key_text), "K");
+	certificate_files_release(&f);
+	certificate_files_at(c, k, FIXTURE_UID + 1, true, &f);
+	assert_non_null(strstr(buf_str(&f.problem), "belongs to uid"));
+	certificate_files_release(&f);
+	free(c);
+	free(k);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(the_nearest_domain_above, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_must_not_be_believed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_change_is_another_stamp, setup, teardown),
+	    cmocka_unit_test_setup_teardown(those_of_the_configuration, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
