@@ -1,6 +1,6 @@
 /*
  * spool_segment: the queue manager's side of segment files (doc/SPOOL.md):
- * creating them ahead of need, handing them out, reading and scanning them,
+ * creating them ahead of need, handing them out, reading them,
  * giving them a new life. Only the queue manager opens segments; writers get
  * descriptors.
  *
@@ -40,6 +40,7 @@ struct spool_segment {
 	bool
 	    complete; /* nothing past accounted counts: its writer is done with this generation */
 	bool damaged; /* something in it could not be read: never recycled */
+	bool kept;    /* a copy of it as it was found is in corrupt/ */
 	void *owner;  /* while OWNED: whose it is */
 };
 
@@ -71,23 +72,5 @@ bool spool_segment_is_held(int dirfd, const struct spool_segment *s);
 
 /* Reads n octets at offset. 0, or -1 with errno (EIO if the file ends before). */
 int spool_segment_read(const struct spool_segment *s, uint64_t offset, void *p, size_t n);
-
-/* A record found by a scan. envelope is valid during the call and empty if it is damaged. */
-typedef void spool_scan_fn(struct spool_segment *s, uint64_t offset,
-    const struct spool_record *r, struct span envelope, void *arg);
-
-struct spool_scan_result {
-	uint64_t end; /* behind the last intact record, page-aligned; from if there is none */
-	unsigned damaged; /* records that were once durable and are not intact */
-};
-
-/*
- * Calls fn for every intact record in [from, to), in order. With past_gaps it looks on
- * behind what is not a record (after a crash some pages of the last batches may be missing): a
- * broken record that belongs to a batch before the last one seen was durable once, and is
- * counted as damaged. Without, it ends at the first octets that are no record.
- */
-void spool_segment_scan(struct spool_segment *s, uint64_t instance, uint64_t from, uint64_t to,
-    bool past_gaps, spool_scan_fn *fn, void *arg, struct spool_scan_result *result);
 
 #endif

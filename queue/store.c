@@ -11,12 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/crc32c.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "queue/journal.h"
-#include "queue/quarantine.h"
 #include "queue/spool_envelope.h"
 #include "queue/store_parts.h"
 #include "queue/store_record.h"
@@ -444,88 +442,8 @@ store_seal(struct store *s, struct spool_segment *seg)
 }
 
 void
-store_report_damage(
-    struct store *s, struct spool_segment *seg, const struct spool_scan_result *r)
-{
-	char name[SPOOL_NAME_SIZE];
-
-	if (r->damaged == 0 || seg->damaged)
-		return;
-	seg->damaged = true;
-	s->counts.damaged += r->damaged;
-	quarantine_copy(segment_pool_dirfd(s->pool, seg),
-	    spool_segment_name(seg->number, seg->large, name), s->corruptfd,
-	    "records in this segment that were once on disk are damaged; the others are in "
-	    "use");
-}
-
-void
 store_drop_large(struct store *s, struct spool_segment *seg)
 {
 	segment_pool_seal(s->pool, seg);
 	segment_pool_on_durable(s->pool, journal_durable(s->journal));
-}
-
-uint64_t
-store_content_offset(const struct message *m)
-{
-	return (uint64_t)m->offset + SPOOL_RECORD_SIZE + m->envelope_len;
-}
-
-int
-store_read_content(struct store *s, struct message *m, struct buf *out)
-{
-	size_t at = out->len;
-	char name[SPOOL_NAME_SIZE];
-
-	if (buf_reserve(out, m->content_len) != 0)
-		return -1;
-	if (spool_segment_read(
-		m->segment, store_content_offset(m), out->p + at, m->content_len) == 0 &&
-	    crc32c(0, out->p + at, m->content_len) == m->content_crc) {
-		out->len = at + m->content_len;
-		out->p[out->len] = '\0';
-		return 0;
-	}
-	out->p[at] = '\0';
-	if (!m->segment->damaged) {
-		m->segment->damaged = true;
-		s->counts.damaged++;
-		quarantine_copy(segment_pool_dirfd(s->pool, m->segment),
-		    spool_segment_name(m->segment->number, m->segment->large, name),
-		    s->corruptfd,
-		    "a message in this segment is damaged; the others are in use");
-	}
-	return -1;
-}
-
-int
-store_read_head(struct store *s, const struct message *m, size_t n, struct buf *out)
-{
-	size_t at = out->len;
-
-	(void)s;
-	if (n > m->content_len)
-		n = m->content_len;
-	if (buf_reserve(out, n) != 0 ||
-	    spool_segment_read(m->segment, store_content_offset(m), out->p + at, n) != 0)
-		return -1;
-	out->len = at + n;
-	out->p[out->len] = '\0';
-	return 0;
-}
-
-int
-store_read_envelope(struct store *s, const struct message *m, struct buf *out)
-{
-	size_t at = out->len;
-
-	(void)s;
-	if (buf_reserve(out, m->envelope_len) != 0 ||
-	    spool_segment_read(m->segment, (uint64_t)m->offset + SPOOL_RECORD_SIZE, out->p + at,
-		m->envelope_len) != 0)
-		return -1;
-	out->len = at + m->envelope_len;
-	out->p[out->len] = '\0';
-	return 0;
 }

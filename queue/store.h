@@ -108,8 +108,8 @@ void store_told(struct store *s, struct message *m, const uint32_t *entries, siz
 void store_warned(struct store *s, struct message *m, const uint32_t *entries, size_t n);
 
 /*
- * The message's content (LF line ends) into out, checked. -1 if it cannot be read or is
- * damaged: it has been set aside in corrupt/ then, once.
+ * The message's content (LF line ends) into out, checked. -1 with errno: EBADMSG if it is not what was written, EFBIG
+ * if out is too small, else the disk's error. What is damaged or cannot be read has been set aside in corrupt/ then, once.
  */
 int store_read_content(struct store *s, struct message *m, struct buf *out);
 
@@ -119,7 +119,7 @@ int store_read_head(struct store *s, const struct message *m, size_t n, struct b
 /* Where the content of a large message begins in its file. */
 uint64_t store_content_offset(const struct message *m);
 
-/* The envelope as text into out; -1 if it cannot be read. */
+/* The envelope as text into out, checked; -1 with errno as above. */
 int store_read_envelope(struct store *s, const struct message *m, struct buf *out);
 
 #endif

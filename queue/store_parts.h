@@ -11,6 +11,7 @@
 #include "queue/journal.h"
 #include "queue/pauses.h"
 #include "queue/spool_envelope.h"
+#include "queue/spool_scan.h"
 #include "queue/store.h"
 
 struct store {

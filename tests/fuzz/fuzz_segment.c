@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "queue/spool_segment.h"
+#include "queue/spool_scan.h"
 
 static void
 on_record(struct spool_segment *s, uint64_t offset, const struct spool_record *r,
@@ -33,5 +33,12 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	spool_segment_scan(&s, 1, SPOOL_PAGE, s.size, false, on_record, NULL, &result);
 	if (result.end > s.size + SPOOL_PAGE)
 		abort();
+	for (uint64_t at = 0; at < s.size + 200; at += 100) {
+		struct spool_record r;
+
+		if (spool_segment_look(&s, 1, at, &r, NULL) == SPOOL_FOUND_RECORD &&
+		    at + SPOOL_RECORD_SIZE + r.envelope_len + r.content_len > s.size)
+			abort();
+	}
 	return 0;
 }

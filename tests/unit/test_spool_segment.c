@@ -1,7 +1,27 @@
 /* Segment files: scanning, damage, generations, locks, and files that are not what they seem. */
 #include "tests/unit/spool_fixture.h"
 
+#include <sys/syscall.h>
+
 #include "queue/spool_record.h"
+#include "queue/spool_scan.h"
+
+/* Octets in [bad_from, bad_to) of every file but this one's executable cannot be read. */
+static off_t bad_from, bad_to;
+
+ssize_t
+pread(int fd, void *p, size_t n, off_t offset)
+{
+	if (offset < bad_to && offset + (off_t)n > bad_from) {
+		if (offset >= bad_from / 4096 * 4096) {
+			errno = EIO;
+			return -1;
+		}
+		n = (size_t)(bad_from / 4096 * 4096 -
+			     offset); /* as Linux does: up to the bad page */
+	}
+	return syscall(SYS_pread64, fd, p, n, offset);
+}
 
 struct found {
 	unsigned n;
@@ -98,6 +118,100 @@ test_gap(void **state)
 	overwrite(&f, s, f.seen[3]->offset, zeros, sizeof zeros);
 	assert_int_equal(scan(&f, s, false, &damaged), 3);
 	assert_int_equal(scan(&f, s, true, &damaged), 9);
+	assert_int_equal(damaged, 1);
+	fixture_release(&f);
+}
+
+static void
+flip(struct spool_segment *s, struct fixture *f, uint64_t at, unsigned char bit)
+{
+	unsigned char c;
+
+	assert_int_equal(spool_segment_read(s, at, &c, 1), 0);
+	c ^= bit;
+	overwrite(f, s, at, &c, 1);
+}
+
+/* CF-01, CF-02: a bit flipped at every octet of a record: it alone is missed, and only what had been durable is called damaged. */
+static void
+test_every_octet_of_a_record(void **state)
+{
+	struct fixture f;
+	struct spool_segment *s = ten_messages(&f);
+	struct spool_record r;
+	unsigned damaged;
+
+	(void)state;
+	for (unsigned which = 5; which <= 9; which += 4) {
+		uint64_t at = f.seen[which]->offset, end;
+
+		assert_int_equal(spool_segment_look(s, store_instance(f.store), at, &r, NULL),
+		    SPOOL_FOUND_RECORD);
+		end = at + SPOOL_RECORD_SIZE + r.envelope_len + r.content_len;
+		for (; at < end; at++) {
+			flip(s, &f, at, (unsigned char)(1U << at % 8));
+			assert_int_equal(scan(&f, s, true, &damaged), 9);
+			assert_int_equal(damaged, which == 5);
+			flip(s, &f, at, (unsigned char)(1U << at % 8));
+		}
+	}
+	assert_int_equal(scan(&f, s, true, &damaged), 10);
+	assert_int_equal(damaged, 0);
+	fixture_release(&f);
+}
+
+/* Three messages in one batch: a header that is gone leaves a gap between its neighbours, or before the next batch. */
+static void
+test_missing_header_within_a_batch(void **state)
+{
+	static const char *const rcpt[] = {"bob@domain1.test"};
+	struct fixture f;
+	struct spool_segment *s;
+	unsigned damaged;
+
+	(void)state;
+	for (unsigned which = 1; which <= 3; which++) {
+		fixture_init(&f);
+		fixture_add_writer(&f);
+		fixture_send(&f, "a batch of its own\n");
+		for (int i = 0; i < 4; i++) /* the first is flushed while the others collect */
+			fixture_send_to(&f, "a@d.test", rcpt, 1, "one of a batch\n", "");
+		fixture_until(&f, fixture_idle);
+		fixture_send(&f, "the batch after\n");
+		s = f.seen[0]->segment;
+		assert_int_equal(f.nseen, 6);
+		assert_true(f.seen[2]->offset / SPOOL_PAGE == f.seen[4]->offset / SPOOL_PAGE);
+		flip(s, &f, f.seen[1 + which]->offset, 1);
+		assert_int_equal(scan(&f, s, true, &damaged), 5);
+		assert_int_equal(damaged, 1);
+		fixture_release(&f);
+	}
+}
+
+/* CF-10: a page that cannot be read costs the records that touch it, and is told apart from what never was there. */
+static void
+test_unreadable_page(void **state)
+{
+	struct fixture f;
+	struct spool_segment *s = ten_messages(&f);
+	struct spool_scan_result result;
+	struct spool_record r;
+	struct found found = {0};
+
+	(void)state;
+	bad_from = (off_t)f.seen[4]->offset + 100;
+	bad_to = bad_from + 512;
+	spool_segment_scan(s, store_instance(f.store), SPOOL_PAGE, s->size, true, count_record,
+	    &found, &result);
+	assert_int_equal(found.n, 9);
+	assert_int_equal(result.unreadable, 1);
+	assert_int_equal(
+	    spool_segment_look(s, store_instance(f.store), f.seen[4]->offset, &r, NULL),
+	    SPOOL_FOUND_UNREADABLE);
+	assert_int_equal(
+	    spool_segment_look(s, store_instance(f.store), f.seen[5]->offset, &r, NULL),
+	    SPOOL_FOUND_RECORD);
+	bad_from = bad_to = 0;
 	fixture_release(&f);
 }
 
@@ -109,7 +223,7 @@ test_other_generation_is_nothing(void **state)
 	unsigned damaged;
 
 	(void)state;
-	s->generation++;
+	s->generation++; /* CF-05: records of an earlier life */
 	assert_int_equal(scan(&f, s, true, &damaged), 0);
 	assert_int_equal(damaged, 0);
 	s->generation--;
@@ -180,6 +294,9 @@ main(void)
 	    cmocka_unit_test(test_scan_finds_all),
 	    cmocka_unit_test(test_damage_in_the_middle_and_at_the_end),
 	    cmocka_unit_test(test_gap),
+	    cmocka_unit_test(test_every_octet_of_a_record),
+	    cmocka_unit_test(test_missing_header_within_a_batch),
+	    cmocka_unit_test(test_unreadable_page),
 	    cmocka_unit_test(test_other_generation_is_nothing),
 	    cmocka_unit_test(test_lock_tells_of_a_writer),
 	    cmocka_unit_test(test_refuses_strange_files),
