@@ -263,6 +263,8 @@ send_answer(const struct job *j)
 		wire_add_str(&w, "mta", r->mta != NULL ? r->mta : "");
 		if (r->dsn)
 			wire_add_str(&w, "dsn", "yes");
+		if (r->unreached)
+			wire_add_str(&w, "reached", "no");
 	}
 	if (peer_notify(j->agent->peer, &w, -1) != 0)
 		log_debug("id=%s the queue is gone, its answer is dropped", j->message);

@@ -24,7 +24,8 @@ struct job_recipient {
 	struct verdict verdict;
 	char *mta; /* host that gave the verdict, NULL if it was decided here */
 	bool decided;
-	bool dsn; /* whoever took it sends the reports that were asked for */
+	bool dsn;	/* whoever took it sends the reports that were asked for */
+	bool unreached; /* remote: no host of the destination could be told of any mail */
 };
 
 struct job {

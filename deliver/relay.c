@@ -15,6 +15,7 @@ struct relay {
 	bool reused; /* the connection had been idle before */
 	struct route_targets targets;
 	size_t next;	     /* target to try next */
+	bool reached;	     /* a host has said something to this mail */
 	bool clear;	     /* the handshake with this target failed: no TLS */
 	struct verdict last; /* of the target tried last */
 	char last_host[DOMAIN_MAX + 1];
@@ -30,10 +31,22 @@ finish(struct relay *r)
 	free(r);
 }
 
+/*
+ * The queue learns from this how much the destination takes, and whether it lives. Whatever a host says to
+ * MAIL and after is about this mail; 421 is about the host (RFC 5321 3.8).
+ */
+static bool
+is_about_mail(const struct verdict *v)
+{
+	return v->code != 421;
+}
+
 /* No host took it: what the last one said, or the way to it. */
 static void
 give_up(struct relay *r)
 {
+	for (size_t i = 0; i < r->job->nrecipients; i++)
+		r->job->recipients[i].unreached = !r->reached;
 	job_decide_rest(r->job, &r->last, r->last_host[0] != '\0' ? r->last_host : NULL);
 	finish(r);
 }
@@ -125,6 +138,8 @@ take_verdicts(struct relay *r, const char *host)
 	for (size_t i = 0; i < r->t.nrecipients; i++) {
 		job_decide(r->job, i, &r->t.recipients[i].verdict, host);
 		r->job->recipients[i].dsn = r->t.dsn;
+		r->job->recipients[i].unreached =
+		    !r->reached && !is_about_mail(&r->t.recipients[i].verdict);
 	}
 	finish(r);
 }
@@ -140,6 +155,7 @@ on_done(struct connection *c, enum smtp_outcome outcome, void *owner)
 	r->clear = false;
 	snprintf(r->last_host, sizeof r->last_host, "%s", connection_host(c));
 	r->last = r->t.recipients[0].verdict;
+	r->reached = r->reached || (outcome == SMTP_REFUSED && is_about_mail(&r->last));
 	if (outcome == SMTP_DONE || outcome == SMTP_BROKEN) {
 		take_verdicts(r, r->last_host);
 		return;

@@ -104,15 +104,22 @@ destination_begin_job(struct destination *d, uint64_t now_ms)
 	rate_start(&d->rate, now_ms);
 }
 
+static uint64_t
+at_most(uint64_t v, uint64_t most)
+{
+	return v < most ? v : most;
+}
+
+/* Soon at first, for it may have been a hiccup; then as mail would be retried, which never asks for less. */
 static void
 set_probe_time(struct destination *d, uint64_t now_ms)
 {
 	size_t i = d->probes > 0 ? d->probes - 1 : 0;
-	uint64_t in = DESTINATION_PROBE_FIRST_MS;
+	uint64_t in = d->retry.v[at_most(i, d->retry.n - 1)];
 
-	if (d->probes > 0)
-		in = d->retry.v[i < d->retry.n ? i : d->retry.n - 1];
-	d->probe_at = now_ms + (in < DESTINATION_PROBE_MAX_MS ? in : DESTINATION_PROBE_MAX_MS);
+	if (d->probes == 0)
+		in = at_most(in, DESTINATION_PROBE_FIRST_MS);
+	d->probe_at = now_ms + at_most(in, DESTINATION_PROBE_MAX_MS);
 }
 
 static enum destination_change

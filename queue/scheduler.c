@@ -166,6 +166,7 @@ obtain_destination(struct scheduler *s, enum agent_kind kind, struct span name)
 		return d;
 	d = destination_new(kind, name, s->config, s->now);
 	d->paused = hash_find(&s->pauses, span_str(d->name)) != NULL;
+	waitlist_set_stopped(&s->lists, &d->waiting, d->paused);
 	(void)hash_insert(&s->destinations, span_str(d->key), d);
 	return d;
 }
@@ -268,14 +269,14 @@ scheduler_add_waiting(
 	update(s, d);
 }
 
-/* As next_lane of queue/waitlist: who has debts pays a turn of them. */
+/* As next_lane of queue/waitlist: who owes a turn pays it. */
 static struct destination *
 next_turn(struct destination_list *ring)
 {
 	struct destination *d;
 
-	while ((d = TAILQ_FIRST(ring)) != NULL && d->debt > 0) {
-		d->debt -= d->debt < TURN ? d->debt : TURN;
+	while ((d = TAILQ_FIRST(ring)) != NULL && d->debt >= TURN) {
+		d->debt -= TURN;
 		TAILQ_REMOVE(ring, d, turn);
 		TAILQ_INSERT_TAIL(ring, d, turn);
 	}

@@ -150,6 +150,7 @@ uint64_t
 scheduler_next_time(const struct recipient *r, uint64_t now_ms)
 {
 	const struct destination *d;
+	uint64_t wait;
 
 	if (r->state == RECIPIENT_DEFERRED)
 		return r->due.key > now_ms ? r->due.key - now_ms : 0;
@@ -159,7 +160,8 @@ scheduler_next_time(const struct recipient *r, uint64_t now_ms)
 	d = waitlist_of(r)->destination;
 	if (waitlist_sender(r)->paused || (d != NULL && d->paused))
 		return UINT64_MAX;
-	if (d == NULL || !d->dead || d->probe_at <= now_ms)
+	if (d == NULL)
 		return 0;
-	return d->probe_at - now_ms;
+	wait = rate_wait(&d->rate, now_ms);
+	return d->dead && d->probe_at > now_ms + wait ? d->probe_at - now_ms : wait;
 }

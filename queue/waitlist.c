@@ -229,14 +229,14 @@ to_end(struct lane_list *list, struct lane *lane)
 	TAILQ_INSERT_TAIL(list, lane, turn);
 }
 
-/* The lane whose turn it is: each that has debts pays one turn of them and lets the next one go first. */
+/* The lane whose turn it is: each that owes a turn pays it and lets the next one go first. */
 static struct lane *
 next_lane(struct waitlist *l)
 {
 	struct lane *lane;
 
-	while ((lane = TAILQ_FIRST(&l->ready)) != NULL && lane->debt > 0) {
-		lane->debt -= lane->debt < TURN ? lane->debt : TURN;
+	while ((lane = TAILQ_FIRST(&l->ready)) != NULL && lane->debt >= TURN) {
+		lane->debt -= TURN;
 		to_end(&l->ready, lane);
 	}
 	return lane;

@@ -30,10 +30,12 @@ struct world {
 static inline void
 world_init(struct world *w)
 {
+	static char a[] = "a.test", b[] = "b.test";
+
 	*w = (struct world){.now = WORLD_AT, .retry = {5 * MINUTE, 20 * MINUTE}};
 	w->atoms = atom_table_new();
-	w->destinations[0].name = (char[]){"a.test"};
-	w->destinations[1].name = (char[]){"b.test"};
+	w->destinations[0].name = a;
+	w->destinations[1].name = b;
 	w->config.destinations = w->destinations;
 	w->config.retry = w->retry;
 	w->config.nretry = 2;

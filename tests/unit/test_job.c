@@ -262,6 +262,7 @@ answers_each_job_once(void **state)
 	verdict_set(&v, VERDICT_OK, 250, "2.0.0", "fine");
 	job_decide(q.job, 1, &v, "mx.d.test");
 	q.job->recipients[1].dsn = true;
+	q.job->recipients[0].unreached = true;
 	job_finish(&q.job);
 	assert_null(q.job);
 	assert_int_equal(agent_active(q.agent), 0);
@@ -269,7 +270,7 @@ answers_each_job_once(void **state)
 	assert_int_equal(q.answered, 5);
 	assert_string_equal(q.text,
 	    "rcpt=1;kind=temporary;code=451;status=4.3.0;text=Not decided yet, try again "
-	    "later;mta=;"
+	    "later;mta=;reached=no;"
 	    "rcpt=2;kind=ok;code=250;status=2.0.0;text=fine;mta=mx.d.test;dsn=yes;");
 
 	/* A malformed job is answered here, and never reaches the agent. */
