@@ -295,16 +295,21 @@ store_warned(struct store *s, struct message *m, const uint32_t *entries, size_t
 	message_trim_report(m);
 }
 
-/* Which entries of another message a report tells of. */
+/*
+ * Which entries of another message a report tells of. Only what the queue manager itself wrote as a report is
+ * believed: else whoever may write to a segment could settle what failed.
+ */
 static void
-fill_report(struct message *m, const struct envelope *e)
+fill_report(struct message *m, const struct spool_segment *seg, const struct spool_record *r,
+    const struct envelope *e)
 {
 	bool delayed = e->bounce_entries.len == 0 && e->bounce_delayed.len > 0;
 	struct span entries = delayed ? e->bounce_delayed : e->bounce_entries;
 	struct message_report *p;
 	uint64_t of, v;
 
-	if (span_to_u64(e->bounce_of, UINT64_MAX, &of) != 0 || of == 0)
+	if (!seg->own || r->kind != SPOOL_MESSAGE ||
+	    span_to_u64(e->bounce_of, UINT64_MAX, &of) != 0 || of == 0)
 		return;
 	p = message_report(m);
 	p->bounce_of = of;
@@ -316,7 +321,8 @@ fill_report(struct message *m, const struct envelope *e)
 }
 
 static struct message *
-make_message(struct store *s, const struct spool_record *r, const struct envelope *e)
+make_message(struct store *s, const struct spool_segment *seg, const struct spool_record *r,
+    const struct envelope *e)
 {
 	struct message_given *given = xcalloc(e->nrecipients, sizeof *given);
 	struct message *m;
@@ -338,7 +344,7 @@ make_message(struct store *s, const struct spool_record *r, const struct envelop
 	m->eight_bit = e->eight_bit;
 	m->utf8 = e->utf8;
 	m->has_dsn = has_dsn;
-	fill_report(m, e);
+	fill_report(m, seg, r, e);
 	return m;
 }
 
@@ -364,7 +370,7 @@ store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
 		return NULL;
 	if (offset <= UINT32_MAX && envelope_parse(text, &e) == 0) {
 		if (!has_lines(&e))
-			m = make_message(s, r, &e);
+			m = make_message(s, seg, r, &e);
 		envelope_release(&e);
 	}
 	if (m == NULL) {

@@ -5,7 +5,7 @@
  *	- an acknowledged message is there, once and octet for octet, until its last recipient is settled
  *	- one that was not acknowledged is there whole or not at all
  *	- an outcome that was on disk holds; one that was recorded later may
- *	- a failure is told of by one report: none is lost, none is told of twice
+ *	- a failure is told of by one report: none is lost, none is told of twice; so is a delay, and a success
  *	- nothing is reported as damaged, since nothing is
  *	- recovery gives the same again, also when it was itself cut short
  */
@@ -49,26 +49,85 @@ promises_note(struct promises *p, const struct disk_op *op)
 		p->durable = (unsigned)op->note[1];
 }
 
-/* State of an entry as the first outcomes make it. */
+/* State of an entry as the first outcomes make it, and recovery shows it. */
 struct entry_state {
-	bool exists;
 	enum recipient_state state;
+	enum recipient_kind kind;
 	unsigned attempts;
 	int64_t next;
+	bool held, warned;
 };
+
+static inline void
+entry_hold(struct entry_state *s)
+{
+	s->held = true;
+	if (s->state == RECIPIENT_DUE)
+		s->next = 0;
+	if (s->state == RECIPIENT_DUE || s->state == RECIPIENT_DEFERRED)
+		s->state = RECIPIENT_HELD;
+}
+
+/* To be tried again at once: as deferred until long ago if it was tried before. */
+static inline void
+entry_wake(struct entry_state *s)
+{
+	if (!s->held)
+		s->state = s->attempts > 0 ? RECIPIENT_DEFERRED : RECIPIENT_DUE;
+	s->next = 0;
+}
 
 static inline void
 entries_apply(struct entry_state e[WORLD_ENTRIES], uint32_t *n, const struct world_outcome *o)
 {
 	struct entry_state *s = &e[o->entry];
 
-	s->attempts = o->attempts;
-	s->next = o->next;
-	s->state = o->kind == 'T'   ? RECIPIENT_DEFERRED
-		   : o->kind == 'F' ? RECIPIENT_FAILED
-				    : RECIPIENT_SETTLED;
+	switch (o->kind) {
+	case 'H':
+		entry_hold(s);
+		return;
+	case 'U':
+		s->held = false;
+		if (s->state == RECIPIENT_HELD)
+			entry_wake(s);
+		return;
+	case 'Q':
+		s->attempts = 0;
+		s->kind = RECIPIENT_GIVEN;
+		entry_wake(s);
+		return;
+	case 'W':
+		s->warned = true;
+		return;
+	case 'T':
+		s->attempts = o->attempts;
+		s->next = o->next;
+		s->state = s->held ? RECIPIENT_HELD : RECIPIENT_DEFERRED;
+		return;
+	case 'F':
+	case 'S':
+		s->attempts = o->attempts;
+		s->state = o->kind == 'F' ? RECIPIENT_FAILED : RECIPIENT_TELL;
+		return;
+	default:
+		s->state = RECIPIENT_SETTLED;
+	}
 	for (int i = 0; o->kind == 'X' && i < 2; i++)
-		e[(*n)++] = (struct entry_state){.exists = true, .state = RECIPIENT_DUE};
+		e[(*n)++] =
+		    (struct entry_state){.kind = i == 0 ? RECIPIENT_MAILBOX : RECIPIENT_REMOTE,
+			.state = RECIPIENT_DUE};
+}
+
+static inline bool
+entry_agrees(const struct entry_state *e, const struct recipient *r)
+{
+	bool waits = e->state == RECIPIENT_DEFERRED || e->state == RECIPIENT_HELD;
+
+	if (r->state != e->state)
+		return false;
+	return e->state == RECIPIENT_SETTLED ||
+	       (r->kind == e->kind && r->attempts == e->attempts && r->held == e->held &&
+		   r->warned == e->warned && (!waits || r->next == e->next));
 }
 
 /* Does what was recovered of a message agree with this state of its entries? m NULL: nothing was. */
@@ -78,30 +137,54 @@ entries_agree(const struct entry_state e[WORLD_ENTRIES], uint32_t n, const struc
 	if (m != NULL && m->nrecipients != n)
 		return false;
 	for (uint32_t i = 0; i < n; i++) {
-		const struct recipient *r = m != NULL ? message_recipient(m, i) : NULL;
-
 		if (m == NULL && e[i].state != RECIPIENT_SETTLED)
 			return false;
-		if (m == NULL ||
-		    (e[i].state == RECIPIENT_SETTLED && r->state == RECIPIENT_SETTLED))
-			continue;
-		if (r->state != e[i].state || r->attempts != e[i].attempts ||
-		    (r->state == RECIPIENT_DEFERRED && r->next != e[i].next))
+		if (m != NULL && !entry_agrees(&e[i], message_recipient(m, i)))
 			return false;
 	}
 	return true;
 }
 
-/* Reports that are there settle what they name. */
+/* Reports that are there settle what they name, or have warned of it. */
 static inline void
 apply_reports(const struct check *c, int index, struct entry_state e[WORLD_ENTRIES])
 {
 	for (unsigned i = 0; i < c->w->nmessages; i++) {
 		const struct world_message *report = &c->w->messages[i];
 
-		if (report->report_of == index && c->present[i] >= 0)
-			for (uint32_t k = 0; k < report->ntold; k++)
+		if (report->report_of != index || c->present[i] < 0)
+			continue;
+		for (uint32_t k = 0; k < report->ntold; k++) {
+			if (report->delayed)
+				e[report->told[k]].warned = true;
+			else
 				e[report->told[k]].state = RECIPIENT_SETTLED;
+		}
+	}
+}
+
+/* Is there a number of outcomes that explains what is paused? */
+static inline bool
+pauses_are_explained(const struct check *c)
+{
+	const struct pauses *p = store_pauses(c->f.store);
+	unsigned got = 0, now = 0;
+
+	for (unsigned i = 0; i < 32; i++) {
+		char text[32];
+
+		snprintf(text, sizeof text, "d%u.test", i);
+		got |= pauses_has(p, i % 2, span_str(text)) ? 1U << i : 0;
+	}
+	for (unsigned k = 0;; k++) {
+		const struct world_outcome *o = &c->w->outcomes[k];
+
+		if (k >= c->p->durable && now == got)
+			return true;
+		if (k >= c->p->called)
+			return false;
+		if (o->message == -1)
+			now = o->kind == 'P' ? now | 1U << o->entry : now & ~(1U << o->entry);
 	}
 }
 
@@ -114,7 +197,7 @@ is_explained(const struct check *c, int index, const struct message *m)
 	uint32_t n = w->given;
 
 	for (uint32_t i = 0; i < n; i++)
-		now[i] = (struct entry_state){.exists = true, .state = RECIPIENT_DUE};
+		now[i] = (struct entry_state){.kind = RECIPIENT_GIVEN, .state = RECIPIENT_DUE};
 	for (unsigned k = 0;; k++) {
 		if (k >= c->p->durable) {
 			memcpy(then, now, sizeof then);
@@ -158,8 +241,11 @@ check_reported(struct check *c, const struct world_message *report)
 	if (c->present[report->report_of] < 0)
 		return;
 	of = c->f.seen[c->present[report->report_of]];
-	for (uint32_t i = 0; i < report->ntold; i++)
-		must(c, message_recipient(of, report->told[i])->state == RECIPIENT_SETTLED);
+	for (uint32_t i = 0; i < report->ntold; i++) {
+		const struct recipient *r = message_recipient(of, report->told[i]);
+
+		must(c, r->state == RECIPIENT_SETTLED || (report->delayed && r->warned));
+	}
 }
 
 static inline void
@@ -188,6 +274,7 @@ check_store(struct check *c)
 		if (w->messages[i].report_of >= 0 && (m != NULL || c->p->acked[i]))
 			check_reported(c, &w->messages[i]);
 	}
+	must(c, pauses_are_explained(c));
 	must(c, store_counts(c->f.store)->damaged == 0);
 }
 
@@ -216,10 +303,14 @@ describe(const struct check *c, struct buf *out)
 		for (uint32_t k = 0; m != NULL && k < m->nrecipients; k++) {
 			const struct recipient *r = message_recipient(m, k);
 
+			bool waits =
+			    r->state == RECIPIENT_DEFERRED || r->state == RECIPIENT_HELD;
+
 			if (r->state != RECIPIENT_SETTLED)
-				buf_addf(out, "%u.%u %d %u %" PRIi64 " %s\n", i, k, r->state,
-				    r->attempts, r->state == RECIPIENT_DEFERRED ? r->next : 0,
-				    r->reason != NULL ? r->reason : "");
+				buf_addf(out, "%u.%u %d%s%s %u %" PRIi64 " %s\n", i, k,
+				    r->state, r->held ? " held" : "",
+				    r->warned ? " warned" : "", r->attempts,
+				    waits ? r->next : 0, r->reason != NULL ? r->reason : "");
 		}
 	}
 }

@@ -10,7 +10,9 @@
 #include "tests/unit/spool_fixture.h"
 
 #include "common/log.h"
+#include "queue/own_writer.h"
 #include "queue/store_parts.h"
+#include "queue/store_wishes.h"
 #include "tests/unit/crash_disk.h"
 #include "tests/unit/crash_image.h"
 
@@ -32,13 +34,14 @@ struct world_message {
 	bool answered, acked, large;
 	uint32_t given; /* recipients; their addresses follow from number and entry */
 	int report_of;	/* index of the message it reports on, -1 */
+	bool delayed;	/* it tells of a delay */
 	uint32_t told[WORLD_ENTRIES], ntold;
 };
 
 struct world_outcome {
-	int message; /* index */
+	int message; /* index; -1 for P and C, where entry is a name's */
 	uint32_t entry;
-	char kind; /* as in the journal: D, T, F, R, X, B */
+	char kind; /* as in the journal: D, T, F, S, R, X, B, W, H, U, Q, P, C */
 	unsigned attempts;
 	int64_t next;
 	uint64_t position; /* in the journal of its life */
@@ -46,10 +49,11 @@ struct world_outcome {
 
 struct world {
 	struct fixture f;
+	struct own_writer *own; /* for reports; NULL until the first */
 	uint64_t segment_size, checkpoint_minimum, random;
-	unsigned nmessages, noutcomes, ndurable,
-	    life;     /* life: first outcome since the last start */
-	bool failing; /* calls are made to fail: less is expected to work */
+	unsigned nmessages, noutcomes, ndurable;
+	unsigned life, began; /* first outcome, first message since the last start */
+	bool failing;	      /* calls are made to fail: less is expected to work */
 	struct world_message messages[WORLD_MESSAGES];
 	struct world_outcome outcomes[WORLD_OUTCOMES];
 };
@@ -101,7 +105,10 @@ world_envelope(const struct world *w, const struct world_message *m, struct buf 
 			    i > 0 ? " " : "", m->told[i]);
 	}
 	e.bounce_of = span_str(of);
-	e.bounce_entries = span_str(entries);
+	if (m->delayed)
+		e.bounce_delayed = span_str(entries);
+	else
+		e.bounce_entries = span_str(entries);
 	buf_init(out, 65536);
 	assert_int_equal(envelope_format(&e, out), 0);
 }
@@ -145,10 +152,32 @@ world_note_outcome(
 	w->outcomes[w->noutcomes] = (struct world_outcome){.message = message,
 	    .entry = entry,
 	    .kind = kind,
-	    .attempts = r->attempts,
-	    .next = r->next,
+	    .attempts = r != NULL ? r->attempts : 0,
+	    .next = r != NULL ? r->next : 0,
 	    .position = journal_position(w->f.store->journal)};
 	disk_note(NOTE_OUTCOME, w->noutcomes++, 0, 0);
+}
+
+/* A report is on disk: what it tells of is told. */
+static inline void
+world_reported(struct world *w, const struct world_message *m, struct message *of)
+{
+	char kind = m->delayed ? 'W' : 'B';
+
+	for (uint32_t i = 0; i < m->ntold; i++) {
+		struct recipient *r = message_recipient(of, m->told[i]);
+
+		if (m->delayed || r->state == RECIPIENT_FAILED || r->state == RECIPIENT_TELL)
+			world_note_outcome(w, m->report_of, m->told[i], kind, r);
+	}
+	if (m->delayed)
+		store_warned(w->f.store, of, m->told, m->ntold);
+	else
+		store_told(w->f.store, of, m->told, m->ntold);
+	/* They were noted before the record was appended: the position is the next. */
+	for (unsigned i = w->noutcomes; i-- > w->life && w->outcomes[i].kind == kind &&
+					w->outcomes[i].message == m->report_of;)
+		w->outcomes[i].position = journal_position(w->f.store->journal);
 }
 
 /* A message's done. A report's also settles what it tells of. */
@@ -178,19 +207,8 @@ world_on_done(const struct verdict *v, void *arg)
 	if (of == NULL)
 		return;
 	message_report(of)->bouncing = false;
-	if (!m->acked)
-		return;
-	for (uint32_t i = 0; i < m->ntold; i++) {
-		struct recipient *r = message_recipient(of, m->told[i]);
-
-		if (r->state == RECIPIENT_FAILED)
-			world_note_outcome(w, m->report_of, m->told[i], 'B', r);
-	}
-	store_told(w->f.store, of, m->told, m->ntold);
-	/* They were noted before the record was appended: the position is the next. */
-	for (unsigned i = w->noutcomes; i-- > w->life && w->outcomes[i].kind == 'B' &&
-					w->outcomes[i].message == m->report_of;)
-		w->outcomes[i].position = journal_position(w->f.store->journal);
+	if (m->acked)
+		world_reported(w, m, of);
 }
 
 static inline void
@@ -267,13 +285,13 @@ world_new_message(struct world *w, uint64_t number, size_t size, uint32_t given)
 }
 
 static inline void
-world_commit(struct world *w, struct world_message *m)
+world_commit(struct world *w, struct spool_writer *writer, struct world_message *m)
 {
 	struct buf envelope, content;
 
 	world_envelope(w, m, &envelope);
 	world_content(m->number, m->size, &content);
-	spool_writer_commit(w->f.writer, m->number, 1700000000000, buf_span(&envelope),
+	spool_writer_commit(writer, m->number, 1700000000000, buf_span(&envelope),
 	    buf_span(&content), world_on_done, m);
 	buf_release(&envelope);
 	buf_release(&content);
@@ -288,7 +306,7 @@ world_send(struct world *w, size_t size, uint32_t given)
 	if (!world_supply(w))
 		return -1;
 	m = world_new_message(w, spool_writer_next_message(w->f.writer), size, given);
-	world_commit(w, m);
+	world_commit(w, w->f.writer, m);
 	return (int)(m - w->messages);
 }
 
@@ -298,11 +316,17 @@ world_is_idle(struct fixture *f)
 	return f->writer == NULL || spool_writer_pending(f->writer) == 0;
 }
 
+/* Everything handed over has its answer. */
 static inline void
 world_settle_down(struct world *w)
 {
 	fixture_until(&w->f, world_is_idle);
-	world_turn(w, 1);
+	for (unsigned i = 0, open = 1; open > 0 && i < 5000; i++) {
+		world_turn(w, 1);
+		open = 0;
+		for (unsigned k = w->began; k < w->nmessages; k++)
+			open += w->messages[k].report_of >= 0 && !w->messages[k].answered;
+	}
 }
 
 /* A large message; cut: its client goes away in the middle. */
@@ -342,67 +366,155 @@ world_send_large(struct world *w, size_t size, bool cut)
 	return (int)(m - w->messages);
 }
 
-/* Records an outcome of an entry that is not settled. next, attempts: for T and F. */
-static inline void
-world_outcome(struct world *w, int index, uint32_t entry, char kind)
+/* X: an entry becomes two. Those of one that is held are held. */
+static inline bool
+world_expand(struct world *w, struct message *m, struct recipient *r)
 {
-	struct message *m = world_find(w, &w->messages[index]);
-	struct recipient *r = m != NULL ? message_recipient(m, entry) : NULL;
 	struct message_target targets[2];
 	char address[2][64];
+
+	if (m->nrecipients + 2 > WORLD_ENTRIES)
+		return false;
+	for (uint32_t i = 0; i < 2; i++) {
+		world_address(m->number, m->nrecipients + i, address[i]);
+		targets[i] = (struct message_target){
+		    i == 0 ? RECIPIENT_MAILBOX : RECIPIENT_REMOTE, span_str(address[i])};
+	}
+	(void)store_expand(w->f.store, r, targets, 2);
+	return true;
+}
+
+/* What the administrator wants: H, h (while it is in a job), U, Q. False if it changes nothing. */
+static inline bool
+world_wish(struct world *w, struct recipient *r, char kind)
+{
+	if (kind == 'U')
+		return store_release(w->f.store, r);
+	if (kind == 'Q')
+		return store_requeue(w->f.store, r);
+	/* What was deferred before has its next time in the log, and none in a checkpoint while it is active. */
+	if (kind == 'h' && r->state == RECIPIENT_DUE && r->reason == NULL)
+		recipient_set_state(r, RECIPIENT_ACTIVE);
+	return store_hold(w->f.store, r);
+}
+
+static inline bool
+world_conclude(struct world *w, struct recipient *r, char kind)
+{
 	struct verdict v;
 
-	if (r == NULL || r->state == RECIPIENT_SETTLED || r->state == RECIPIENT_FAILED)
-		return;
 	verdict_set(&v,
-	    kind == 'D'	  ? VERDICT_OK
-	    : kind == 'F' ? VERDICT_PERMANENT
-			  : VERDICT_TEMPORARY,
+	    kind == 'D' || kind == 'S' ? VERDICT_OK
+	    : kind == 'F'	       ? VERDICT_PERMANENT
+				       : VERDICT_TEMPORARY,
 	    0,
-	    kind == 'D'	  ? "2.0.0"
-	    : kind == 'F' ? "5.1.1"
-			  : "4.2.0",
+	    kind == 'D' || kind == 'S' ? "2.0.0"
+	    : kind == 'F'	       ? "5.1.1"
+				       : "4.2.0",
 	    "said %c", kind);
 	r->attempts++;
 	if (kind == 'D')
 		store_deliver(w->f.store, r, &v);
+	else if (kind == 'S')
+		store_succeed(w->f.store, r, RECIPIENT_RELAYED, &v);
 	else if (kind == 'T')
 		store_defer(w->f.store, r, &v, 1800000000 + (int64_t)w->noutcomes);
 	else if (kind == 'F')
 		store_fail(w->f.store, r, &v);
-	else if (kind == 'R')
+	else
 		store_remove(w->f.store, r);
-	else if (m->nrecipients + 2 <= WORLD_ENTRIES) {
-		for (uint32_t i = 0; i < 2; i++) {
-			world_address(m->number, m->nrecipients + i, address[i]);
-			targets[i] = (struct message_target){
-			    i == 0 ? RECIPIENT_MAILBOX : RECIPIENT_REMOTE,
-			    span_str(address[i])};
-		}
-		(void)store_expand(w->f.store, r, targets, 2);
-	} else
-		return;
-	world_note_outcome(w, index, entry, kind, r);
+	return true;
 }
 
-/* Writes the report on a message's failed entries, as the reporter does: once the failures are on disk. */
+/* Records an outcome of an entry that is not settled. next, attempts: for T and F. */
+static inline void
+world_outcome(struct world *w, int index, uint32_t entry, char kind)
+{
+	struct message *m = index >= 0 ? world_find(w, &w->messages[index]) : NULL;
+	struct recipient *r = m != NULL ? message_recipient(m, entry) : NULL;
+	uint32_t before;
+
+	if (r == NULL || r->state >= RECIPIENT_FAILED)
+		return;
+	before = m->nrecipients;
+	if (!(kind == 'X'		       ? world_expand(w, m, r)
+		: strchr("HhUQ", kind) != NULL ? world_wish(w, r, kind)
+					       : world_conclude(w, r, kind)))
+		return;
+	world_note_outcome(w, index, entry, kind == 'h' ? 'H' : kind, r);
+	for (uint32_t i = before; i < m->nrecipients; i++)
+		if (message_recipient(m, i)->held)
+			world_note_outcome(w, index, i, 'H', message_recipient(m, i));
+}
+
+/* Pauses (P) or continues (C) destination or sender domain number name. */
+static inline void
+world_pause(struct world *w, unsigned name, char kind)
+{
+	char text[32];
+
+	snprintf(text, sizeof text, "d%u.test", name);
+	if (kind == 'P' ? store_pause(w->f.store, name % 2, span_str(text))
+			: store_continue(w->f.store, name % 2, span_str(text)))
+		world_note_outcome(w, -1, name, kind, NULL);
+}
+
+/* What a report on this entry would tell. */
+static inline bool
+world_is_to_tell(const struct recipient *r, bool delayed)
+{
+	if (delayed)
+		return r->state == RECIPIENT_DEFERRED && !r->warned;
+	return r->state == RECIPIENT_FAILED || r->state == RECIPIENT_TELL;
+}
+
+/* The reporter's part: one report at a time, of ends once they are on disk, or of delays. */
+static inline int
+world_write_report(struct world *w, int index, bool delayed)
+{
+	struct message *of = world_find(w, &w->messages[index]);
+	struct spool_writer *writer = NULL;
+	struct world_message *m;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; of != NULL && i < of->nrecipients; i++)
+		n += world_is_to_tell(message_recipient(of, i), delayed);
+	if (n == 0 || (of->report != NULL && of->report->bouncing) ||
+	    !store_may_tell(w->f.store, of))
+		return -1;
+	if (w->own == NULL)
+		w->own = own_writer_new(w->f.base, w->f.store);
+	for (unsigned i = 0; writer == NULL && i < (w->failing ? 30U : 5000U); i++) {
+		writer = own_writer_for_report(w->own, 4096);
+		if (writer == NULL)
+			world_turn(w, 1);
+	}
+	of = world_find(w, &w->messages[index]);
+	if (writer == NULL || of == NULL) {
+		assert_true(w->failing);
+		return -1;
+	}
+	m = world_new_message(w, spool_writer_next_message(writer), 500, 1);
+	m->report_of = index;
+	m->delayed = delayed;
+	for (uint32_t i = 0; i < of->nrecipients; i++)
+		if (world_is_to_tell(message_recipient(of, i), delayed))
+			m->told[m->ntold++] = i;
+	message_report(of)->bouncing = true;
+	world_commit(w, writer, m);
+	return (int)(m - w->messages);
+}
+
 static inline int
 world_report(struct world *w, int index)
 {
-	struct message *of = world_find(w, &w->messages[index]);
-	struct world_message *m;
+	return world_write_report(w, index, false);
+}
 
-	if (of == NULL || message_failed(of) == 0 || of->report->bouncing ||
-	    !store_may_tell(w->f.store, of) || !world_supply(w))
-		return -1;
-	m = world_new_message(w, spool_writer_next_message(w->f.writer), 500, 1);
-	m->report_of = index;
-	for (uint32_t i = 0; i < of->nrecipients; i++)
-		if (message_recipient(of, i)->state == RECIPIENT_FAILED)
-			m->told[m->ntold++] = i;
-	message_report(of)->bouncing = true;
-	world_commit(w, m);
-	return (int)(m - w->messages);
+static inline int
+world_warn(struct world *w, int index)
+{
+	return world_write_report(w, index, true);
 }
 
 /* An orderly stop: the journal is flushed. */
@@ -411,10 +523,12 @@ world_close(struct world *w)
 {
 	bool healthy = journal_healthy(w->f.store->journal);
 
+	own_writer_free(&w->own);
 	fixture_close(&w->f);
 	if (healthy && !w->failing && w->ndurable < w->noutcomes)
 		disk_note(NOTE_DURABLE, w->ndurable = w->noutcomes, 0, 0);
 	w->life = w->ndurable = w->noutcomes;
+	w->began = w->nmessages;
 }
 
 static inline bool

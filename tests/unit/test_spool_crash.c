@@ -174,6 +174,79 @@ script_reports(struct world *w)
 	}
 }
 
+/* The administrator holds, releases, requeues, pauses; a checkpoint comes in between now and then. */
+static void
+script_wishes(struct world *w)
+{
+	w->checkpoint_minimum = 2000;
+	world_reopen(w);
+	for (unsigned round = 0; round < 6; round++) {
+		int m = world_send(w, 400, 4);
+
+		world_settle_down(w);
+		world_outcome(w, m, 0, 'T');
+		world_outcome(w, m, 0, 'H');
+		world_outcome(w, m, 1, "HhHXQh"[round]);
+		world_outcome(w, m, 2, 'X');
+		world_pause(w, round, 'P');
+		world_turn(w, 8 * round);
+		world_outcome(w, m, 4, "HThQTH"[round]);
+		world_outcome(w, m, 5, 'T');
+		world_outcome(w, m, 5, 'Q');
+		world_outcome(w, m, 1, "TTDTRT"[round]);
+		world_turn(w, 5);
+		if (round == 2 || round == 4)
+			world_reopen(w);
+		world_outcome(w, m, 0, "QUUQUD"[round]);
+		world_outcome(w, m, 1, 'U');
+		world_outcome(w, m, 4, 'U');
+		if (round > 1)
+			world_pause(w, round - 2, 'C');
+		world_turn(w, 4 * round);
+		world_outcome(w, m, 0, "TTFDXT"[round]);
+		world_outcome(w, m, 3, 'D');
+	}
+	world_turn(w, 30);
+}
+
+/* Successes and delays are told of, together with failures and by themselves. */
+static void
+script_notices(struct world *w)
+{
+	w->checkpoint_minimum = 3000;
+	world_reopen(w);
+	for (unsigned round = 0; round < 4; round++) {
+		int m = world_send(w, 300, 4), delay, report;
+
+		world_settle_down(w);
+		world_outcome(w, m, 0, 'T');
+		world_outcome(w, m, 1, 'T');
+		world_outcome(w, m, 2, 'S');
+		if (round % 2 == 0)
+			world_outcome(w, m, 3, 'F');
+		if (round < 2)
+			wait_for_disk(w);
+		delay = world_warn(w, m);
+		world_settle_down(w);
+		if (round == 3)
+			world_reopen(w);
+		wait_for_disk(w);
+		report = world_report(w, m);
+		assert_true(report >= 0);
+		world_outcome(w, m, 1, "DTFS"[round]);
+		world_settle_down(w);
+		if (round == 1)
+			world_reopen(w);
+		if (delay >= 0)
+			world_outcome(w, delay, 0, 'D');
+		world_outcome(w, report, 0, 'D');
+		world_turn(w, 25);
+		assert_true(world_warn(w, m) < 0 || round == 2 || round == 3);
+		world_settle_down(w);
+	}
+	world_turn(w, 25);
+}
+
 static void
 script_large(struct world *w)
 {
@@ -239,10 +312,12 @@ script_random(struct world *w)
 		else if (what < 12 && any >= 0)
 			for (int i = any; i < (int)w->nmessages && i < any + 6; i++)
 				world_outcome(w, i, world_random(w, 4),
-				    "DDDDTTFFXR"[world_random(w, 10)]);
+				    "DDDDTTTFFSXXRHHhUUQQ"[world_random(w, 20)]);
 		else if (what < 15 && any >= 0)
 			for (int i = 0; i < (int)w->nmessages; i++)
-				(void)world_report(w, i);
+				(void)world_write_report(w, i, what == 14);
+		else if (what < 16)
+			world_pause(w, world_random(w, 8), "PC"[world_random(w, 2)]);
 		else if (what < 18)
 			world_turn(w, world_random(w, 30));
 		else if (what < 19)
@@ -344,6 +419,8 @@ play_and_cut(script_fn *script, const char *name, uint64_t seed)
 SCRIPT_TEST(batches)
 SCRIPT_TEST(recycling)
 SCRIPT_TEST(reports)
+SCRIPT_TEST(wishes)
+SCRIPT_TEST(notices)
 SCRIPT_TEST(large)
 SCRIPT_TEST(checkpoints)
 
@@ -367,12 +444,14 @@ script_everything(struct world *w)
 		large = world_send_large(w, 70000, round == 2);
 		world_settle_down(w);
 		for (int i = m; m >= 0 && i < (int)w->nmessages; i++)
-			world_outcome(w, i, 0, "DFDX"[(i - m + (int)round) % 4]);
+			world_outcome(w, i, 0, "DFDXHTS"[(i - m + (int)round) % 7]);
+		world_outcome(w, m, 1, "TUHQh"[round]);
+		world_pause(w, round % 3, round < 3 ? 'P' : 'C');
 		if (large >= 0)
 			world_outcome(w, large, 0, 'D');
 		world_turn(w, 24);
 		for (unsigned i = 0; i < w->nmessages; i++)
-			(void)world_report(w, (int)i);
+			(void)world_write_report(w, (int)i, round == 2);
 		world_settle_down(w);
 	}
 	world_turn(w, 24);
@@ -489,6 +568,8 @@ main(void)
 	    cmocka_unit_test(test_batches),
 	    cmocka_unit_test(test_recycling),
 	    cmocka_unit_test(test_reports),
+	    cmocka_unit_test(test_wishes),
+	    cmocka_unit_test(test_notices),
 	    cmocka_unit_test(test_large),
 	    cmocka_unit_test(test_checkpoints),
 	    cmocka_unit_test(test_random),

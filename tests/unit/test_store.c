@@ -77,7 +77,7 @@ test_journal_keeps_all_of_a_message(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	fixture_add_writer(&f);
+	fixture_add_own_writer(&f);
 	for (size_t i = 0; i < 3; i++)
 		r[i] = (struct envelope_recipient){span_str(rcpts[i].address),
 		    span_str(rcpts[i].orcpt), span_str(rcpts[i].notify)};
@@ -236,7 +236,7 @@ test_report_in_spool_settles_failure(void **state)
 	fixture_reopen(&f);
 	assert_int_equal(f.nseen, 1);
 	assert_int_equal(message_failed(f.seen[0]), 1);
-	fixture_add_writer(&f);
+	fixture_add_own_writer(&f);
 	snprintf(of, sizeof of, "%" PRIu64, number);
 	fixture_send_to(&f, "", rcpt, 1, "report\n", of);
 	fixture_until(&f, fixture_idle);
@@ -246,6 +246,47 @@ test_report_in_spool_settles_failure(void **state)
 	fixture_reopen(&f);
 	assert_int_equal(f.nseen, 1);
 	assert_true(message_bounce_of(f.seen[0]) == number);
+	fixture_release(&f);
+}
+
+/* What smtpd wrote cannot settle a failure, whatever its envelope says: not at once, and not found by recovery. */
+static void
+test_report_of_a_stranger_is_not_believed(void **state)
+{
+	struct verdict no = verdict_of(VERDICT_PERMANENT, "5.1.1", "no such user");
+	static const char *const rcpt[] = {"alice@domain2.test"};
+	struct fixture f;
+	struct store *kept;
+	uint64_t number;
+	char of[24];
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	number = fixture_send(&f, "x\n");
+	store_fail(f.store, f.seen[0]->own, &no);
+	snprintf(of, sizeof of, "%" PRIu64, number);
+	fixture_send_to(&f, "", rcpt, 1, "noticed\n", of);
+	fixture_until(&f, fixture_idle);
+	assert_int_equal(f.nseen, 2);
+	assert_int_equal(message_bounce_of(f.seen[1]), 0);
+	store_flush(f.store);
+	kept = f.store;
+	f.store = NULL;
+	fixture_send_to(&f, "", rcpt, 1, "never noticed\n", of);
+	fixture_until(&f, fixture_idle);
+	f.store = kept;
+	for (int again = 0; again < 2; again++) {
+		unsigned failed = 0;
+
+		fixture_reopen(&f);
+		assert_int_equal(f.nseen, 3);
+		for (size_t i = 0; i < f.nseen; i++) {
+			failed += message_failed(f.seen[i]);
+			assert_int_equal(message_bounce_of(f.seen[i]), 0);
+		}
+		assert_int_equal(failed, 1);
+	}
 	fixture_release(&f);
 }
 
@@ -515,6 +556,7 @@ main(void)
 	    cmocka_unit_test(test_deferral_keeps_its_time_and_reason),
 	    cmocka_unit_test(test_expansion_survives),
 	    cmocka_unit_test(test_report_in_spool_settles_failure),
+	    cmocka_unit_test(test_report_of_a_stranger_is_not_believed),
 	    cmocka_unit_test(test_unfinished_files_are_removed),
 	    cmocka_unit_test(test_damage_hurts_one_message_only),
 	    cmocka_unit_test(test_journal_cut_anywhere),
