@@ -25,6 +25,16 @@ dispatch_soon(struct manager *m)
 }
 
 void
+dispatch_set_time(struct manager *m)
+{
+	if (m->timed)
+		return;
+	m->timed = true;
+	scheduler_set_now(m->scheduler, clock_mono_ms());
+	dispatch_soon(m);
+}
+
+void
 dispatch_put_off(struct manager *m, struct recipient *r, uint64_t ms)
 {
 	recipient_set_state(r, RECIPIENT_DEFERRED);
@@ -79,6 +89,7 @@ on_resolved(struct wire_msg *answer, void *arg)
 
 	free(q);
 	m->resolving--;
+	dispatch_set_time(m);
 	dispatch_soon(m);
 	if (answer == NULL || resolved_parse(answer, &res) != 0) {
 		if (answer != NULL)
@@ -203,6 +214,7 @@ dispatch_on_pump(evutil_socket_t fd, short what, void *arg)
 	size_t n;
 
 	(void)fd, (void)what;
+	m->timed = false;
 	if (m->stopping)
 		return;
 	scheduler_tick(m->scheduler, clock_mono_ms());
@@ -237,6 +249,7 @@ on_verdict(struct recipient *r, const struct agents_verdict *v, void *arg)
 	    .dsn = v->dsn,
 	    .local = d->kind == AGENT_LOCAL};
 
+	dispatch_set_time(arg);
 	outcome_conclude(arg, r, &o);
 }
 
@@ -246,6 +259,7 @@ on_lost(struct recipient *r, void *arg)
 	struct manager *m = arg;
 	struct verdict v;
 
+	dispatch_set_time(m);
 	r->recovered = true;
 	if (r->losses++ < LOSSES_FREE) {
 		dispatch_put_off(m, r, SOON_MS);
@@ -262,6 +276,7 @@ on_job_end(struct destination *d, enum job_end end, const struct verdict *why,
 {
 	struct manager *m = arg;
 
+	dispatch_set_time(m);
 	end_job(m, d, end, why, delivered);
 	if (m->stopping && agents_jobs(m->agents, AGENT_LOCAL) == 0 &&
 	    agents_jobs(m->agents, AGENT_REMOTE) == 0)

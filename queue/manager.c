@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "common/limits.h"
 #include "common/log.h"
@@ -27,6 +26,7 @@ on_message(struct message *msg, bool recovered, void *arg)
 {
 	struct manager *m = arg;
 
+	dispatch_set_time(m);
 	retry_set_birth(msg, recovered, clock_steady_wall_ms(&m->clock), clock_wall_ms());
 	for (uint32_t i = 0; i < msg->nrecipients; i++) {
 		struct recipient *r = message_recipient(msg, i);
@@ -139,6 +139,7 @@ manager_set_config(struct manager *m, const struct config *config)
 
 	m->config = config;
 	m->longest = retry_longest(config);
+	dispatch_set_time(m);
 	scheduler_set_config(m->scheduler, config);
 	dispatch_soon(m);
 	reporter_set_hostname(m->reporter, config->hostname);

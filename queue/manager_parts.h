@@ -28,6 +28,7 @@ struct manager {
 	struct clock_steady clock; /* for ages */
 	uint64_t longest;	   /* interval between attempts that is configured anywhere */
 	unsigned resolving;	   /* questions the directory has not answered */
+	bool timed; /* the scheduler knows the time of this turn of the loop */
 	bool stopping;
 	void (*stopped)(void *arg);
 	void *stopped_arg;
@@ -37,6 +38,12 @@ struct manager {
 /* The pump runs at the end of this turn of the loop: time, questions, jobs. arg is the manager. */
 void dispatch_soon(struct manager *m);
 void dispatch_on_pump(evutil_socket_t fd, short what, void *arg);
+
+/*
+ * Something has happened: what the scheduler is told now counts from now, the same moment for all of this turn
+ * of the loop. Intervals begin when an attempt ends, however long ago the pump ran.
+ */
+void dispatch_set_time(struct manager *m);
 
 extern const struct agents_ops dispatch_agents_ops;
 

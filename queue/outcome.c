@@ -5,8 +5,6 @@
  * destination, that failed when it was too old already: an outage of ours, or a clock set wrong,
  * makes no bounces.
  */
-#include <sys/random.h>
-
 #include "common/log.h"
 #include "queue/manager_parts.h"
 #include "queue/retry.h"
@@ -44,18 +42,28 @@ lifetime_of(
 	return (int64_t)config_lifetime_find(m->config, d, r->message->from[0] == '\0');
 }
 
+/*
+ * The same for all recipients of a message at their nth attempt, so that those that fail together come again
+ * together, in one transaction; any two messages differ (the finaliser of SplitMix64).
+ */
+static uint32_t
+jitter(const struct recipient *r)
+{
+	uint64_t x = r->message->number * 64 + r->attempts;
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return (uint32_t)(x ^ x >> 31);
+}
+
 static void
 defer(struct manager *m, struct recipient *r, const struct outcome *o,
     const struct config_destination *d)
 {
 	struct config_intervals intervals =
 	    config_retry_find(m->config, d, o->verdict->status, o->reached);
-	uint32_t random = 0;
-	uint64_t ms;
+	uint64_t ms = retry_interval(intervals, r->attempts, jitter(r));
 
-	if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
-		random = (uint32_t)r->message->number;
-	ms = retry_interval(intervals, r->attempts, random);
 	store_defer(m->store, r, o->verdict, clock_wall() + (int64_t)(ms / 1000));
 	scheduler_add_deferred(m->scheduler, r, ms);
 	dispatch_soon(m);

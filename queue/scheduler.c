@@ -199,6 +199,12 @@ scheduler_next_destination(const struct scheduler *s, size_t *at)
 /* --- time --- */
 
 void
+scheduler_set_now(struct scheduler *s, uint64_t now_ms)
+{
+	s->now = now_ms;
+}
+
+void
 scheduler_tick(struct scheduler *s, uint64_t now_ms)
 {
 	struct heap_item *first;

@@ -1,7 +1,7 @@
 /*
  * scheduler: what is tried when, and in which order (doc/SCHEDULING.md). Pure:
  * clock and objects in, "resolve this, send these, sleep until" out; no I/O, no
- * journal. The time is what scheduler_tick was told last (monotonic milliseconds).
+ * journal. The time is what it was told last (monotonic milliseconds).
  *
  *	DEFERRED ──time──► DUE ──► resolver ──► WAITING in its destination's list ──► ACTIVE in a job
  *
@@ -30,6 +30,9 @@ void scheduler_set_config(struct scheduler *s, const struct config *config);
 
 /* The time goes on: those whose time has come are DUE now (up to a thousand of them), destinations wake. */
 void scheduler_tick(struct scheduler *s, uint64_t now_ms);
+
+/* Just the time: for what is put off, and ends, before the next tick. */
+void scheduler_set_now(struct scheduler *s, uint64_t now_ms);
 
 /* How many milliseconds until scheduler_tick has something to do; UINT64_MAX: not by time alone. */
 uint64_t scheduler_wait(const struct scheduler *s);

@@ -75,7 +75,7 @@ def test_each_recipient_has_its_own_verdict(make_pair):
         group = one.recipient(f"{user}@remote.test")
         assert (group["Action"], group["Status"].split()[0]) == ("failed", status)
         assert group["Diagnostic-Code"].startswith("smtp;") and text in group["Diagnostic-Code"]
-        assert group["Remote-MTA"] == "dns; mx.remote.test" and text in one.text
+        assert group["Remote-MTA"] == "dns; mx.remote.test" and text in " ".join(one.text.split())
     full = wait_deferred(mta, "full@remote.test")["full@remote.test"]
     assert full["status"] == "4.2.2" and "mailbox full" in full["text"]
     wait_for(lambda: entries(mta)["full@remote.test"]["attempts"] >= 2, 10, "a second attempt")
@@ -233,10 +233,10 @@ def test_dropped_in_mid_data(make_world, size, reset):
     mta = world.start()
     body = "0123456789\r\n" * (size // 12)
     mta.send(SENDER, ["a@remote.test", "b@remote.test"], MESSAGE.format("drop") + body)
-    sink.wait(1, timeout=20)
+    one = sink.wait(1, timeout=20)[0]
     mta.wait_queue_empty()
-    assert sorted(sink.recipients()) == [(SENDER, "a@remote.test"), (SENDER, "b@remote.test")]
-    assert all(one.content.endswith((".dot\r\nhello\r\n" + body).encode()) for one in sink.messages)
+    assert len(sink.messages) == 1 and sorted(one.recipients) == ["a@remote.test", "b@remote.test"]
+    assert one.content.endswith((".dot\r\nhello\r\n" + body).encode())
     assert len(sink.sessions) >= 3 and not mta.messages(SENDER)
 
 

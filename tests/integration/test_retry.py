@@ -1,0 +1,139 @@
+"""When deferred mail is tried again, and until when: schedules by destination and by status, lifetimes, and
+what a restart keeps."""
+
+import time
+
+import pytest
+
+from lib.dsn import Report
+from lib.sink import Hold
+from lib.waiting import wait_for
+
+SENDER = "bob@domain1.com"
+MESSAGE = "From: <bob@domain1.com>\r\nSubject: again\r\nMessage-ID: <again@domain1.com>\r\n\r\nhello\r\n"
+
+
+def entries(mta):
+    """{address: what the queue says of it}."""
+    return {one["address"]: one for message in mta.queue() for one in message["recipients"]}
+
+
+def wait_deferred(mta, *addresses, timeout=20.0):
+    """Wait until these are put off; returns what the queue says of all."""
+    def look():
+        found = entries(mta)
+        return found if all(found.get(address, {}).get("state") == "deferred" for address in addresses) else None
+    return wait_for(look, timeout, f"{addresses} deferred")
+
+
+def times(sink, verb="MAIL"):
+    """When sessions began to say something (monotonic): one a connection."""
+    return [session.opened for session in list(sink.sessions) if verb in session.verbs()]
+
+
+def test_the_interval_counts_from_the_answer(make_world):
+    """An attempt that took three seconds is not followed by the next at once."""
+    world = make_world(**{"retry": ["2s"], "reply-timeout": "3s"})
+    sink = world.sink("remote.test", script={"RCPT": [Hold(20)]})
+    mta = world.start()
+    mta.send(SENDER, "x@remote.test", MESSAGE)
+    sink.wait(1, timeout=20)
+    first, second = sink.sessions[:2]
+    assert second.opened - first.closed >= 1.7, f"{second.opened - first.closed:.2f} s after the first attempt's end"
+    mta.wait_queue_empty()
+
+
+SCHEDULES = """\
+retry-status "4.2.2" { retry = 1000s }
+retry-status "4.2"   { retry = 2000s }
+retry-status "unreachable" { retry = 4000s }
+destination "mine.test" { retry = { 8000s } }
+destination ".below.test" { retry = { 16000s } }
+"""
+
+
+def test_the_schedule_is_the_most_specific(make_world):
+    """Each destination and status has its own interval, seen in the next time and in what show says."""
+    wanted = {"full@remote.test": 1000, "busy@remote.test": 2000, "other@remote.test": 500, "x@dead.test": 4000,
+              "full@mine.test": 8000, "x@deep.below.test": 16000}
+    world = make_world(retry=["500s"], **{"connect-timeout": "1s"})
+    replies = {b"<full@": "452 4.2.2 full", b"<busy@": "450 4.2.1 busy"}
+    script = {"RCPT": lambda session, line: replies.get(line[8:14], "450 4.7.1 later")}
+    for domain in ("remote.test", "mine.test", "deep.below.test"):
+        world.sink(domain, script=script)
+    world.dns.route("dead.test", "127.0.0.250")
+    world.mta.extra += SCHEDULES
+    mta = world.start()
+    now = time.time()
+    for address in wanted:
+        mta.send(SENDER, address, MESSAGE)
+    found = wait_deferred(mta, *wanted)
+    for address, seconds in wanted.items():
+        delay = found[address]["next"] - now
+        assert 0.89 * seconds - 2 <= delay <= 1.11 * seconds + 20, f"{address}: {delay:.0f} s, want about {seconds}"
+
+
+@pytest.mark.parametrize("end", ["stop", "crash"])
+def test_a_restart_keeps_every_next_time(make_world, end):
+    world = make_world(retry=["300s", "900s"])
+    sink = world.sink("remote.test", script={"RCPT": "450 4.2.1 later"})
+    mta = world.start()
+    addresses = [f"u{number}@remote.test" for number in range(20)]
+    for address in addresses:
+        mta.send(SENDER, address, MESSAGE)
+    before = wait_deferred(mta, *addresses)
+    assert len({one["next"] for one in before.values()}) > 5, "all at one time: no jitter"
+    time.sleep(0.5)  # the journal is flushed within 20 ms of a change
+    getattr(mta, end)()
+    mta.start_again()
+    after = entries(mta)
+    assert {address: (one["next"], one["attempts"], one["status"]) for address, one in after.items()} == \
+        {address: (one["next"], one["attempts"], one["status"]) for address, one in before.items()}
+    attempts = sum(session.refused for session in sink.sessions)
+    time.sleep(1)
+    assert sum(session.refused for session in sink.sessions) == attempts == len(addresses), "tried again at once"
+
+
+def test_intervals_grow_and_the_last_repeats(make_world):
+    world = make_world(retry=["500ms", "1s", "2s"])
+    sink = world.sink("remote.test", script={"RCPT": ["450 4.2.1 later"] * 5})
+    mta = world.start()
+    mta.send(SENDER, "x@remote.test", MESSAGE)
+    sink.wait(1, timeout=30)
+    attempts = [one for one in times(sink)]
+    gaps = [later - earlier for earlier, later in zip(attempts, attempts[1:])]
+    for gap, wanted in zip(gaps, (0.5, 1, 2, 2, 2)):
+        assert 0.85 * wanted <= gap <= 1.15 * wanted + 0.5, gaps
+    mta.wait_queue_empty()
+
+
+def test_lifetimes(make_world):
+    """Mail of a sender, mail without one, and mail for a destination with a lifetime of its own."""
+    world = make_world(**{"queue-lifetime": "6s", "bounce-lifetime": "2s", "retry": ["500ms"], "delay-warning": "0s"})
+    world.mta.extra += 'destination "brief.test" { lifetime = 2s }\ndestination "long.test" { lifetime = 1h }\n'
+    sinks = {domain: world.sink(domain, script={"RCPT": "450 4.2.1 later"})
+             for domain in ("remote.test", "null.test", "brief.test", "long.test")}
+    mta = world.start()
+    began = time.monotonic()
+    mta.send(SENDER, "x@remote.test", MESSAGE)
+    mta.send(SENDER, "x@brief.test", MESSAGE)
+    mta.send(SENDER, "x@long.test", MESSAGE)
+    mta.send("", "x@null.test", MESSAGE)
+    gone = {}
+
+    def look():
+        for address in {"x@remote.test", "x@null.test", "x@brief.test", "x@long.test"} - set(entries(mta)) - set(gone):
+            gone[address] = time.monotonic() - began
+        return len(gone) == 3
+    wait_for(look, 15, "the end of three lifetimes")
+    assert "x@long.test" not in gone
+    assert 1.9 <= gone["x@null.test"] <= 4 and 1.9 <= gone["x@brief.test"] <= 4 and 5.9 <= gone["x@remote.test"] <= 9, gone
+    told = [Report(one.parsed).recipients() for one in mta.wait_messages(SENDER, 2)]
+    assert sorted(told) == [["x@brief.test"], ["x@remote.test"]], "nobody is told of a report that is given up"
+    assert all(not sink.messages for sink in sinks.values())
+    assert mta.command("queue", "remove", "--yes", entries_ids(mta)[0]).returncode == 0
+    mta.wait_queue_empty()
+
+
+def entries_ids(mta):
+    return [message["id"] for message in mta.queue()]
