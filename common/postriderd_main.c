@@ -145,7 +145,8 @@ load(const char *path)
 	    .workers = l->config->workers,
 	    .ids = l->ids,
 	    .listeners = l->listeners,
-	    .nlisteners = l->config->nlisteners};
+	    .nlisteners = l->config->nlisteners,
+	    .filter = l->config->system_call_filter};
 	return l;
 }
 

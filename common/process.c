@@ -23,6 +23,7 @@
 #include "common/log.h"
 #include "common/process_table.h"
 #include "common/sandbox.h"
+#include "common/syscall_filter.h"
 #include "common/xalloc.h"
 
 /* A string kept for as long as the process runs, or until its listener goes. */
@@ -46,6 +47,7 @@ struct process {
 	struct channel *channel;
 	unsigned worker;
 	struct sandbox sandbox; /* its root is ours */
+	enum syscall_filter_mode filter;
 	char *root;
 	char *sockets;
 	struct peer_uid *uids;
@@ -138,6 +140,8 @@ take_identity(struct process *p, const struct wire_msg *m)
 	    .bounding = p->row->executes ? p->row->keep : 0,
 	    .many_descriptors = p->row->many_descriptors,
 	};
+	if (syscall_filter_mode_parse(text(m, "system-call-filter"), &p->filter) != 0)
+		fatalx("the settings have no system-call-filter");
 	p->uids = xcalloc(n, sizeof *p->uids);
 	for (size_t i = 0; i < n; i++) {
 		char *field = xasprintf("uid-%s", rows[i].name);
@@ -211,12 +215,16 @@ die_with_parent(void)
 static void
 on_go(struct process *p)
 {
+	bool root = sandbox_is_root(); /* who changes its root directory */
 	ssize_t n;
 
 	if (!p->has_settings || p->started)
 		fatalx("postriderd says go at the wrong time");
 	sandbox_enter(&p->sandbox);
 	die_with_parent();
+	/* Beneath its root directory, if it has one of its own. */
+	landlock_enter(p->row->files, root ? "/" : p->root);
+	syscall_filter_enter(p->row->calls, p->filter);
 	p->started = true;
 	p->ops->on_start(p, p->arg);
 	do {

@@ -8,7 +8,11 @@
 #include <string.h>
 
 #include "common/sandbox.h"
+#include "common/syscall_filter.h"
 #include "common/xalloc.h"
+
+/* Every process waits in an event loop, and talks over sockets. */
+#define EVERY (SYSCALLS_BASIC | SYSCALLS_MESSAGES)
 
 static const struct process_row rows[] = {
     {
@@ -18,6 +22,8 @@ static const struct process_row rows[] = {
 	.user = "directory",
 	.root = PROCESS_ROOT_SLASH,
 	.keep = SANDBOX_CAP(CAP_DAC_READ_SEARCH),
+	.calls = EVERY | SYSCALLS_READ_FILES | SYSCALLS_THREADS,
+	.files = LANDLOCK_READ_ONLY,
 	.stop_stage = 3,
 	.many_descriptors = true,
     },
@@ -27,6 +33,10 @@ static const struct process_row rows[] = {
 	.program = "queue",
 	.user = "queue",
 	.root = PROCESS_ROOT_SPOOL,
+	.calls =
+	    EVERY | SYSCALLS_READ_FILES | SYSCALLS_WRITE_FILES | SYSCALLS_THREADS |
+	    SYSCALLS_FORK, /* checkpoints and long answers are written by a copy of itself */
+	.files = LANDLOCK_BENEATH,
 	.stop_stage = 2,
 	.many_descriptors = true,
 	.holds_spool = true,
@@ -44,6 +54,10 @@ static const struct process_row rows[] = {
 	.root = PROCESS_ROOT_SLASH,
 	.keep = SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) | SANDBOX_CAP(CAP_KILL) |
 		SANDBOX_CAP(CAP_SETPCAP),
+	/* What its spawner and their children need, who then give up more. */
+	.calls = EVERY | SYSCALLS_READ_FILES | SYSCALLS_WRITE_FILES | SYSCALLS_APPEND |
+		 SYSCALLS_FORK | SYSCALLS_BECOME,
+	.files = LANDLOCK_EVERYTHING,
 	.executes = true, /* the spawner, a lean process to fork from */
 	.stop_stage = 1,
     },
@@ -53,6 +67,8 @@ static const struct process_row rows[] = {
 	.program = "remote",
 	.user = "remote",
 	.root = PROCESS_ROOT_SOCKETS,
+	.calls = EVERY | SYSCALLS_NETWORK,
+	.files = LANDLOCK_NOTHING,
 	.stop_stage = 1,
 	.many_descriptors = true,
     },
@@ -62,6 +78,8 @@ static const struct process_row rows[] = {
 	.program = "keys",
 	.user = "keys",
 	.root = PROCESS_ROOT_SOCKETS,
+	.calls = EVERY | SYSCALLS_THREADS,
+	.files = LANDLOCK_NOTHING,
 	.stop_stage = 1,
     },
     {
@@ -70,6 +88,8 @@ static const struct process_row rows[] = {
 	.program = "smtpd",
 	.user = "smtpd",
 	.root = PROCESS_ROOT_SOCKETS,
+	.calls = EVERY | SYSCALLS_APPEND | SYSCALLS_THREADS,
+	.files = LANDLOCK_NOTHING,
 	.stop_stage = 0,
 	.per_worker = true,
 	.many_descriptors = true,

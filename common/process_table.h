@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/landlock.h"
 #include "common/span.h"
 
 /* What a process sees as "/". */
@@ -26,10 +27,12 @@ struct process_row {
 	const char *program; /* file name below the program directory */
 	const char *user;    /* key of `users { }`; NULL: stays the user postriderd runs as */
 	enum process_root root;
-	uint64_t keep; /* capabilities it keeps as root's child: bits SANDBOX_CAP(CAP_…) */
-	bool executes; /* it executes its own program again, which needs what it keeps */
-	unsigned stop_stage;   /* stages stop one after another, from 0 */
-	bool per_worker;       /* one for each of `workers`, else one */
+	uint64_t keep;	/* capabilities it keeps as root's child: bits SANDBOX_CAP(CAP_…) */
+	uint32_t calls; /* of the kernel: groups of common/syscall_filter.h */
+	enum landlock_scope files; /* LANDLOCK_BENEATH: its root directory */
+	bool executes;	     /* it executes its own program again, which needs what it keeps */
+	unsigned stop_stage; /* stages stop one after another, from 0 */
+	bool per_worker;     /* one for each of `workers`, else one */
 	bool many_descriptors; /* its soft limit is raised to the hard one */
 	bool holds_spool;      /* writes below the spool: it inherits the lock (doc/IPC.md) */
 	bool client_ca;	       /* settings carry the CA certificates for clients' own */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/landlock.h"
 
 static const char *const results[] = {
     [RELOAD_NONE] = "none",
@@ -21,9 +22,9 @@ status_text_format(const struct status_text *s, struct buf *b)
 		clock_format_iso(s->reload_time, date);
 	buf_addf(b,
 	    "version=%s\npid=%d\nstate=%s\nuptime=%" PRIu64 "\nreloads=%" PRIu64
-	    "\nreload=%s\nreload-time=%s\n",
+	    "\nreload=%s\nreload-time=%s\nsystem-call-filter=%s\nlandlock=%d\n",
 	    s->version, (int)getpid(), s->state, s->uptime_ms / 1000, s->reloads,
-	    results[s->reload], date);
+	    results[s->reload], date, syscall_filter_mode_name(s->filter), landlock_version());
 	for (size_t i = 0; i < s->nchildren; i++) {
 		const struct child *c = s->children[i];
 

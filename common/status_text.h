@@ -7,6 +7,7 @@
 
 #include "common/buf.h"
 #include "common/child.h"
+#include "common/syscall_filter.h"
 
 enum reload_result {
 	RELOAD_NONE,   /* nobody asked yet */
@@ -20,7 +21,8 @@ struct status_text {
 	uint64_t uptime_ms;
 	uint64_t reloads; /* attempts, good and bad: who asked for one waits until this grows */
 	enum reload_result reload;
-	int64_t reload_time; /* seconds since 1970 */
+	int64_t reload_time;		 /* seconds since 1970 */
+	enum syscall_filter_mode filter; /* that new processes enter */
 	struct child *const *children;
 	size_t nchildren;
 };

@@ -356,6 +356,7 @@ on_status(evutil_socket_t lfd, short what, void *arg)
 	    .reloads = s->reloads,
 	    .reload = s->reload,
 	    .reload_time = s->reload_time,
+	    .filter = s->plan->filter,
 	    .children = s->children,
 	    .nchildren = s->nchildren};
 	struct ucred cred;

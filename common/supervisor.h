@@ -13,6 +13,7 @@
 
 #include "common/listeners.h"
 #include "common/process_table.h"
+#include "common/syscall_filter.h"
 #include "common/wire.h"
 
 /* What the supervisor needs to know of a configuration. */
@@ -22,6 +23,7 @@ struct supervisor_plan {
 	const struct process_ids *ids; /* one for each row */
 	const struct listener_spec *listeners;
 	size_t nlisteners;
+	enum syscall_filter_mode filter; /* that processes enter when they start */
 };
 
 struct supervisor_ops {

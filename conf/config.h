@@ -13,6 +13,7 @@
 
 #include "common/log.h"
 #include "common/netaddr.h"
+#include "common/syscall_filter.h"
 #include "common/wire.h"
 #include "conf/config_errors.h"
 
@@ -120,6 +121,7 @@ struct config {
 	char *user_smtpd, *user_directory, *user_queue, *user_remote, *user_keys;
 
 	enum log_level log_level;
+	enum syscall_filter_mode system_call_filter;
 };
 
 /*

@@ -63,6 +63,7 @@ static const struct config_key table[] = {
     {"delay-warning", NULL, CONFIG_DURATION, MEMBER(delay_warning), "4h", 0, 365 * DAY, false},
     {"retry", NULL, CONFIG_DURATIONS, MEMBER(retry), "5m 10m 20m 40m 1h 2h 4h", 10, 30 * DAY, false},
     {"log-level", NULL, CONFIG_LOG_LEVEL, MEMBER(log_level), "info", 0, 0, false},
+    {"system-call-filter", NULL, CONFIG_CALLS, MEMBER(system_call_filter), "enforce", 0, 0, false},
     {"role", "listen", CONFIG_ROLE, IN_LISTENER(role), NULL, 0, 0, true},
     {"tls", "listen", CONFIG_TLS, IN_LISTENER(tls), NULL, 0, 0, true},
     {"concurrency", "destination", CONFIG_NUMBER, IN_DESTINATION(concurrency), NULL, 1, 1000, true},
@@ -185,6 +186,7 @@ config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 	case CONFIG_BOOL:
 	case CONFIG_ASK:
 	case CONFIG_LOG_LEVEL:
+	case CONFIG_CALLS:
 	case CONFIG_ROLE:
 	case CONFIG_TLS:
 		break;
@@ -256,6 +258,8 @@ format(const struct config_key *k, const void *m, char text[UNITS_TEXT_SIZE])
 		return *(const bool *)m ? "ask" : "no";
 	case CONFIG_LOG_LEVEL:
 		return log_level_name(*(const enum log_level *)m);
+	case CONFIG_CALLS:
+		return syscall_filter_mode_name(*(const enum syscall_filter_mode *)m);
 	case CONFIG_ROLE:
 		return listener_role_name(*(const enum listener_role *)m);
 	case CONFIG_TLS:

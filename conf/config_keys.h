@@ -28,6 +28,7 @@ enum config_type {
 	CONFIG_ASK,	  /* bool: no or ask */
 	CONFIG_LOG_LEVEL, /* debug, info, warn */
 	CONFIG_DURATIONS, /* list of durations: uint64_t *, and the size_t behind it */
+	CONFIG_CALLS,	  /* enforce, log, off */
 	CONFIG_DOMAINS,	  /* list of domains; a leading dot means every domain below */
 	CONFIG_NETBLOCKS, /* list of addresses and blocks */
 	CONFIG_RESOLVERS, /* list of address:port */

@@ -339,6 +339,10 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 		if (log_level_parse(s, member(c, k)) != 0)
 			return refuse(why, "expected debug, info or warn");
 		return 0;
+	case CONFIG_CALLS:
+		if (syscall_filter_mode_parse(s, member(c, k)) != 0)
+			return refuse(why, "expected enforce, log or off");
+		return 0;
 	case CONFIG_DURATIONS:
 		return add_duration(c, k, s, why);
 	case CONFIG_DOMAINS:

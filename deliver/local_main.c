@@ -30,6 +30,7 @@ struct local {
 	unsigned stop_rounds;
 	char *host;
 	enum log_level log_level;
+	enum syscall_filter_mode filter;
 };
 
 static void
@@ -57,6 +58,7 @@ on_settings(struct process *p, struct wire_msg *m, void *arg)
 	l->host = xstrdup(c->hostname);
 	l->env.host = l->host;
 	l->log_level = c->log_level;
+	l->filter = c->system_call_filter;
 	config_free(&c);
 	return 0;
 }
@@ -69,7 +71,7 @@ on_start(struct process *p, void *arg)
 	l->process = p;
 	l->env.base = process_base(p);
 	l->env.root = sandbox_is_root();
-	l->env.pool = owner_pool_new(l->env.base, l->log_level);
+	l->env.pool = owner_pool_new(l->env.base, l->log_level, l->filter);
 	l->env.directory =
 	    peer_new(l->env.base, process_socket(p, "directory"), "local", &directory_ops, l);
 	l->agent =

@@ -51,6 +51,7 @@ TAILQ_HEAD(owners, owner);
 struct owner_pool {
 	struct event_base *base;
 	enum log_level level;
+	enum syscall_filter_mode filter;
 	int spawner; /* socket, or -1 */
 	struct event *spawner_gone, *restart, *sweep, *work;
 	struct owners placed; /* with a process, least recently used first */
@@ -319,7 +320,7 @@ on_restart(evutil_socket_t fd, short what, void *arg)
 	struct owner_pool *p = arg;
 
 	(void)fd, (void)what;
-	p->spawner = spawner_start(p->level);
+	p->spawner = spawner_start(p->level, p->filter);
 	if (p->spawner < 0) {
 		log_warn("cannot start the process that makes children");
 		event_add(p->restart, &(struct timeval){SPAWNER_BACKOFF_MS / 1000, 0});
@@ -334,12 +335,13 @@ on_restart(evutil_socket_t fd, short what, void *arg)
 /* --- the pool --- */
 
 struct owner_pool *
-owner_pool_new(struct event_base *base, enum log_level level)
+owner_pool_new(struct event_base *base, enum log_level level, enum syscall_filter_mode filter)
 {
 	struct owner_pool *p = xcalloc(1, sizeof *p);
 
 	p->base = base;
 	p->level = level;
+	p->filter = filter;
 	p->spawner = -1;
 	p->next_id = p->next_serial = 1;
 	TAILQ_INIT(&p->placed);

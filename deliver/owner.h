@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "common/log.h"
+#include "common/syscall_filter.h"
 #include "common/wire.h"
 
 /*
@@ -32,7 +33,8 @@ struct owner_pool;
 typedef void owner_answer_fn(struct wire_msg *answer, void *arg);
 
 /* Starts the spawner (deliver/spawner.h), again whenever it ends. level is for the children's log. */
-struct owner_pool *owner_pool_new(struct event_base *base, enum log_level level);
+struct owner_pool *owner_pool_new(
+    struct event_base *base, enum log_level level, enum syscall_filter_mode filter);
 
 /* Ends all children when they have done what they have; functions of jobs under way are not called. */
 void owner_pool_free(struct owner_pool **p);

@@ -237,7 +237,7 @@ owner_child_allowed(uid_t uid, gid_t gid)
 }
 
 int
-owner_child_run(int fd, uid_t uid, gid_t gid)
+owner_child_run(int fd, uid_t uid, gid_t gid, enum syscall_filter_mode filter)
 {
 	const struct sandbox sandbox = {.uid = uid, .gid = gid, .many_descriptors = true};
 	struct owner_child c = {0};
@@ -252,6 +252,9 @@ owner_child_run(int fd, uid_t uid, gid_t gid)
 	c.base = event_base_new();
 	if (c.base == NULL || event_base_priority_init(c.base, 3) != 0)
 		fatalx("cannot make an event loop");
+	syscall_filter_enter(
+	    SYSCALLS_BASIC | SYSCALLS_MESSAGES | SYSCALLS_READ_FILES | SYSCALLS_WRITE_FILES,
+	    filter);
 	TAILQ_INIT(&c.waiting);
 	c.run = event_new(c.base, -1, 0, on_run, &c);
 	event_priority_set(c.run, 2);

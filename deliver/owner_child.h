@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "common/syscall_filter.h"
+
 #define OWNER_CHILD_NAME "local-child"
 
 /* May a child of root run as this owner? Never as root's user or group, nor as the "no id" of the system calls. */
@@ -22,6 +24,6 @@ bool owner_child_allowed(uid_t uid, gid_t gid);
  * Gives up every right but the owner's (only if it runs as root; refuses uid and
  * gid 0 then), serves fd until its end, and returns the exit status.
  */
-int owner_child_run(int fd, uid_t uid, gid_t gid);
+int owner_child_run(int fd, uid_t uid, gid_t gid, enum syscall_filter_mode filter);
 
 #endif

@@ -34,18 +34,19 @@ struct spawner {
 	size_t n, cap;
 	int signals;
 	sigset_t old_mask;
-	char *title; /* the memory of argv */
+	enum syscall_filter_mode filter; /* of its children */
+	char *title;			 /* the memory of argv */
 	size_t title_size;
 };
 
 /* --- in local --- */
 
 static noreturn void
-exec_spawner(int fd, enum log_level level)
+exec_spawner(int fd, enum log_level level, enum syscall_filter_mode filter)
 {
-	char digit[2] = {(char)('0' + level), '\0'};
+	char digits[3] = {(char)('0' + level), (char)('0' + filter), '\0'};
 	char self[] = "/proc/self/exe", name[] = "local", word[] = SPAWNER_WORD;
-	char *argv[] = {name, word, digit, NULL}, *env[] = {NULL};
+	char *argv[] = {name, word, digits, NULL}, *env[] = {NULL};
 
 	/* dup2 of a descriptor onto itself would leave it closing on exec */
 	if (fd == SOCKET_FD ? fcntl(fd, F_SETFD, 0) != 0 : dup2(fd, SOCKET_FD) < 0)
@@ -56,7 +57,7 @@ exec_spawner(int fd, enum log_level level)
 }
 
 int
-spawner_start(enum log_level level)
+spawner_start(enum log_level level, enum syscall_filter_mode filter)
 {
 	int sv[2], error;
 	pid_t pid;
@@ -65,7 +66,7 @@ spawner_start(enum log_level level)
 		return -1;
 	pid = fork();
 	if (pid == 0)
-		exec_spawner(sv[1], level);
+		exec_spawner(sv[1], level, filter);
 	error = errno;
 	close(sv[1]);
 	if (pid < 0) {
@@ -154,7 +155,7 @@ spawn(struct spawner *s, uint64_t serial, uid_t uid, gid_t gid, int fd)
 			_exit(71);
 		close_range(SOCKET_FD + 1, ~0U, 0);
 		free(s->children);
-		_exit(owner_child_run(SOCKET_FD, uid, gid));
+		_exit(owner_child_run(SOCKET_FD, uid, gid, s->filter));
 	}
 	if (s->n == s->cap) {
 		s->cap = s->cap > 0 ? s->cap * 2 : 64;
@@ -248,8 +249,10 @@ spawner_main(int argc, char **argv)
 		s.title_size = (size_t)(argv[i] + strlen(argv[i]) + 1 - argv[0]);
 	s.title = argv[0];
 	prctl(PR_SET_NAME, SPAWNER_WORD); /* exec made it "exe" */
-	log_init(
-	    OWNER_CHILD_NAME, argc > 2 ? (enum log_level)(argv[2][0] - '0') : LOG_LEVEL_INFO);
+	if (argc != 3 || strlen(argv[2]) != 2)
+		return 64;
+	log_init(OWNER_CHILD_NAME, (enum log_level)(argv[2][0] - '0'));
+	s.filter = (enum syscall_filter_mode)(argv[2][1] - '0');
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, &s.old_mask);

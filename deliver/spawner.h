@@ -14,12 +14,13 @@
 #include <sys/types.h>
 
 #include "common/log.h"
+#include "common/syscall_filter.h"
 
 /*
- * Starts it. Returns the socket to it (close-on-exec; end of file when it is
+ * Starts it; filter is for its children, which enter theirs on top of ours. Returns the socket to it (close-on-exec; end of file when it is
  * gone), or -1 with errno.
  */
-int spawner_start(enum log_level level);
+int spawner_start(enum log_level level, enum syscall_filter_mode filter);
 
 /* Asks for a child that becomes uid and gid and serves fd (closed here). 0, or -1 if the spawner is gone. */
 int spawner_spawn(int spawner, uint64_t serial, uid_t uid, gid_t gid, int fd);

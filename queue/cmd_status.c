@@ -28,7 +28,13 @@ print_daemon(const struct cmd_status_text *s)
 		printf(" at ");
 		cmd_print_span(s->reload_time);
 	}
-	printf("\n\n");
+	printf("\nsystem calls: %s; ", span_is(s->filter, "enforce") ? "filtered"
+				       : span_is(s->filter, "log")   ? "logged, not filtered"
+								     : "not filtered");
+	if (s->landlock > 0)
+		printf("Landlock version %" PRIu64 "\n\n", s->landlock);
+	else
+		printf("Landlock: not in this kernel\n\n");
 	for (size_t i = 0; i < s->nprocesses; i++) {
 		const struct cmd_process *p = &s->processes[i];
 
@@ -61,6 +67,8 @@ daemon_to_json(const struct cmd_status_text *s, json_t *json)
 	json_object_set_new(daemon, "reloads", number(s->reloads));
 	json_object_set_new(daemon, "reload", cmd_json_string(s->reload));
 	json_object_set_new(daemon, "reload-time", cmd_json_string(s->reload_time));
+	json_object_set_new(daemon, "system-call-filter", cmd_json_string(s->filter));
+	json_object_set_new(daemon, "landlock", number(s->landlock));
 	for (size_t i = 0; i < s->nprocesses; i++) {
 		const struct cmd_process *p = &s->processes[i];
 		json_t *one = json_object();

@@ -47,6 +47,10 @@ daemon_field(struct cmd_status_text *s, struct span name, struct span value)
 		s->reload = value;
 	else if (span_is(name, "reload-time"))
 		s->reload_time = value;
+	else if (span_is(name, "system-call-filter"))
+		s->filter = value;
+	else if (span_is(name, "landlock"))
+		return number(value, &s->landlock);
 	else if (span_is(name, "uptime"))
 		return number(value, &s->uptime);
 	else if (span_is(name, "reloads"))

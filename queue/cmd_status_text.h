@@ -18,8 +18,10 @@ struct cmd_process {
 
 struct cmd_status_text {
 	struct span version, state, reload, reload_time;
+	struct span filter; /* of system calls: enforce, log, off */
 	pid_t pid;
 	uint64_t uptime, reloads;
+	uint64_t landlock; /* version of the kernel's, 0: none */
 	struct cmd_process *processes;
 	size_t nprocesses;
 	struct buf text; /* what the spans point into */

@@ -71,7 +71,7 @@ def give_away(root):
 
 @pytest.fixture
 def world(monkeypatch):
-    world = World(workers=1, retry=["300s"])
+    world = World(workers=1, **{"system-call-filter": "off"}, retry=["300s"])
     mta = world.mta
     mta.privileged = mta.domains.privileged = False
     try:

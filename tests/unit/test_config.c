@@ -180,6 +180,7 @@ reports_each_error(void **state)
 	    {"postmaster = root", ":4:", "expected an address"},
 	    {"allow-loopback-destinations = maybe", ":4:", "expected yes or no"},
 	    {"log-level = loud", ":4:", "expected debug, info or warn"},
+	    {"system-call-filter = yes", ":4:", "expected enforce, log or off"},
 	    {"tls { certificate = /nonexistent }",
 		":4:", "has only one of certificate and key"},
 	    {"smarthost = relay.test", ":4:", "expected host:port"},

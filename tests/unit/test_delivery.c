@@ -126,7 +126,7 @@ setup(void **state)
 	    w->base, sockets_listen(&w->queue_at), "local/queue", (uid_t)-1, &queue_ops, w);
 	w->directory = service_new(w->base, sockets_listen(&w->directory_at), "local/directory",
 	    (uid_t)-1, &directory_ops, w);
-	w->env.pool = owner_pool_new(w->base, LOG_LEVEL_WARN);
+	w->env.pool = owner_pool_new(w->base, LOG_LEVEL_WARN, SYSCALL_FILTER_OFF);
 	w->env.directory = peer_new(w->base, w->directory_at.path, "local", &peer_ops, w);
 	w->agent = agent_new(w->base, w->queue_at.path, "local", 100, &agent_ops, w);
 	return testing_run_until(w->base, &w->ready, 1) ? 0 : -1;

@@ -1,0 +1,130 @@
+"""What the kernel is asked for: a process that does what its row in the process table does not allow is stopped.
+
+build/tests/breakout becomes a process of the table and tries one thing; the running processes are looked at in
+/proc.  Rows of tests/vectors/privs.tsv: PV-05, PV-10, PV-14 to PV-17, PV-19 to PV-21, PV-23, PV-32.
+"""
+
+import signal
+import subprocess
+
+import pytest
+
+from lib.instance import BUILD
+from lib.world import World
+
+BREAKOUT = BUILD / "tests" / "breakout"
+STRANGERS = ("smtpd", "remote", "queue", "directory", "keys")
+NOBODY = ("socket-packet", "socket-netlink", "listen", "execve", "ptrace", "setuid", "mount", "unshare", "bpf", "keyctl",
+          "perf", "io-uring", "userfaultfd", "mmap-exec", "mprotect-exec", "read-memory", "dumpable")
+# What else a process may not do, though others may; (attempt, process).
+FORBIDDEN = [(attempt, process) for process in STRANGERS for attempt in NOBODY] + [
+    ("socket-inet", "smtpd"), ("socket-inet", "keys"), ("fork", "keys"), ("unlink", "keys"), ("socket-inet", "queue"), ("socket-inet", "directory"), ("socket-inet", "local"),
+    ("socket-packet", "local"), ("mount", "local"), ("unshare", "local"), ("bpf", "local"), ("io-uring", "local"),
+    ("mmap-exec", "local"), ("read-memory", "local"),
+    ("mkdir", "smtpd"), ("unlink", "smtpd"), ("mkdir", "remote"), ("unlink", "remote"),
+    ("mkdir", "directory"), ("unlink", "directory"), ("write-inside", "directory"), ("write-outside", "directory"),
+    ("fork", "smtpd"), ("fork", "remote"), ("fork", "directory"),
+    ("kill", "smtpd"), ("kill", "remote"), ("kill", "directory")]
+# Refused with an error: libraries try these.
+REFUSED = [("read-passwd", "keys"), ("write-inside", "keys"), ("read-passwd", "smtpd"), ("read-own", "smtpd"), ("write-inside", "smtpd"), ("read-passwd", "remote"),
+           ("read-own", "remote"), ("write-inside", "remote")]
+BEYOND = [("read-passwd", "queue"), ("write-outside", "queue")]
+ALLOWED = [("memory", process) for process in STRANGERS + ("local",)] + [
+    ("socket-unix", process) for process in STRANGERS + ("local",)] + [
+    ("socket-inet", "remote"), ("read-own", "queue"), ("write-inside", "queue"), ("mkdir", "queue"), ("unlink", "queue"),
+    ("fork", "queue"), ("read-passwd", "directory"), ("fork", "local"), ("execve", "local")]
+
+
+def attempt(tmp_path, process, name):
+    folder = tmp_path / "root"
+    folder.mkdir()
+    (folder / "inside").write_text("x")
+    return subprocess.run([BREAKOUT, process, folder, name], capture_output=True, text=True, timeout=20, check=False)
+
+
+def landlock_version():
+    """Of this kernel; 0 without."""
+    import ctypes
+    return max(0, ctypes.CDLL(None, use_errno=True).syscall(444, None, 0, 1))
+
+
+@pytest.mark.parametrize("name,process", FORBIDDEN)
+def test_forbidden(tmp_path, name, process):
+    done = attempt(tmp_path, process, name)
+    assert done.returncode == -signal.SIGSYS, f"{process} {name}: status {done.returncode} {done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("name,process", REFUSED)
+def test_refused(tmp_path, name, process):
+    done = attempt(tmp_path, process, name)
+    assert (done.returncode, done.stdout) == (1, "Permission denied\n"), f"{process} {name}: {done}"
+
+
+@pytest.mark.parametrize("name,process", BEYOND)
+def test_files_elsewhere(tmp_path, name, process):
+    if landlock_version() == 0:
+        pytest.skip("this kernel has no Landlock")
+    done = attempt(tmp_path, process, name)
+    assert (done.returncode, done.stdout) == (1, "Permission denied\n"), f"{process} {name}: {done}"
+
+
+@pytest.mark.parametrize("name,process", ALLOWED)
+def test_allowed(tmp_path, name, process):
+    done = attempt(tmp_path, process, name)
+    assert done.returncode == 0, f"{process} {name}: status {done.returncode} {done.stdout}{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def running():
+    world = World()
+    try:
+        mta = world.start()
+        mta.send("alice@domain1.com", ["bob@domain2.com"], b"Subject: x\r\n\r\nx\r\n")
+        mta.wait_messages("bob@domain2.com", 1)
+        yield mta
+    finally:
+        world.close()
+
+
+def field(pid, name):
+    text = open(f"/proc/{pid}/status", encoding="utf-8").read()
+    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)[name]
+
+
+def test_every_process_has_a_filter(running):
+    """PV-05."""
+    seen = set()
+    for role, pid in running.processes():
+        seen.add(role)
+        assert field(pid, "Seccomp") == "2", role
+        assert int(field(pid, "Seccomp_filters")) >= (2 if role == "local-child" else 1), role
+    assert {"smtpd", "directory", "queue", "local", "remote", "spawner", "local-child"} <= seen
+
+
+def test_status_says_what_is_enforced(running):
+    """PV-32."""
+    text = running.command("status").stdout
+    assert "system calls: filtered" in text
+    version = landlock_version()
+    assert (f"Landlock version {version}" if version else "Landlock: not in this kernel") in text
+
+
+def test_log_mode_stops_nobody():
+    world = World(**{"system-call-filter": "log"})
+    try:
+        mta = world.start()
+        mta.send("alice@domain1.com", ["bob@domain2.com"], b"Subject: x\r\n\r\nx\r\n")
+        mta.wait_messages("bob@domain2.com", 1)
+        assert field(mta.pids("smtpd")[0], "Seccomp") == "2"
+    finally:
+        world.close()
+
+
+def test_off_means_off():
+    world = World(**{"system-call-filter": "off"})
+    try:
+        mta = world.start()
+        assert field(mta.pids("smtpd")[0], "Seccomp") == "0"
+        assert "system calls: not filtered" in mta.command("status").stdout
+    finally:
+        world.close()
