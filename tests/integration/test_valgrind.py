@@ -22,7 +22,8 @@ from lib.world import World
 CHILDREN = ("directory", "queue", "local", "remote", "keys", "smtpd")
 STARTED_HERE = ("postriderd", "sendmail", "postrider")
 # local, its spawner, and the child of the one mailbox owner.
-PROCESSES = sorted([*CHILDREN, "local", "local", *STARTED_HERE])
+# The queue manager twice: a list is written by its copy.
+PROCESSES = sorted([*CHILDREN, "local", "local", "queue", *STARTED_HERE])
 NOBODY = 65534
 OPTIONS = ("--leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite --error-exitcode=99 "
            "--child-silent-after-fork=no --read-inline-info=no --vgdb=no --num-callers=20")
