@@ -321,10 +321,24 @@ answer_bounce_text(struct directory *d, const struct wire_msg *m, struct wire_ou
 }
 
 static void
-send_steps(struct wire_out *w, const struct trace *t, size_t from)
+send_steps(struct wire_out *w, const struct trace *t)
 {
-	for (size_t i = from; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++)
 		wire_add_str(w, "step", t->v[i]);
+}
+
+/* Those that `said` has not told already: policy goes the resolver's way again. */
+static void
+send_new_steps(struct wire_out *w, const struct trace *t, const struct trace *said)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		bool again = false;
+
+		for (size_t k = 0; k < said->n && !again; k++)
+			again = strcmp(t->v[i], said->v[k]) == 0;
+		if (!again)
+			wire_add_str(w, "step", t->v[i]);
+	}
 }
 
 /* As a client would be answered: what the resolver found, then who may send there. */
@@ -341,7 +355,6 @@ explain_client(struct directory *d, const struct policy_client *client,
 	policy_mail(&d->env, client, from, NULL, &a);
 	if (a.verdict.kind == VERDICT_OK)
 		policy_rcpt(&d->env, client, from, rcpt, &policy, &a);
-	/* For a hosted recipient policy went the resolver's way: its last step is what is new. */
 	hosted = r->n == 0 || r->v[0].kind == TARGET_MAILBOX;
 	if (a.verdict.kind != VERDICT_OK || hosted)
 		r->verdict = a.verdict;
@@ -352,8 +365,8 @@ explain_client(struct directory *d, const struct policy_client *client,
 		r->verdict = v;
 	}
 	wire_add_str(w, "rule", a.rule);
-	send_steps(w, steps, 0);
-	send_steps(w, &policy, hosted && policy.n > 0 ? policy.n - 1 : 0);
+	send_steps(w, steps);
+	send_new_steps(w, &policy, steps);
 	trace_release(&policy);
 }
 
@@ -390,7 +403,7 @@ answer_explain(struct directory *d, const struct wire_msg *m, struct wire_out *w
 		}
 	} else {
 		wire_add_str(w, "rule", got == 0 ? "resolve" : "bad-address");
-		send_steps(w, &steps, 0);
+		send_steps(w, &steps);
 	}
 	send_targets(w, &r);
 	trace_release(&steps);
