@@ -1,27 +1,45 @@
 /*
  * cmd_check: postrider check: is the configuration right, and everything that the
- * domain directories say? The same code that the daemon believes reads them here.
+ * domain directories say? The same code that the daemon believes reads them here, and
+ * resolves what it would put off.
  * Every problem is a line file:line: text on standard output.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "common/address.h"
+#include "common/xalloc.h"
 #include "conf/bounce_text.h"
-#include "conf/domain.h"
+#include "conf/directory.h"
+#include "conf/domains.h"
 #include "conf/domains_list.h"
+#include "conf/resolve.h"
 #include "queue/cmd_verbs.h"
+
+#define WHY_MAX		4096
+#define DOMAINS_AT_ONCE 1000 /* kept in memory */
 
 struct check {
 	struct config_errors errors;
+	struct domains *domains;
+	struct resolve_env env;
 	const char *root;
 	int rootfd;
-	size_t domains, aliases;
+	size_t ndomains, aliases;
 };
+
+static void
+on_complaint(const char *text, void *arg)
+{
+	struct check *k = arg;
+
+	config_errors_add_text(&k->errors, text);
+}
 
 static void
 check_bounce_texts(struct check *k, const struct domain *d)
@@ -34,23 +52,96 @@ check_bounce_texts(struct check *k, const struct domain *d)
 	buf_release(&text);
 }
 
+/* What the resolver says: "domain/etc/file:line: text", or "domain …". */
+static void
+add_reason(struct check *k, const char *text)
+{
+	char *whole = xasprintf("%s/%s", k->root, text);
+
+	for (size_t i = 0; i < k->errors.n; i++) {
+		if (strcmp(k->errors.v[i].text, whole) == 0) {
+			free(whole);
+			return; /* one thing may stop many */
+		}
+	}
+	config_errors_add_text(&k->errors, whole);
+	free(whole);
+}
+
+/* Whom each mailbox is delivered as; what is wrong with the directory itself is told once. */
+static void
+check_users(struct check *k, const struct domain *d)
+{
+	struct domain_ids ids;
+	struct buf why;
+
+	buf_init(&why, WHY_MAX);
+	for (size_t i = 0; i < d->passwd.nusers; i++) {
+		if (domain_user_ids(d, &d->passwd.users[i], k->env.privileged, &k->env.self,
+			&ids, &why) != 0)
+			add_reason(k, buf_str(&why));
+		buf_clear(&why);
+	}
+	buf_release(&why);
+}
+
+/* Would mail for this local part be put off? Then what is wrong has to be mended. */
+static void
+check_address(struct check *k, const struct domain *d, struct span local)
+{
+	struct address address;
+	struct resolution r;
+	char *text = xasprintf("%.*s@%s", SPAN_ARG(local), d->name);
+
+	if (address_parse(span_str(text), 0, &address, NULL) == 0) {
+		resolve(&k->env, &address, RESOLVE_ANY, NULL, &r);
+		if (r.verdict.kind == VERDICT_TEMPORARY)
+			add_reason(k, r.verdict.text);
+		resolution_release(&r);
+	}
+	free(text);
+}
+
+/* What the catch-all does with a name that nobody has. */
+static void
+check_catch_all(struct check *k, const struct domain *d)
+{
+	char name[32] = "";
+
+	for (unsigned i = 0; name[0] == '\0'; i++) {
+		snprintf(name, sizeof name, "nobody%u", i);
+		if (passwd_find(&d->passwd, span_str(name)) != NULL ||
+		    aliases_find(&d->aliases, span_str(name)) != NULL)
+			name[0] = '\0';
+	}
+	check_address(k, d, span_str(name));
+}
+
 static void
 check_domain(struct check *k, const char *name)
 {
-	struct domain *d = domain_new(k->root, span_str(name));
-	int watchfd = -1;
+	struct domain *d = NULL;
+	size_t before = k->errors.n;
+	struct buf why;
 
-	enum lookup l = domain_refresh(d, k->rootfd, &k->errors, &watchfd);
-
-	if (l == LOOKUP_UNKNOWN)
-		config_errors_add(
-		    &k->errors, d->path, 0, "cannot be looked at: %s", strerror(errno));
-	else if (l == LOOKUP_FOUND)
+	k->ndomains++;
+	buf_init(&why, WHY_MAX);
+	domains_begin(k->domains);
+	if (domains_find(k->domains, span_str(name), &d, &why) != LOOKUP_FOUND) {
+		if (k->errors.n == before && why.len > 0)
+			add_reason(k, buf_str(&why));
+	} else {
 		check_bounce_texts(k, d);
-	if (watchfd >= 0)
-		close(watchfd);
-	domain_free(&d);
-	k->domains++;
+		check_users(k, d);
+		if (d->passwd.nusers > 0 ||
+		    d->aliases.naliases > 0) /* else it was just added */
+			check_address(k, d, span_str("postmaster"));
+		if (d->conf.catch_all != NULL)
+			check_catch_all(k, d);
+		for (size_t i = 0; i < d->aliases.naliases; i++)
+			check_address(k, d, alias_name(&d->aliases, &d->aliases.aliases[i]));
+	}
+	buf_release(&why);
 }
 
 static void
@@ -70,12 +161,18 @@ on_entry(const char *name, const char *problem, void *arg)
 static void
 check_domains(struct check *k, const struct config *c)
 {
+	const struct domains_limits limits = {DOMAINS_AT_ONCE, (size_t)1 << 30, 0};
+	const struct domain_ids self = {geteuid(), getegid()};
+
 	k->root = c->domains;
+	k->domains = domains_new(c->domains, &limits, on_complaint, k);
+	directory_env(&k->env, c, k->domains, self.uid == 0, &self);
 	k->rootfd = open(c->domains, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (k->rootfd < 0 || domains_list(c->domains, on_entry, k) != 0)
 		config_errors_add(&k->errors, c->domains, 0, "%s", strerror(errno));
 	if (k->rootfd >= 0)
 		close(k->rootfd);
+	domains_free(&k->domains);
 }
 
 static int
@@ -90,7 +187,7 @@ print(const struct cmd_context *ctx, const struct check *k)
 			json_array_append_new(
 			    problems, cmd_json_string(span_str(k->errors.v[i].text)));
 		json_object_set_new(json, "problems", problems);
-		json_object_set_new(json, "domains", json_integer((json_int_t)k->domains));
+		json_object_set_new(json, "domains", json_integer((json_int_t)k->ndomains));
 		json_object_set_new(json, "aliases", json_integer((json_int_t)k->aliases));
 		return cmd_print_json(json);
 	}
@@ -100,7 +197,7 @@ print(const struct cmd_context *ctx, const struct check *k)
 	}
 	if (k->errors.n == 0)
 		printf("%s: no problems; domains: %zu, aliases of domains: %zu\n",
-		    cmd_config_path(ctx), k->domains, k->aliases);
+		    cmd_config_path(ctx), k->ndomains, k->aliases);
 	return 0;
 }
 

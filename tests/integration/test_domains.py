@@ -1,5 +1,6 @@
 """Domain directories: what is written there counts for the next RCPT, and an error hides nobody else."""
 
+import json
 import os
 import re
 import subprocess
@@ -191,3 +192,64 @@ def test_check_of_a_good_configuration(mta):
     done = subprocess.run([str(BIN / "postrider"), "-c", str(mta.conf), "check"], capture_output=True, text=True,
                           timeout=10, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_line_of_domain_list_ends_in_a_blank(mta):
+    lines = mta.command("domain", "list").stdout.splitlines()
+    assert len(lines) >= 3 and [line for line in lines if line != line.rstrip()] == []
+
+
+def test_explain_tells_each_step_once(mta):
+    mta.domains.rewrite("domain1.com", "aliases", "far: x@far.test\n")
+    becomes(mta, "far@domain1.com", "250")
+    for address in ("x@far.test", "far@domain1.com", "nobody@domain1.com", "bob@domain1.com"):
+        steps = json.loads(mta.command("--json", "explain", address, "--client", "127.0.0.1").stdout)["steps"]
+        assert len(steps) >= 2 and len(set(steps)) == len(steps), (address, steps)
+
+
+def problems(mta):
+    done = mta.command("--json", "check")
+    found = json.loads(done.stdout)["problems"]
+    assert done.returncode == (78 if found else 0)
+    return found
+
+
+@pytest.mark.parametrize("conf", ['catch-all = "nobody-here"\n', 'catch-all = "gone@domain2.com"\n'])
+def test_check_finds_a_catch_all_that_leads_nowhere(mta, conf):
+    mta.add_domain("third.example", ["bob"], conf=conf)
+    assert rcpt(mta, "anything@third.example").code == "451"
+    found = problems(mta)
+    assert len(found) == 1, found
+    assert found[0].startswith(str(mta.domains.root / "third.example/etc/domain.conf:1: ")) and "catch-all" in found[0]
+
+
+def test_check_finds_aliases_that_are_put_off(mta):
+    mta.add_domain("third.example", ["bob"], aliases="list: :include:/nonexistent\nother: bob\n")
+    assert rcpt(mta, "list@third.example").code == "451"
+    found = problems(mta)
+    assert len(found) == 1 and "third.example/etc/aliases:1: " in found[0], found
+
+
+def test_check_finds_a_domain_without_anybody_for_its_postmaster(mta):
+    mta.add_domain("third.example", [], aliases="x: bob@domain1.com\n")
+    assert rcpt(mta, "postmaster@third.example").code == "451"
+    assert any("third.example" in line and "postmaster" in line for line in problems(mta))
+
+
+@pytest.mark.root
+def test_check_finds_a_domain_that_belongs_to_root(mta):
+    mta.add_domain("third.example", ["bob", "erna"])
+    for path in [mta.domains.root / "third.example", *(mta.domains.root / "third.example").rglob("*")]:
+        os.chown(path, 0, 0)
+    assert rcpt(mta, "bob@third.example").code == "451"
+    found = problems(mta)
+    assert len(found) == 1 and "third.example belongs to root" in found[0], found
+
+
+@pytest.mark.root
+def test_check_finds_a_uid_that_a_domain_may_not_give(mta):
+    mta.add_domain("third.example", ["bob"])
+    mta.domains.rewrite("third.example", "passwd", "bob:x:4711:4711:::\nerna:x:::::\n")
+    assert rcpt(mta, "bob@third.example").code == "451" and rcpt(mta, "erna@third.example").code == "250"
+    found = problems(mta)
+    assert len(found) == 1 and "third.example/etc/passwd:1: " in found[0] and "root" in found[0], found
