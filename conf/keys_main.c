@@ -103,10 +103,14 @@ int
 main(void)
 {
 	struct program p = {.fd = -1};
+	OSSL_PROVIDER *algorithms;
+	int status;
 
 	/* What the algorithms do is not to depend on a file of the system. */
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
-	    OSSL_PROVIDER_load(NULL, "default") == NULL)
+	    (algorithms = OSSL_PROVIDER_load(NULL, "default")) == NULL)
 		fatalx("OpenSSL cannot be used");
-	return process_run(&ops, &p);
+	status = process_run(&ops, &p);
+	OSSL_PROVIDER_unload(algorithms);
+	return status;
 }
