@@ -3,22 +3,27 @@
 
 #include <stdlib.h>
 
-#include "common/buf.h"
-#include "common/limits.h"
 #include "common/xalloc.h"
 
+char
+destination_key(enum agent_kind kind, bool detour)
+{
+	static const char keys[AGENT_KINDS][2] = {{'l', 'L'}, {'r', 'R'}};
+
+	return keys[kind][detour];
+}
+
 struct destination *
-destination_new(enum agent_kind kind, struct span name, const struct config *c, uint64_t now_ms)
+destination_new(enum agent_kind kind, struct span name, bool detour, const struct config *c,
+    uint64_t now_ms)
 {
 	struct destination *d = xcalloc(1, sizeof *d);
-	struct buf key;
 
-	buf_init(&key, ADDRESS_MAX * 4);
-	buf_add_char(&key, kind == AGENT_LOCAL ? 'l' : 'r');
-	buf_add_span(&key, name);
-	d->key = buf_take(&key);
+	name = span_first(name, DESTINATION_NAME_MAX);
+	d->key = xasprintf("%c%.*s", destination_key(kind, detour), SPAN_ARG(name));
 	d->name = d->key + 1;
 	d->kind = kind;
+	d->detour = detour;
 	waitlist_init(&d->waiting, d);
 	heap_item_init(&d->wake);
 	rate_init(&d->rate);
@@ -77,7 +82,8 @@ destination_places(const struct destination *d)
 static bool
 would_send(const struct destination *d)
 {
-	return d->waiting.nready > 0 && !d->paused && d->active < destination_places(d);
+	return d->waiting.nready > 0 && !d->paused && !d->detour &&
+	       d->active < destination_places(d);
 }
 
 bool

@@ -28,6 +28,9 @@
 /* Jobs at once for the mailboxes of one domain, unless configured: they share flushes. */
 #define DESTINATION_LOCAL_CONCURRENCY 100
 
+/* Octets; longer names are cut. */
+#define DESTINATION_NAME_MAX 640
+
 #define DESTINATION_PROBE_FIRST_MS 60000
 #define DESTINATION_PROBE_MAX_MS   (30 * 60000)
 
@@ -61,8 +64,11 @@ struct destination {
 	bool paused;	 /* by the administrator */
 	bool dead;
 	bool probing;
-	bool on_turn, is_idle;	       /* the scheduler's, as the next four */
-	TAILQ_ENTRY(destination) turn; /* among those that may send, while on_turn */
+	bool
+	    detour; /* no next hop: a list where mail of a paused domain waits (scheduler_pause.c) */
+	bool on_turn, is_idle, returning; /* the scheduler's, as the next four */
+	TAILQ_ENTRY(destination)
+	turn; /* among those that may send, while on_turn or returning */
 	TAILQ_ENTRY(destination) idle; /* among those with no mail, while is_idle */
 	struct heap_item wake;	       /* in its heap while a time is waited for */
 	uint32_t debt;		       /* tenths of a turn to sit out */
@@ -79,9 +85,12 @@ struct destination {
 	struct verdict *last;	/* of the last failure, NULL once it was reached again */
 };
 
+/* The first octet of its key. */
+char destination_key(enum agent_kind kind, bool detour);
+
 /* A destination nothing is known of. settings and intervals are borrowed from c until destination_configure. */
-struct destination *destination_new(
-    enum agent_kind kind, struct span name, const struct config *c, uint64_t now_ms);
+struct destination *destination_new(enum agent_kind kind, struct span name, bool detour,
+    const struct config *c, uint64_t now_ms);
 void destination_free(struct destination **d);
 
 /* The configuration has changed. */

@@ -24,6 +24,21 @@ dispatch_soon(struct manager *m)
 	event_active(m->pump, 0, 0);
 }
 
+/* Was the administrator's wish to hold it said while something was under way? Nothing is any more. */
+static bool
+hold_if_wished(struct manager *m, struct recipient *r)
+{
+	if (!r->held)
+		return false;
+	if (r->state != RECIPIENT_HELD) {
+		recipient_set_state(r, RECIPIENT_HELD);
+		r->next = 0;
+	}
+	if (m->reporter != NULL)
+		reporter_consider(m->reporter, r->message);
+	return true;
+}
+
 void
 dispatch_set_time(struct manager *m)
 {
@@ -37,6 +52,8 @@ dispatch_set_time(struct manager *m)
 void
 dispatch_put_off(struct manager *m, struct recipient *r, uint64_t ms)
 {
+	if (hold_if_wished(m, r))
+		return;
 	recipient_set_state(r, RECIPIENT_DEFERRED);
 	r->next = clock_wall() + (int64_t)(ms / 1000);
 	scheduler_add_deferred(m->scheduler, r, ms);
@@ -48,8 +65,9 @@ dispatch_put_off(struct manager *m, struct recipient *r, uint64_t ms)
 static void
 wait_for(struct manager *m, struct recipient *r, const struct resolved_target *t)
 {
-	scheduler_add_waiting(m->scheduler, r,
-	    t->kind == RECIPIENT_MAILBOX ? AGENT_LOCAL : AGENT_REMOTE, t->destination);
+	if (!hold_if_wished(m, r))
+		scheduler_add_waiting(m->scheduler, r,
+		    t->kind == RECIPIENT_MAILBOX ? AGENT_LOCAL : AGENT_REMOTE, t->destination);
 }
 
 /* One target that is the address itself needs no expansion; anything else becomes entries of its own. */

@@ -11,6 +11,7 @@
 #include "queue/manager_parts.h"
 #include "queue/own_writer.h"
 #include "queue/retry.h"
+#include "queue/store_wishes.h"
 
 /* From the store */
 
@@ -82,6 +83,19 @@ on_directory_up(struct peer *p, void *arg)
 static const struct peer_ops directory_ops = {.on_up = on_directory_up};
 
 static void
+recover_pauses(struct manager *m)
+{
+	for (int k = 0; k < PAUSE_KINDS; k++) {
+		size_t at = 0;
+		const char *name;
+
+		while ((name = pauses_next(store_pauses(m->store), (enum pause_kind)k, &at)) !=
+		       NULL)
+			scheduler_pause(m->scheduler, (enum pause_kind)k, span_str(name));
+	}
+}
+
+static void
 consider_all(struct manager *m)
 {
 	struct message *msg;
@@ -128,6 +142,7 @@ manager_new(struct event_base *base, int spoolfd, const struct config *config,
 	}
 	m->own = own_writer_new(base, m->store);
 	m->reporter = reporter_new(base, m->store, m->own, config->hostname);
+	recover_pauses(m);
 	consider_all(m);
 	dispatch_soon(m);
 	return m;

@@ -11,6 +11,7 @@
 
 #include "conf/config.h"
 #include "queue/agents.h"
+#include "queue/pauses.h"
 #include "queue/store.h"
 
 struct manager;
@@ -38,13 +39,27 @@ struct store *manager_store(struct manager *m);
 struct agents *manager_agents(struct manager *m);
 struct scheduler *manager_scheduler(struct manager *m);
 
-/* Tries a deferred recipient now. True if it was waiting. */
+/*
+ * The administrator's acts (manager_act.c), for which nothing is under way: on one that is RESOLVING or ACTIVE only
+ * manager_hold has an effect, later. All are in the journal (not yet flushed) when they return; true if something changed.
+ */
+
+/* Tries it now, and probes its destination with it should that be dead. Not one that is held. */
 bool manager_retry(struct manager *m, struct recipient *r);
 
-/* Takes an idle (not ACTIVE, RESOLVING) recipient out of the queue. True if it was taken out. */
-bool manager_remove(struct manager *m, struct recipient *r);
+/* It is not tried until it is released. */
+bool manager_hold(struct manager *m, struct recipient *r);
+bool manager_release(struct manager *m, struct recipient *r);
 
-/* As manager_remove, but its sender is told. */
+/* It is resolved as if RCPT had named it just now. */
+bool manager_requeue(struct manager *m, struct recipient *r);
+
+/* Takes it out of the queue. manager_fail: and its sender is told. */
+bool manager_remove(struct manager *m, struct recipient *r);
 bool manager_fail(struct manager *m, struct recipient *r);
+
+/* Stops mail for a destination, or of a sender domain, until it may continue; over restarts too. */
+bool manager_pause(struct manager *m, enum pause_kind kind, struct span name);
+bool manager_continue(struct manager *m, enum pause_kind kind, struct span name);
 
 #endif

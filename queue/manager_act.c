@@ -1,28 +1,73 @@
 /*
  * manager_act: what the administrator may do with a recipient or with what waits. See
- * manager.h; called by control.
+ * manager.h; called by control. Invariant: the recipient is taken out of the scheduler's
+ * lists before the store changes its state, and given back after.
  */
 #include "queue/manager_parts.h"
+#include "queue/store_wishes.h"
+
+/* Is nothing under way for it, and something left to do? It is in no list then. */
+static bool
+take_out(struct manager *m, struct recipient *r)
+{
+	if (r->state == RECIPIENT_HELD)
+		return true;
+	if (!scheduler_has(r))
+		return false;
+	scheduler_forget(m->scheduler, r);
+	return true;
+}
+
+static void
+give_back(struct manager *m, struct recipient *r)
+{
+	if (r->state == RECIPIENT_DUE)
+		scheduler_add_due(m->scheduler, r);
+	dispatch_soon(m);
+}
 
 bool
 manager_retry(struct manager *m, struct recipient *r)
 {
-	if (r->state != RECIPIENT_DEFERRED)
+	if (!scheduler_has(r))
 		return false;
-	scheduler_forget(m->scheduler, r);
-	recipient_set_state(r, RECIPIENT_DUE);
-	scheduler_add_due(m->scheduler, r);
+	scheduler_hurry(m->scheduler, r);
 	dispatch_soon(m);
 	return true;
 }
 
-/* Out of whatever list it is in, if it is in one. */
-static bool
-take_out(struct manager *m, struct recipient *r)
+bool
+manager_hold(struct manager *m, struct recipient *r)
 {
-	if (!scheduler_has(r))
+	if (r->held)
 		return false;
-	scheduler_forget(m->scheduler, r);
+	(void)take_out(m, r);
+	if (!store_hold(m->store, r))
+		return false;
+	reporter_consider(m->reporter, r->message);
+	return true;
+}
+
+bool
+manager_release(struct manager *m, struct recipient *r)
+{
+	if (!store_release(m->store, r))
+		return false;
+	give_back(m, r);
+	return true;
+}
+
+bool
+manager_requeue(struct manager *m, struct recipient *r)
+{
+	bool held = r->state == RECIPIENT_HELD;
+
+	if (!take_out(m, r))
+		return false;
+	if (!held)
+		recipient_set_state(r, RECIPIENT_DUE);
+	(void)store_requeue(m->store, r);
+	give_back(m, r);
 	return true;
 }
 
@@ -49,5 +94,25 @@ manager_fail(struct manager *m, struct recipient *r)
 	store_fail(m->store, r, &v);
 	outcome_log(r, "failed", &v, span_str(""));
 	reporter_consider(m->reporter, r->message);
+	return true;
+}
+
+bool
+manager_pause(struct manager *m, enum pause_kind kind, struct span name)
+{
+	if (!store_pause(m->store, kind, name))
+		return false;
+	scheduler_pause(m->scheduler, kind, name);
+	dispatch_soon(m);
+	return true;
+}
+
+bool
+manager_continue(struct manager *m, enum pause_kind kind, struct span name)
+{
+	if (!store_continue(m->store, kind, name))
+		return false;
+	scheduler_continue(m->scheduler, kind, name);
+	dispatch_soon(m);
 	return true;
 }

@@ -65,7 +65,8 @@ defer(struct manager *m, struct recipient *r, const struct outcome *o,
 	uint64_t ms = retry_interval(intervals, r->attempts, jitter(r));
 
 	store_defer(m->store, r, o->verdict, clock_wall() + (int64_t)(ms / 1000));
-	scheduler_add_deferred(m->scheduler, r, ms);
+	if (r->state == RECIPIENT_DEFERRED) /* else it is to be held */
+		scheduler_add_deferred(m->scheduler, r, ms);
 	dispatch_soon(m);
 	outcome_log(r, "deferred", o->verdict, o->mta);
 }
@@ -73,7 +74,12 @@ defer(struct manager *m, struct recipient *r, const struct outcome *o,
 static void
 deliver(struct manager *m, struct recipient *r, const struct outcome *o)
 {
-	store_deliver(m->store, r, o->verdict);
+	/* A host that offers DSN reports for itself (RFC 3461 5.2.1). */
+	if ((r->notify & NOTIFY_SUCCESS) != 0 && !o->dsn && r->message->from[0] != '\0')
+		store_succeed(m->store, r, o->local ? RECIPIENT_DELIVERED : RECIPIENT_RELAYED,
+		    o->verdict);
+	else
+		store_deliver(m->store, r, o->verdict);
 	outcome_log(r, "delivered", o->verdict, o->mta);
 }
 

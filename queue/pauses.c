@@ -71,12 +71,18 @@ pauses_remove(struct pauses *p, enum pause_kind kind, struct span name)
 	return copy != NULL;
 }
 
-bool
-pauses_has(const struct pauses *p, enum pause_kind kind, struct span name)
+const char *
+pauses_find(const struct pauses *p, enum pause_kind kind, struct span name)
 {
 	char folded[NAME_MAX_OCTETS];
 
-	return hash_find(&p->names[kind], fold(name, folded)) != NULL;
+	return hash_find(&p->names[kind], fold(name, folded));
+}
+
+bool
+pauses_has(const struct pauses *p, enum pause_kind kind, struct span name)
+{
+	return pauses_find(p, kind, name) != NULL;
 }
 
 const char *

@@ -32,6 +32,9 @@ bool pauses_remove(struct pauses *p, enum pause_kind kind, struct span name);
 
 bool pauses_has(const struct pauses *p, enum pause_kind kind, struct span name);
 
+/* The name as it is kept, in lower case, or NULL. */
+const char *pauses_find(const struct pauses *p, enum pause_kind kind, struct span name);
+
 /* All names of a kind, in lower case, in no order (as hash_next). */
 const char *pauses_next(const struct pauses *p, enum pause_kind kind, size_t *at);
 

@@ -1,37 +1,20 @@
 /*
  * scheduler: what is tried when. See scheduler.h. Invariant: a destination is on its
  * agent's ring exactly while destination_may_send says so, and in the heap of those
- * that wake later exactly while only time is missing; every change ends in update().
+ * that wake later exactly while only time is missing; every change ends in scheduler_update.
  */
-#include "queue/scheduler.h"
+#include "queue/scheduler_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/hash.h"
-#include "common/limits.h"
 #include "common/xalloc.h"
 
-#define TURN	     10 /* tenths, as the costs of queue/waitlist */
-#define TICK_MOVES   1000
-#define SWEEP_STEP   1000
-#define SWEEP_MS     600000 /* between two looks at what is parked */
-#define NAME_MAX_LEN (2 * ADDRESS_MAX)
-#define IDLE_MAX     10000 /* destinations without mail whose state is remembered */
-
-TAILQ_HEAD(destination_list, destination);
-
-struct scheduler {
-	const struct config *config;
-	uint64_t now;
-	struct heap deferred, wakes;
-	struct waitlist_set lists;
-	struct waitlist due; /* for the resolver */
-	struct hash destinations, pauses;
-	struct destination_list turns[AGENT_KINDS], idle;
-	size_t nidle;
-	uint64_t sweep_at;
-};
+#define TURN	   10 /* tenths, as the costs of queue/waitlist */
+#define TICK_MOVES 1000
+#define SWEEP_STEP 1000
+#define SWEEP_MS   600000 /* between two looks at what is parked */
+#define IDLE_MAX   10000  /* destinations without mail whose state is remembered */
 
 struct scheduler *
 scheduler_new(const struct config *config, uint64_t now_ms)
@@ -46,7 +29,8 @@ scheduler_new(const struct config *config, uint64_t now_ms)
 	waitlist_set_init(&s->lists);
 	waitlist_init(&s->due, NULL);
 	hash_init(&s->destinations);
-	hash_init(&s->pauses);
+	pauses_init(&s->pauses);
+	TAILQ_INIT(&s->returning);
 	for (int k = 0; k < AGENT_KINDS; k++)
 		TAILQ_INIT(&s->turns[k]);
 	TAILQ_INIT(&s->idle);
@@ -58,7 +42,6 @@ scheduler_free(struct scheduler **sp)
 {
 	struct scheduler *s = *sp;
 	struct destination *d;
-	char *name;
 	size_t at = 0;
 
 	if (s == NULL)
@@ -67,17 +50,29 @@ scheduler_free(struct scheduler **sp)
 	waitlist_set_release(&s->lists);
 	while ((d = hash_next(&s->destinations, &at)) != NULL)
 		destination_free(&d);
-	at = 0;
-	while ((name = hash_next(&s->pauses, &at)) != NULL)
-		free(name);
 	hash_release(&s->destinations);
-	hash_release(&s->pauses);
+	pauses_release(&s->pauses);
 	heap_release(&s->deferred);
 	heap_release(&s->wakes);
 	free(s);
 }
 
 /* --- destinations --- */
+
+/* Mail of a paused domain that is paused no longer goes back to be resolved. */
+static void
+update_returning(struct scheduler *s, struct destination *d)
+{
+	bool go = d->detour && !d->paused && d->waiting.nready > 0;
+
+	if (go == d->returning)
+		return;
+	if (go)
+		TAILQ_INSERT_TAIL(&s->returning, d, turn);
+	else
+		TAILQ_REMOVE(&s->returning, d, turn);
+	d->returning = go;
+}
 
 static void
 update_turn(struct scheduler *s, struct destination *d)
@@ -135,37 +130,37 @@ update_idle(struct scheduler *s, struct destination *d)
 		drop_destination(s, TAILQ_FIRST(&s->idle));
 }
 
-/* After whatever changed. */
-static void
-update(struct scheduler *s, struct destination *d)
+void
+scheduler_update(struct scheduler *s, struct destination *d)
 {
 	waitlist_set_stopped(&s->lists, &d->waiting, d->paused || d->dead);
+	update_returning(s, d);
 	update_turn(s, d);
 	update_wake(s, d);
 	update_idle(s, d);
 }
 
-static struct destination *
-find_destination(const struct scheduler *s, enum agent_kind kind, struct span name)
+struct destination *
+scheduler_find_destination(
+    const struct scheduler *s, enum agent_kind kind, struct span name, bool detour)
 {
-	char key[1 + NAME_MAX_LEN];
+	char key[1 + DESTINATION_NAME_MAX];
 
-	key[0] = kind == AGENT_LOCAL ? 'l' : 'r';
+	name = span_first(name, DESTINATION_NAME_MAX);
+	key[0] = destination_key(kind, detour);
 	memcpy(key + 1, name.p, name.len);
 	return hash_find(&s->destinations, span_make(key, 1 + name.len));
 }
 
 static struct destination *
-obtain_destination(struct scheduler *s, enum agent_kind kind, struct span name)
+obtain_destination(struct scheduler *s, enum agent_kind kind, struct span name, bool detour)
 {
-	struct destination *d;
+	struct destination *d = scheduler_find_destination(s, kind, name, detour);
 
-	name = span_first(name, NAME_MAX_LEN);
-	d = find_destination(s, kind, name);
 	if (d != NULL)
 		return d;
-	d = destination_new(kind, name, s->config, s->now);
-	d->paused = hash_find(&s->pauses, span_str(d->name)) != NULL;
+	d = destination_new(kind, name, detour, s->config, s->now);
+	d->paused = pauses_has(&s->pauses, PAUSE_DESTINATION, span_str(d->name));
 	waitlist_set_stopped(&s->lists, &d->waiting, d->paused);
 	(void)hash_insert(&s->destinations, span_str(d->key), d);
 	return d;
@@ -198,6 +193,21 @@ scheduler_next_destination(const struct scheduler *s, size_t *at)
 
 /* --- time --- */
 
+/* In slices, as those that become due. */
+static void
+take_back(struct scheduler *s, struct destination *d)
+{
+	struct recipient *r;
+	uint32_t cost;
+
+	for (int n = 0; n < TICK_MOVES; n++) {
+		if (waitlist_take(&s->lists, &d->waiting, &r, 1, &cost) == 0)
+			break;
+		scheduler_add_due(s, r);
+	}
+	scheduler_update(s, d);
+}
+
 void
 scheduler_set_now(struct scheduler *s, uint64_t now_ms)
 {
@@ -210,8 +220,10 @@ scheduler_tick(struct scheduler *s, uint64_t now_ms)
 	struct heap_item *first;
 
 	s->now = now_ms;
+	if (!TAILQ_EMPTY(&s->returning))
+		take_back(s, TAILQ_FIRST(&s->returning));
 	while ((first = heap_first(&s->wakes)) != NULL && first->key <= now_ms)
-		update(s, HEAP_OBJECT(first, struct destination, wake));
+		scheduler_update(s, HEAP_OBJECT(first, struct destination, wake));
 	for (int n = 0; n < TICK_MOVES; n++) {
 		first = heap_first(&s->deferred);
 		if (first == NULL || first->key > now_ms)
@@ -225,7 +237,7 @@ uint64_t
 scheduler_wait(const struct scheduler *s)
 {
 	const struct heap_item *first[] = {heap_first(&s->wakes), heap_first(&s->deferred)};
-	uint64_t next = UINT64_MAX;
+	uint64_t next = TAILQ_EMPTY(&s->returning) ? UINT64_MAX : 0;
 
 	for (size_t i = 0; i < 2; i++)
 		if (first[i] != NULL && first[i]->key < next)
@@ -261,18 +273,29 @@ scheduler_add_deferred(struct scheduler *s, struct recipient *r, uint64_t in_ms)
 	heap_add(&s->deferred, &r->due, s->now + in_ms);
 }
 
+/* Is mail for the recipient's domain paused, whatever the next hop? */
+static bool
+is_paused(const struct scheduler *s, const struct recipient *r)
+{
+	return hash_count(&s->pauses.names[PAUSE_DESTINATION]) > 0 &&
+	       pauses_has(&s->pauses, PAUSE_DESTINATION, waitlist_domain_of(r->address));
+}
+
 void
 scheduler_add_waiting(
     struct scheduler *s, struct recipient *r, enum agent_kind kind, struct span destination)
 {
-	struct destination *d = obtain_destination(s, kind, destination);
+	struct span domain = waitlist_domain_of(r->address);
+	bool detour = !span_eq(destination, domain) && is_paused(s, r);
+	struct destination *d =
+	    obtain_destination(s, kind, detour ? domain : destination, detour);
 
 	waitlist_add(&s->lists, &d->waiting, r, RECIPIENT_WAITING);
 	if (r->hurry) {
 		r->hurry = false;
 		scheduler_hurry(s, r);
 	}
-	update(s, d);
+	scheduler_update(s, d);
 }
 
 /* As next_lane of queue/waitlist: who owes a turn pays it. */
@@ -289,17 +312,38 @@ next_turn(struct destination_list *ring)
 	return d;
 }
 
+/* Those of a job whose domain has been paused since they came wait elsewhere. Returns how many are left. */
+static size_t
+divert(struct scheduler *s, struct destination *d, struct recipient **r, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (is_paused(s, r[i]))
+			scheduler_add_waiting(s, r[i], d->kind, span_str(d->name));
+		else
+			r[kept++] = r[i];
+	return kept;
+}
+
 size_t
 scheduler_next_job(
     struct scheduler *s, enum agent_kind kind, struct recipient **out, size_t max)
 {
 	struct destination *d = next_turn(&s->turns[kind]);
-	uint32_t cost;
-	size_t n;
+	uint32_t cost = 0;
+	size_t n = 0;
 
 	if (d == NULL || max == 0)
 		return 0;
-	n = waitlist_take(&s->lists, &d->waiting, out, max, &cost);
+	while (n == 0 && d->waiting.nready > 0) {
+		n = waitlist_take(&s->lists, &d->waiting, out, max, &cost);
+		n = divert(s, d, out, n);
+	}
+	if (n == 0) {
+		scheduler_update(s, d);
+		return scheduler_next_job(s, kind, out, max);
+	}
 	for (size_t i = 0; i < n; i++) {
 		out[i]->destination = d;
 		recipient_set_state(out[i], RECIPIENT_ACTIVE);
@@ -309,7 +353,7 @@ scheduler_next_job(
 	/* To the end of the ring: the others come first now. */
 	TAILQ_REMOVE(&s->turns[kind], d, turn);
 	d->on_turn = false;
-	update(s, d);
+	scheduler_update(s, d);
 	return n;
 }
 
@@ -323,7 +367,7 @@ scheduler_end_job(struct scheduler *s, struct destination *d, enum job_end end,
 		meter_add(&d->delivered, s->now, delivered);
 	if (change == DESTINATION_PROBED)
 		waitlist_sweep_begin(&s->lists, &d->waiting);
-	update(s, d);
+	scheduler_update(s, d);
 	return change;
 }
 
@@ -346,7 +390,7 @@ scheduler_forget(struct scheduler *s, struct recipient *r)
 	d = waitlist_of(r)->destination;
 	waitlist_remove(&s->lists, r);
 	if (d != NULL)
-		update(s, d);
+		scheduler_update(s, d);
 }
 
 void
@@ -364,7 +408,7 @@ scheduler_hurry(struct scheduler *s, struct recipient *r)
 	d = waitlist_of(r)->destination;
 	if (d != NULL) {
 		destination_probe_now(d, s->now);
-		update(s, d);
+		scheduler_update(s, d);
 	} else {
 		r->hurry = true;
 	}
@@ -383,64 +427,6 @@ scheduler_sweep(struct scheduler *s, void (*visit)(struct recipient *r, void *ar
 			waitlist_sweep_begin(&s->lists, &d->waiting);
 	}
 	return waitlist_sweep(&s->lists, SWEEP_STEP, visit, arg);
-}
-
-/* --- pauses --- */
-
-static void
-set_paused(struct scheduler *s, struct span name, bool paused)
-{
-	for (int k = 0; k < AGENT_KINDS && name.len <= NAME_MAX_LEN; k++) {
-		struct destination *d = find_destination(s, (enum agent_kind)k, name);
-
-		if (d != NULL) {
-			d->paused = paused;
-			update(s, d);
-		}
-	}
-}
-
-void
-scheduler_pause_destination(struct scheduler *s, struct span name)
-{
-	char *own;
-
-	if (hash_find(&s->pauses, name) == NULL) {
-		own = xspandup(name);
-		(void)hash_insert(&s->pauses, span_str(own), own);
-	}
-	set_paused(s, name, true);
-}
-
-void
-scheduler_continue_destination(struct scheduler *s, struct span name)
-{
-	free(hash_remove(&s->pauses, name));
-	set_paused(s, name, false);
-}
-
-static void
-update_lanes(struct scheduler *s, const struct sender *sender)
-{
-	struct lane *lane;
-
-	if (sender == NULL)
-		return;
-	TAILQ_FOREACH (lane, &sender->lanes, same)
-		if (lane->key.list->destination != NULL)
-			update(s, lane->key.list->destination);
-}
-
-void
-scheduler_pause_sender(struct scheduler *s, struct span domain)
-{
-	update_lanes(s, waitlist_pause_sender(&s->lists, domain));
-}
-
-void
-scheduler_continue_sender(struct scheduler *s, struct span domain)
-{
-	update_lanes(s, waitlist_continue_sender(&s->lists, domain));
 }
 
 /* --- for people --- */

@@ -20,6 +20,7 @@
 #include "conf/config.h"
 #include "queue/destination.h"
 #include "queue/message.h"
+#include "queue/pauses.h"
 
 struct scheduler;
 
@@ -80,11 +81,12 @@ void scheduler_hurry(struct scheduler *s, struct recipient *r);
 bool scheduler_sweep(
     struct scheduler *s, void (*visit)(struct recipient *r, void *arg), void *arg);
 
-/* A pause of a destination (by name, local or remote) or a sender domain, begun and ended. Canonical names. */
-void scheduler_pause_destination(struct scheduler *s, struct span name);
-void scheduler_continue_destination(struct scheduler *s, struct span name);
-void scheduler_pause_sender(struct scheduler *s, struct span domain);
-void scheduler_continue_sender(struct scheduler *s, struct span domain);
+/*
+ * A pause begins, or ends: of a destination (by name, local or remote, or by the domain of recipients whose mail goes
+ * by another next hop), or of a sender domain. Names in any case of letters.
+ */
+void scheduler_pause(struct scheduler *s, enum pause_kind kind, struct span name);
+void scheduler_continue(struct scheduler *s, enum pause_kind kind, struct span name);
 
 /* The destination a recipient waits for or is on its way to, or NULL. */
 struct destination *scheduler_destination_of(const struct recipient *r);

@@ -60,15 +60,15 @@ world_sleep(struct world *w, uint64_t ms)
 	scheduler_tick(w->s, w->now);
 }
 
-/* A message with n recipients, all RESOLVING. */
+/* A message with n recipients of this address, all RESOLVING. */
 static inline struct message *
-world_message(struct world *w, const char *from, uint32_t n)
+world_message_to(struct world *w, const char *from, const char *to, uint32_t n)
 {
 	struct message_given *given = xcalloc(n, sizeof *given);
 	struct message *m;
 
 	for (uint32_t i = 0; i < n; i++)
-		given[i] = (struct message_given){span_str("r@d.test"), NOTIFY_DEFAULT};
+		given[i] = (struct message_given){span_str(to), NOTIFY_DEFAULT};
 	m = message_new(w->atoms, w->n + 1, span_str(from), given, n);
 	free(given);
 	for (uint32_t i = 0; i < n; i++)
@@ -78,6 +78,12 @@ world_message(struct world *w, const char *from, uint32_t n)
 		w->messages = xreallocarray(w->messages, w->cap, sizeof(*w->messages));
 	}
 	return w->messages[w->n++] = m;
+}
+
+static inline struct message *
+world_message(struct world *w, const char *from, uint32_t n)
+{
+	return world_message_to(w, from, "r@rcpt.test", n);
 }
 
 static inline void

@@ -372,8 +372,8 @@ paused_destination_waits(void **state)
 	(void)state;
 	world_init(&w);
 	before = world_mail(&w, "s@d.test", "d.test");
-	scheduler_pause_destination(w.s, span_str("d.test"));
-	scheduler_pause_destination(w.s, span_str("later.test"));
+	scheduler_pause(w.s, PAUSE_DESTINATION, span_str("d.test"));
+	scheduler_pause(w.s, PAUSE_DESTINATION, span_str("later.test"));
 	assert_null(world_job(&w, NULL));
 	assert_int_equal(sweep(&w), 1);
 	after = world_mail(&w, "s@d.test", "d.test");
@@ -388,8 +388,8 @@ paused_destination_waits(void **state)
 	assert_string_equal(world_job(&w, NULL)->destination->name, "elsewhere.test");
 	world_sleep(&w, 100 * 24 * 60 * MINUTE);
 	assert_null(world_job(&w, NULL));
-	scheduler_continue_destination(w.s, span_str("d.test"));
-	scheduler_continue_destination(w.s, span_str("never-paused.test"));
+	scheduler_continue(w.s, PAUSE_DESTINATION, span_str("d.test"));
+	scheduler_continue(w.s, PAUSE_DESTINATION, span_str("never-paused.test"));
 	assert_ptr_equal(world_job(&w, NULL), before);
 	assert_ptr_equal(world_job(&w, NULL), after);
 	assert_null(world_job(&w, NULL));
@@ -411,7 +411,7 @@ paused_sender_waits(void **state)
 	m = world_message(&w, "y@a.test", 2);
 	due = message_recipient(m, 0);
 	scheduler_add_due(w.s, due);
-	scheduler_pause_sender(w.s, span_str("a.test"));
+	scheduler_pause(w.s, PAUSE_SENDER, span_str("a.test"));
 	assert_null(scheduler_next_due(w.s));
 	assert_int_equal(sweep(&w), 2);
 	scheduler_add_due(w.s, message_recipient(m, 1));
@@ -422,15 +422,15 @@ paused_sender_waits(void **state)
 	assert_ptr_equal(world_job(&w, NULL), b);
 	assert_null(world_job(&w, NULL));
 	assert_true(scheduler_next_time(a, w.now) == UINT64_MAX);
-	scheduler_continue_sender(w.s, span_str("a.test"));
-	scheduler_continue_sender(w.s, span_str("b.test"));
+	scheduler_continue(w.s, PAUSE_SENDER, span_str("a.test"));
+	scheduler_continue(w.s, PAUSE_SENDER, span_str("b.test"));
 	assert_ptr_equal(world_job(&w, NULL), a);
 	assert_ptr_equal(scheduler_next_due(w.s), due);
 	assert_non_null(scheduler_next_due(w.s));
 
 	/* Before it has any mail; and the null sender. */
-	scheduler_pause_sender(w.s, span_str("new.test"));
-	scheduler_pause_sender(w.s, span_str(""));
+	scheduler_pause(w.s, PAUSE_SENDER, span_str("new.test"));
+	scheduler_pause(w.s, PAUSE_SENDER, span_str(""));
 	assert_int_equal(world_mail(&w, "x@new.test", "d.test")->state, RECIPIENT_PARKED);
 	a = world_mail(&w, "", "d.test");
 	assert_int_equal(a->state, RECIPIENT_PARKED);
@@ -438,7 +438,47 @@ paused_sender_waits(void **state)
 	    why(&w, a), "mail of senders without an address is paused by the administrator");
 	scheduler_forget(w.s, a);
 	assert_int_equal(world_mail(&w, "", "d.test")->state, RECIPIENT_PARKED);
-	scheduler_continue_sender(w.s, span_str(""));
+	scheduler_continue(w.s, PAUSE_SENDER, span_str(""));
+	assert_non_null(world_job(&w, NULL));
+	world_release(&w);
+}
+
+/* One domain behind a smarthost: its mail waits, that of others passes; then it is resolved anew. */
+static void
+paused_domain_waits_behind_a_smarthost(void **state)
+{
+	struct world w;
+	struct message *m;
+	struct recipient *r[20], *other;
+
+	(void)state;
+	world_init(&w);
+	for (int i = 0; i < 20; i++)
+		r[i] = world_mail(&w, "s@d.test", "[smart.test]:25");
+	scheduler_pause(w.s, PAUSE_DESTINATION, span_str("Rcpt.test"));
+	m = world_message_to(&w, "s@d.test", "x@other.test", 1);
+	other = message_recipient(m, 0);
+	world_wait(&w, m, 0, "[smart.test]:25");
+	assert_ptr_equal(world_job(&w, NULL), other);
+	assert_null(world_job(&w, NULL));
+	(void)world_end(&w, other, JOB_REACHED);
+	r[0] = world_mail(&w, "s@d.test", "[smart.test]:25");
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(r[i]->state, RECIPIENT_PARKED);
+	assert_string_equal(
+	    why(&w, r[0]), "rcpt.test is paused by the administrator; 21 wait for it");
+	assert_true(scheduler_wait(w.s) == UINT64_MAX);
+	scheduler_pause(w.s, PAUSE_SENDER, span_str("d.test"));
+	scheduler_continue(w.s, PAUSE_DESTINATION, span_str("rcpt.test"));
+	assert_true(scheduler_wait(w.s) == UINT64_MAX);
+	scheduler_continue(w.s, PAUSE_SENDER, span_str("d.test"));
+	assert_int_equal(scheduler_wait(w.s), 0);
+	world_sleep(&w, 0);
+	assert_true(scheduler_wait(w.s) == UINT64_MAX);
+	assert_int_equal(scheduler_count_due(w.s), 21);
+	assert_int_equal(r[0]->state, RECIPIENT_DUE);
+	while ((other = scheduler_next_due(w.s)) != NULL)
+		world_wait(&w, other->message, 0, "[smart.test]:25");
 	assert_non_null(world_job(&w, NULL));
 	world_release(&w);
 }
@@ -495,6 +535,7 @@ main(void)
 	    cmocka_unit_test(concurrency_is_configured),
 	    cmocka_unit_test(paused_destination_waits),
 	    cmocka_unit_test(paused_sender_waits),
+	    cmocka_unit_test(paused_domain_waits_behind_a_smarthost),
 	    cmocka_unit_test(explains_the_rest),
 	};
 	int failed;
