@@ -28,7 +28,7 @@ struct manager {
 	struct clock_steady clock; /* for ages */
 	uint64_t longest;	   /* interval between attempts that is configured anywhere */
 	unsigned resolving;	   /* questions the directory has not answered */
-	bool timed; /* the scheduler knows the time of this turn of the loop */
+	bool timed;		   /* the scheduler knows the time of this turn of the loop */
 	bool stopping;
 	void (*stopped)(void *arg);
 	void *stopped_arg;
