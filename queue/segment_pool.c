@@ -22,6 +22,7 @@ struct segment_pool {
 	struct worker_task task; /* the preparation under way */
 	struct worker *worker;
 	const struct segment_pool_ops *ops;
+	segment_pool_stray_fn *on_stray; /* only looked at: nothing is changed */
 	void *arg;
 	int segments_fd, large_fd, corruptfd;
 	uint64_t instance, size, generation, next_number;
@@ -73,28 +74,31 @@ load_entry(struct segment_pool *p, const char *name, bool large)
 {
 	int dirfd = large ? p->large_fd : p->segments_fd;
 	size_t len = strlen(name);
-	struct spool_segment *s;
-	const char *why = "it is no segment";
+	struct spool_segment *s = NULL;
+	const char *why = "it is no segment", *headless = NULL;
 	uint64_t number;
 
 	if (name[0] == '.')
 		return;
-	if (len > 4 && strcmp(name + len - 4, ".new") == 0) {
+	if (p->on_stray == NULL && len > 4 && strcmp(name + len - 4, ".new") == 0) {
 		(void)unlinkat(dirfd, name, 0);
 		return;
 	}
-	s = spool_segment_name_parse(name, large, &number) == 0
-		? spool_segment_open(dirfd, name, large, p->instance, &why)
-		: NULL;
-	if (s != NULL && s->number != number) {
-		spool_segment_free(&s);
-		why = "its header names another segment";
+	if (spool_segment_name_parse(name, large, &number) == 0) {
+		s = spool_segment_open(dirfd, name, large, p->instance, &why);
+		if (s == NULL)
+			s = spool_segment_open_headless(
+			    dirfd, name, large, p->instance, &headless);
 	}
-	if (s == NULL) {
+	if (s != NULL && s->headless)
+		log_warnx("file=%s has a damaged header; its records are in use", name);
+	if (s == NULL && p->on_stray != NULL)
+		p->on_stray(large, name, why, p->arg);
+	else if (s == NULL)
 		quarantine_move(dirfd, name, p->corruptfd, why);
+	if (s == NULL)
 		return;
-	}
-	if (spool_segment_is_held(dirfd, s))
+	if (p->on_stray == NULL && spool_segment_is_held(dirfd, s))
 		s->state = SEGMENT_ORPHAN;
 	add(p, s);
 }
@@ -122,17 +126,14 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 	prepare(arg);
 }
 
-struct segment_pool *
-segment_pool_new(struct event_base *base, int spoolfd, int corruptfd, uint64_t instance,
-    uint64_t segment_size, const struct segment_pool_ops *ops, void *arg)
+/* A pool of nothing yet, its directories opened (or not: load fails then). */
+static struct segment_pool *
+make_pool(int spoolfd, uint64_t instance, void *arg)
 {
 	struct segment_pool *p = xcalloc(1, sizeof *p);
 
-	p->ops = ops;
 	p->arg = arg;
 	p->instance = instance;
-	p->size = spool_page_align(segment_size);
-	p->corruptfd = corruptfd;
 	p->room = true;
 	p->next_number = 1;
 	TAILQ_INIT(&p->all);
@@ -140,13 +141,41 @@ segment_pool_new(struct event_base *base, int spoolfd, int corruptfd, uint64_t i
 	idmap_init(&p->large_by_number);
 	p->segments_fd = openat(spoolfd, "segments", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	p->large_fd = openat(spoolfd, "large", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return p;
+}
+
+static int
+load(struct segment_pool *p)
+{
+	if (p->segments_fd < 0 || p->large_fd < 0)
+		return -1;
+	return load_directory(p, false) == 0 && load_directory(p, true) == 0 ? 0 : -1;
+}
+
+struct segment_pool *
+segment_pool_examine(int spoolfd, uint64_t instance, segment_pool_stray_fn *on_stray, void *arg)
+{
+	struct segment_pool *p = make_pool(spoolfd, instance, arg);
+
+	p->on_stray = on_stray;
+	if (load(p) != 0)
+		segment_pool_free(&p);
+	return p;
+}
+
+struct segment_pool *
+segment_pool_new(struct event_base *base, int spoolfd, int corruptfd, uint64_t instance,
+    uint64_t segment_size, const struct segment_pool_ops *ops, void *arg)
+{
+	struct segment_pool *p = make_pool(spoolfd, instance, arg);
+
+	p->ops = ops;
+	p->size = spool_page_align(segment_size);
+	p->corruptfd = corruptfd;
 	p->retry = evtimer_new(base, on_retry, p);
 	p->worker = worker_new(base);
-	if (p->segments_fd < 0 || p->large_fd < 0 || load_directory(p, false) != 0 ||
-	    load_directory(p, true) != 0) {
+	if (load(p) != 0)
 		segment_pool_free(&p);
-		return NULL;
-	}
 	return p;
 }
 
@@ -161,7 +190,8 @@ segment_pool_free(struct segment_pool **pp)
 	*pp = NULL;
 	segment_pool_stop(p);
 	worker_free(&p->worker);
-	event_free(p->retry);
+	if (p->retry != NULL)
+		event_free(p->retry);
 	while (!TAILQ_EMPTY(&p->all))
 		drop(p, TAILQ_FIRST(&p->all));
 	idmap_release(&p->by_number);

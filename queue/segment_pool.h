@@ -34,6 +34,15 @@ struct segment_pool_ops {
  */
 struct segment_pool *segment_pool_new(struct event_base *base, int spoolfd, int corruptfd,
     uint64_t instance, uint64_t segment_size, const struct segment_pool_ops *ops, void *arg);
+
+/*
+ * A pool to look at: nothing on the disk is changed, nobody asked whether a writer lives. What cannot be opened as a segment of
+ * this instance is told to on_stray, unfinished files too. It can be found, walked and freed, no more. NULL with errno.
+ */
+typedef void segment_pool_stray_fn(bool large, const char *name, const char *why, void *arg);
+struct segment_pool *segment_pool_examine(
+    int spoolfd, uint64_t instance, segment_pool_stray_fn *on_stray, void *arg);
+
 void segment_pool_free(struct segment_pool **p);
 
 /* The generation to go on from, learned from the journal: never goes down. */

@@ -227,3 +227,23 @@ spool_segment_look(struct spool_segment *s, uint64_t instance, uint64_t offset,
 	free(sc.window);
 	return found;
 }
+
+uint64_t
+spool_scan_generation(struct spool_segment *s, uint64_t instance)
+{
+	struct scan sc = {.s = s, .instance = instance, .to = s->size};
+	uint64_t found = 0, at = SPOOL_PAGE;
+
+	while (at + SPOOL_RECORD_SIZE <= sc.to) {
+		const char *p = peek(&sc, at, SPOOL_RECORD_SIZE);
+		struct spool_record r;
+
+		if (p != NULL && spool_record_parse(span_make(p, SPOOL_RECORD_SIZE), &r) == 0 &&
+		    r.instance == instance && r.generation > found &&
+		    (!s->large || r.message == s->number))
+			found = r.generation;
+		at = p != NULL ? at + SPOOL_ALIGN : spool_page_align(at + SPOOL_RECORD_SIZE);
+	}
+	free(sc.window);
+	return found;
+}

@@ -45,4 +45,7 @@ enum spool_found {
 enum spool_found spool_segment_look(struct spool_segment *s, uint64_t instance, uint64_t offset,
     struct spool_record *r, struct buf *envelope);
 
+/* The highest generation of which the segment holds an intact record header, of a large file the one of its message. 0: none. */
+uint64_t spool_scan_generation(struct spool_segment *s, uint64_t instance);
+
 #endif

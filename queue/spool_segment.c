@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/xalloc.h"
+#include "queue/spool_scan.h"
 
 const char *
 spool_segment_name(uint64_t number, bool large, char out[SPOOL_NAME_SIZE])
@@ -143,39 +144,86 @@ check_file(int fd, struct stat *st)
 	return NULL;
 }
 
-struct spool_segment *
-spool_segment_open(int dirfd, const char *name, bool large, uint64_t instance, const char **why)
+/* The file itself, of a header not yet looked at. NULL, and *why says what is wrong. */
+static struct spool_segment *
+open_file(int dirfd, const char *name, bool large, const char **why)
 {
-	struct spool_segment_header h;
+	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct spool_segment *s;
-	char page[SPOOL_PAGE];
 	struct stat st;
-	int fd;
 
-	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0) {
 		*why = strerror(errno);
 		return NULL;
 	}
 	*why = check_file(fd, &st);
-	if (*why == NULL && pread(fd, page, sizeof page, 0) != (ssize_t)sizeof page)
-		*why = "its header cannot be read";
-	if (*why == NULL && spool_segment_header_parse(span_make(page, sizeof page), &h) != 0)
-		*why = "its header is damaged";
-	if (*why == NULL && h.instance != instance)
-		*why = "it belongs to another spool";
 	if (*why != NULL) {
 		close(fd);
 		return NULL;
 	}
 	s = xcalloc(1, sizeof *s);
-	s->number = h.number;
-	s->generation = h.generation;
 	s->size = (uint64_t)st.st_size;
 	s->accounted = SPOOL_PAGE;
 	s->state = SEGMENT_SEALED;
 	s->fd = fd;
 	s->large = large;
+	return s;
+}
+
+struct spool_segment *
+spool_segment_open(int dirfd, const char *name, bool large, uint64_t instance, const char **why)
+{
+	struct spool_segment *s = open_file(dirfd, name, large, why);
+	struct spool_segment_header h;
+	char page[SPOOL_PAGE];
+	uint64_t number;
+
+	if (s == NULL)
+		return NULL;
+	if (pread(s->fd, page, sizeof page, 0) != (ssize_t)sizeof page)
+		*why = "its header cannot be read";
+	else if (spool_segment_header_parse(span_make(page, sizeof page), &h) != 0)
+		*why = "its header is damaged";
+	else if (h.instance != instance)
+		*why = "it belongs to another spool";
+	else if (spool_segment_name_parse(name, large, &number) != 0 || number != h.number)
+		*why = "its header names another segment";
+	if (*why != NULL) {
+		spool_segment_free(&s);
+		return NULL;
+	}
+	s->number = h.number;
+	s->generation = h.generation;
+	return s;
+}
+
+struct spool_segment *
+spool_segment_open_headless(
+    int dirfd, const char *name, bool large, uint64_t instance, const char **why)
+{
+	struct spool_segment_header h;
+	struct spool_segment *s;
+	char page[SPOOL_PAGE];
+	uint64_t number;
+
+	if (spool_segment_name_parse(name, large, &number) != 0) {
+		*why = "it is no segment";
+		return NULL;
+	}
+	s = open_file(dirfd, name, large, why);
+	if (s == NULL)
+		return NULL;
+	s->number = number;
+	if (pread(s->fd, page, sizeof page, 0) == (ssize_t)sizeof page &&
+	    spool_segment_header_parse(span_make(page, sizeof page), &h) == 0)
+		*why = "its header is not damaged";
+	else if ((s->generation = spool_scan_generation(s, instance)) == 0)
+		*why = "its header is damaged, and it holds no record of this spool";
+	if (*why != NULL) {
+		spool_segment_free(&s);
+		return NULL;
+	}
+	s->headless = s->damaged = true;
 	return s;
 }
 

@@ -40,8 +40,10 @@ struct spool_segment {
 	bool
 	    complete; /* nothing past accounted counts: its writer is done with this generation */
 	bool damaged; /* something in it could not be read: never recycled */
-	bool kept;    /* a copy of it as it was found is in corrupt/ */
-	void *owner;  /* while OWNED: whose it is */
+	bool
+	    headless; /* its header page is damaged; the generation is what its records and the journal say */
+	bool kept;   /* a copy of it as it was found is in corrupt/ */
+	void *owner; /* while OWNED: whose it is */
 };
 
 /* "0000000042.seg"; large: "<16 hex digits>.seg". */
@@ -59,8 +61,15 @@ int spool_segment_create(int dirfd, const struct spool_segment_header *h, bool l
 /* Writes and flushes a new header page. 0, or -1 with errno. May run on a worker thread. */
 int spool_segment_renew(int dirfd, const struct spool_segment_header *h);
 
-/* Opens an existing file: regular, one link, intact header of this instance. NULL, and *why says what is wrong. */
+/* Opens an existing file: regular, one link, intact header of this instance and name. NULL, and *why says what is wrong. */
 struct spool_segment *spool_segment_open(
+    int dirfd, const char *name, bool large, uint64_t instance, const char **why);
+
+/*
+ * One whose header page is damaged: number by its name, generation by the newest of its intact records. NULL, and *why, also if
+ * the header is not damaged or there is no record.
+ */
+struct spool_segment *spool_segment_open_headless(
     int dirfd, const char *name, bool large, uint64_t instance, const char **why);
 void spool_segment_free(struct spool_segment **s);
 

@@ -44,6 +44,10 @@ find_life(struct replay *rp, const uint64_t v[3])
 {
 	struct spool_segment *s = find_segment(rp, v[1], v[0] == 1);
 
+	/* Its newest life may have no record of its own yet, and older ones do not count. */
+	if (s != NULL && s->headless && v[2] > s->generation)
+		s->generation = v[2];
+
 	return s != NULL && (s->large || s->generation == v[2]) ? s : NULL;
 }
 

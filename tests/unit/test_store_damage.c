@@ -4,6 +4,8 @@
  */
 #include "tests/unit/spool_fixture.h"
 
+#include <dirent.h>
+
 #include "queue/spool_record.h"
 #include "queue/store_parts.h"
 
@@ -321,6 +323,85 @@ test_instance_is_found_again(void **state)
 	fixture_release(&f);
 }
 
+static void
+segment_path(const struct message *m, char out[64])
+{
+	char name[SPOOL_NAME_SIZE];
+
+	snprintf(out, 64, "%s/%s", m->segment->large ? "large" : "segments",
+	    spool_segment_name(m->segment->number, m->segment->large, name));
+}
+
+static unsigned
+count_files(struct fixture *f, const char *dir)
+{
+	DIR *d = fdopendir(openat(f->spoolfd, dir, O_RDONLY | O_DIRECTORY));
+	struct dirent *e;
+	unsigned n = 0;
+
+	while ((e = readdir(d)) != NULL)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+/* A bit flipped anywhere in the header page: the records say whose they are, none is given up for it. */
+static void
+test_header_page_of_a_segment(void **state)
+{
+	struct fixture f;
+	char path[64];
+	uint64_t n[4], later;
+
+	(void)state;
+	for (off_t at = 0; at < 44; at += 3) {
+		make_history(&f, n);
+		fixture_add_writer(&f);
+		later = fixture_send(&f, "in a segment of its own\n");
+		segment_path(store_find(f.store, later), path);
+		fixture_close(&f);
+		flip(&f, path, at);
+		flip(&f, "segments/0000000001.seg", at);
+		for (int i = 0; i < 2; i++) {
+			fixture_open(&f);
+			check_history(&f, n);
+			assert_true(knows(&f, later));
+			assert_true(store_find(f.store, later)->segment->headless);
+			assert_int_equal(store_counts(f.store)->messages, 4);
+			assert_int_equal(count_files(&f, "corrupt"), 0);
+			fixture_close(&f);
+		}
+		fixture_open(&f);
+		deliver(&f, later); /* and the segment goes: it has no further life */
+		fixture_turn(&f, 20);
+		assert_int_equal(faccessat(f.spoolfd, path, F_OK, 0), -1);
+		fixture_release(&f);
+	}
+}
+
+/* Without header and without records of its newest life: what an earlier life left in a segment stays dead. */
+static void
+test_header_page_of_a_recycled_segment(void **state)
+{
+	struct fixture f;
+	uint64_t n;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	n = fixture_send(&f, "first life\n");
+	deliver(&f, n);
+	fixture_reopen(&f); /* sealed, and free: its records are still there */
+	segment_pool_keep_ready(store_pool(f.store), 2);
+	fixture_turn(&f, 50); /* a new life is prepared */
+	fixture_reopen(&f);   /* and stands in a checkpoint */
+	fixture_close(&f);
+	flip(&f, "segments/0000000001.seg", 20);
+	fixture_open(&f);
+	assert_int_equal(f.nseen, 0);
+	fixture_release(&f);
+}
+
 int
 main(void)
 {
@@ -331,6 +412,8 @@ main(void)
 	    cmocka_unit_test(test_missing_log_hides_no_message),
 	    cmocka_unit_test(test_found_without_checkpoint_is_not_forgotten),
 	    cmocka_unit_test(test_instance_is_found_again),
+	    cmocka_unit_test(test_header_page_of_a_segment),
+	    cmocka_unit_test(test_header_page_of_a_recycled_segment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
