@@ -34,8 +34,7 @@ hold_if_wished(struct manager *m, struct recipient *r)
 		recipient_set_state(r, RECIPIENT_HELD);
 		r->next = 0;
 	}
-	if (m->reporter != NULL)
-		reporter_consider(m->reporter, r->message);
+	outcome_report(m, r->message);
 	return true;
 }
 

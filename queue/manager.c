@@ -37,8 +37,7 @@ on_message(struct message *msg, bool recovered, void *arg)
 		else if (r->state == RECIPIENT_DEFERRED)
 			schedule_recovered(m, r);
 	}
-	if (m->reporter != NULL)
-		reporter_consider(m->reporter, msg);
+	outcome_report(m, msg);
 	dispatch_soon(m);
 }
 

@@ -44,7 +44,7 @@ manager_hold(struct manager *m, struct recipient *r)
 	(void)take_out(m, r);
 	if (!store_hold(m->store, r))
 		return false;
-	reporter_consider(m->reporter, r->message);
+	outcome_report(m, r->message);
 	return true;
 }
 
@@ -77,7 +77,7 @@ manager_remove(struct manager *m, struct recipient *r)
 	if (!take_out(m, r))
 		return false;
 	store_remove(m->store, r);
-	reporter_consider(m->reporter, r->message);
+	outcome_report(m, r->message);
 	return true;
 }
 
@@ -93,7 +93,7 @@ manager_fail(struct manager *m, struct recipient *r)
 	recipient_set_mta(r, span_str(""));
 	store_fail(m->store, r, &v);
 	outcome_log(r, "failed", &v, span_str(""));
-	reporter_consider(m->reporter, r->message);
+	outcome_report(m, r->message);
 	return true;
 }
 

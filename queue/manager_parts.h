@@ -69,6 +69,9 @@ void outcome_conclude(struct manager *m, struct recipient *r, const struct outco
 /* For scheduler_sweep: a parked one may have become too old, or late enough for a warning. arg is the manager. */
 void outcome_on_parked(struct recipient *r, void *arg);
 
+/* Something has changed that its sender may have to hear of. */
+void outcome_report(struct manager *m, struct message *msg);
+
 /* The line in the log about what became of a recipient. */
 void outcome_log(
     const struct recipient *r, const char *what, const struct verdict *v, struct span mta);

@@ -23,6 +23,14 @@ outcome_log(
 	    v->code, v->text);
 }
 
+void
+outcome_report(struct manager *m, struct message *msg)
+{
+	/* At the very end, when jobs are taken back, it is gone before the agents. */
+	if (m->reporter != NULL)
+		reporter_consider(m->reporter, msg);
+}
+
 static int64_t
 age_of(const struct manager *m, const struct recipient *r)
 {
@@ -118,9 +126,7 @@ outcome_conclude(struct manager *m, struct recipient *r, const struct outcome *o
 		put_off_or_give_up(m, r, o);
 		break;
 	}
-	/* At the very end, when jobs are taken back, it is gone before the agents. */
-	if (m->reporter != NULL)
-		reporter_consider(m->reporter, msg);
+	outcome_report(m, msg);
 }
 
 /*
@@ -152,5 +158,5 @@ outcome_on_parked(struct recipient *r, void *arg)
 	scheduler_forget(m->scheduler, r);
 	store_fail(m->store, r, &last);
 	outcome_log(r, "expired", &last, span_str(""));
-	reporter_consider(m->reporter, msg);
+	outcome_report(m, msg);
 }
