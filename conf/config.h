@@ -68,6 +68,12 @@ struct config_netblocks {
 	size_t n;
 };
 
+/* What becomes of a failure that nobody can be told of, since the message has no sender. */
+enum config_double_bounce {
+	DOUBLE_BOUNCE_DROP,
+	DOUBLE_BOUNCE_POSTMASTER,
+};
+
 struct config {
 	char *path; /* the file it came from */
 	char *hostname;
@@ -120,6 +126,7 @@ struct config {
 	/* users the processes run as: a name or a number as written */
 	char *user_smtpd, *user_directory, *user_queue, *user_remote, *user_keys;
 
+	enum config_double_bounce double_bounce;
 	enum log_level log_level;
 	enum syscall_filter_mode system_call_filter;
 };

@@ -62,6 +62,7 @@ static const struct config_key table[] = {
     {"bounce-lifetime", NULL, CONFIG_DURATION, MEMBER(bounce_lifetime), "1d", 100, 365 * DAY, false},
     {"delay-warning", NULL, CONFIG_DURATION, MEMBER(delay_warning), "4h", 0, 365 * DAY, false},
     {"retry", NULL, CONFIG_DURATIONS, MEMBER(retry), "5m 10m 20m 40m 1h 2h 4h", 10, 30 * DAY, false},
+    {"double-bounce", NULL, CONFIG_DOUBLE, MEMBER(double_bounce), "drop", 0, 0, false},
     {"log-level", NULL, CONFIG_LOG_LEVEL, MEMBER(log_level), "info", 0, 0, false},
     {"system-call-filter", NULL, CONFIG_CALLS, MEMBER(system_call_filter), "enforce", 0, 0, false},
     {"role", "listen", CONFIG_ROLE, IN_LISTENER(role), NULL, 0, 0, true},
@@ -185,6 +186,7 @@ config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 		return !config_key_is_titled(k) || *(const uint64_t *)m > 0;
 	case CONFIG_BOOL:
 	case CONFIG_ASK:
+	case CONFIG_DOUBLE:
 	case CONFIG_LOG_LEVEL:
 	case CONFIG_CALLS:
 	case CONFIG_ROLE:
@@ -256,6 +258,10 @@ format(const struct config_key *k, const void *m, char text[UNITS_TEXT_SIZE])
 		return *(const bool *)m ? "yes" : "no";
 	case CONFIG_ASK:
 		return *(const bool *)m ? "ask" : "no";
+	case CONFIG_DOUBLE:
+		return *(const enum config_double_bounce *)m == DOUBLE_BOUNCE_DROP
+			   ? "drop"
+			   : "postmaster";
 	case CONFIG_LOG_LEVEL:
 		return log_level_name(*(const enum log_level *)m);
 	case CONFIG_CALLS:

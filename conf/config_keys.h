@@ -26,6 +26,7 @@ enum config_type {
 	CONFIG_DURATION,  /* uint64_t milliseconds */
 	CONFIG_BOOL,	  /* yes or no */
 	CONFIG_ASK,	  /* bool: no or ask */
+	CONFIG_DOUBLE,	  /* double-bounce: drop or postmaster */
 	CONFIG_LOG_LEVEL, /* debug, info, warn */
 	CONFIG_DURATIONS, /* list of durations: uint64_t *, and the size_t behind it */
 	CONFIG_CALLS,	  /* enforce, log, off */

@@ -297,6 +297,17 @@ set_rate(struct config *c, struct span s, struct buf *why)
 }
 
 static int
+set_double_bounce(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	enum config_double_bounce *place = member(c, k);
+
+	if (!span_is(s, "drop") && !span_is(s, "postmaster"))
+		return refuse(why, "expected drop or postmaster");
+	*place = span_is(s, "drop") ? DOUBLE_BOUNCE_DROP : DOUBLE_BOUNCE_POSTMASTER;
+	return 0;
+}
+
+static int
 set_bool(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
 	bool yes = span_is(s, "yes") || span_is(s, "true") || span_is(s, "on");
@@ -335,6 +346,8 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 			return refuse(why, "expected no or ask");
 		*(bool *)member(c, k) = span_is(s, "ask");
 		return 0;
+	case CONFIG_DOUBLE:
+		return set_double_bounce(c, k, s, why);
 	case CONFIG_LOG_LEVEL:
 		if (log_level_parse(s, member(c, k)) != 0)
 			return refuse(why, "expected debug, info or warn");

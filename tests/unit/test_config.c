@@ -56,6 +56,7 @@ takes_values(void **state)
 				"message-size-limit = 35M  idle-timeout = 90s\n"
 				"greeting-delay = 200ms /* and\nmore */ retry = { 1s, 2m }\n"
 				"allow-loopback-destinations = yes\n"
+				"double-bounce = postmaster\n"
 				"log-level = \"debug\"\n");
 
 	(void)state;
@@ -80,6 +81,7 @@ takes_values(void **state)
 	assert_int_equal(c->nretry, 2);
 	assert_true(c->allow_loopback_destinations);
 	assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(c->double_bounce, DOUBLE_BOUNCE_POSTMASTER);
 	config_free(&c);
 }
 
@@ -179,6 +181,7 @@ reports_each_error(void **state)
 	    {"retry = { 5m, 10 }", ":4:", "expected durations"},
 	    {"postmaster = root", ":4:", "expected an address"},
 	    {"allow-loopback-destinations = maybe", ":4:", "expected yes or no"},
+	    {"double-bounce = bounce", ":4:", "expected drop or postmaster"},
 	    {"log-level = loud", ":4:", "expected debug, info or warn"},
 	    {"system-call-filter = yes", ":4:", "expected enforce, log or off"},
 	    {"tls { certificate = /nonexistent }",
