@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/service.h"
 #include "common/xalloc.h"
+#include "queue/job_dsn.h"
 #include "queue/spool_record.h"
 
 #define SLOTS_MAX      10000
@@ -131,8 +132,8 @@ end_job(struct agents *a, struct agents_job *j)
 }
 
 static void
-write_job(
-    struct wire_out *w, struct recipient *const *recipients, size_t n, int fd, uint64_t offset)
+write_job(struct wire_out *w, enum agent_kind kind, struct recipient *const *recipients,
+    size_t n, const struct agents_content *content)
 {
 	const struct message *m = recipients[0]->message;
 	char id[SPOOL_ID_SIZE];
@@ -145,8 +146,10 @@ write_job(
 	wire_add_u64(w, "size", m->content_len);
 	wire_add_str(w, "body", m->eight_bit ? "8bit" : "7bit");
 	wire_add_str(w, "destination", recipients[0]->destination->name);
-	if (fd >= 0)
-		wire_add_u64(w, "offset", offset);
+	if (content->fd >= 0)
+		wire_add_u64(w, "offset", content->offset);
+	if (kind == AGENT_REMOTE)
+		job_dsn_add_message(w, content->envelope);
 	/* A delivery may have happened before a crash: whoever delivers looks for it. */
 	for (size_t i = 0; i < n; i++) {
 		unsigned a = 1U + recipients[i]->attempts + recipients[i]->losses +
@@ -161,20 +164,22 @@ write_job(
 		wire_add_u64(w, "rcpt", r->entry);
 		wire_add_str(w, "address", r->address);
 		wire_add_str(w, "original", recipient_origin(r)->address);
+		if (kind == AGENT_REMOTE)
+			job_dsn_add_recipient(w, r, content->envelope);
 	}
 }
 
 int
 agents_send(struct agents *a, enum agent_kind kind, struct recipient *const *recipients,
-    size_t n, struct span content, int fd, uint64_t offset)
+    size_t n, const struct agents_content *content)
 {
 	struct agent *g = pick(a, kind);
 	struct agents_job *j;
 	struct wire_out w;
 
 	if (g == NULL) {
-		if (fd >= 0)
-			close(fd);
+		if (content->fd >= 0)
+			close(content->fd);
 		return -1;
 	}
 	j = xcalloc(1, sizeof *j + n * sizeof(j->recipients[0]));
@@ -186,9 +191,9 @@ agents_send(struct agents *a, enum agent_kind kind, struct recipient *const *rec
 	for (size_t i = 0; i < n; i++)
 		j->recipients[i] = recipients[i];
 	wire_out_init(&w, "job", j->id);
-	write_job(&w, recipients, n, fd, offset);
-	w.payload = content;
-	if (client_send(g->client, &w, fd) != 0) {
+	write_job(&w, kind, recipients, n, content);
+	w.payload = content->text;
+	if (client_send(g->client, &w, content->fd) != 0) {
 		free(j);
 		return -1;
 	}

@@ -11,6 +11,7 @@
 
 #include "common/buf.h"
 #include "queue/scheduler.h"
+#include "queue/spool_envelope.h"
 
 struct agents;
 
@@ -45,12 +46,17 @@ void agents_listen(struct agents *a, int fd, const char *name, uid_t uid);
 /* May a job of this kind be sent now? */
 bool agents_may_send(const struct agents *a, enum agent_kind kind);
 
-/*
- * Sends recipients (n > 0, of one message and one destination) as a job: content is what travels
- * inline, or fd (taken) with the offset at which content begins. 0, or -1 if no agent took it.
- */
+/* What a job carries of its message, besides what is in memory. */
+struct agents_content {
+	struct span text;		 /* what travels inline */
+	int fd;				 /* or the file it is in (taken); -1: it is inline */
+	uint64_t offset;		 /* where it begins in the file */
+	const struct envelope *envelope; /* NULL: it has nothing of RFC 3461 */
+};
+
+/* Sends recipients (n > 0, of one message and one destination) as a job. 0, or -1 if no agent took it. */
 int agents_send(struct agents *a, enum agent_kind kind, struct recipient *const *recipients,
-    size_t n, struct span content, int fd, uint64_t offset);
+    size_t n, const struct agents_content *content);
 
 /* Jobs under way, and agents connected, of this kind. */
 unsigned agents_jobs(const struct agents *a, enum agent_kind kind);

@@ -192,12 +192,12 @@ static void
 send_job(struct manager *m, enum agent_kind kind, struct recipient **r, size_t n)
 {
 	struct message *msg = r[0]->message;
-	int fd = -1;
+	struct agents_content content = {.fd = -1, .offset = store_content_offset(msg)};
 
 	buf_clear(&m->content);
 	if (msg->segment->large) {
-		fd = segment_pool_read_fd(store_pool(m->store), msg->segment);
-		if (fd < 0) {
+		content.fd = segment_pool_read_fd(store_pool(m->store), msg->segment);
+		if (content.fd < 0) {
 			log_warn("large message");
 			not_sent(m, r, n);
 			return;
@@ -206,8 +206,11 @@ send_job(struct manager *m, enum agent_kind kind, struct recipient **r, size_t n
 		damaged(m, r, n);
 		return;
 	}
-	if (agents_send(m->agents, kind, r, n, buf_span(&m->content), fd,
-		store_content_offset(msg)) != 0)
+	content.text = buf_span(&m->content);
+	/* Delivering it counts more than what was asked for with it: sent without, if that cannot be read. */
+	if (msg->has_dsn && kind == AGENT_REMOTE)
+		content.envelope = envelope_cache_get(m->envelopes, msg);
+	if (agents_send(m->agents, kind, r, n, &content) != 0)
 		not_sent(m, r, n);
 }
 

@@ -9,6 +9,7 @@
 
 /* Of an address in a field of a report, so that the line stays below the 998 of RFC 5322 2.1.1. */
 #define ADDRESS_ROOM 900
+#define ORCPT_MAX    500 /* RFC 3461 5.1 */
 
 static const struct {
 	const char *word;
@@ -168,4 +169,33 @@ dsn_add_orcpt(struct buf *out, struct span address)
 		return buf_add_str(out, "rfc822;") != 0 || xtext_encode(address, out) != 0 ? -1
 											   : 0;
 	return buf_add_str(out, "utf-8;") != 0 || add_utf8_address(out, address) != 0 ? -1 : 0;
+}
+
+/* As RFC 3461 4.2 wants it: type, semicolon, xtext; in octets that go into a command. */
+static bool
+is_orcpt(struct span s)
+{
+	ptrdiff_t semicolon = span_index(s, ';');
+
+	return semicolon > 0 && is_plain(span_first(s, (size_t)semicolon)) &&
+	       span_index(span_first(s, (size_t)semicolon), ' ') < 0 &&
+	       xtext_is_printable(span_skip(s, (size_t)semicolon + 1), ORCPT_MAX);
+}
+
+int
+dsn_add_given_orcpt(struct buf *out, struct span orcpt)
+{
+	struct span address = orcpt, type = span_cut(&address, ';');
+	struct buf coded;
+	int r = -1;
+
+	buf_init(&coded, ORCPT_MAX);
+	if (!span_is_nocase(type, "utf-8") || is_plain(address))
+		r = buf_add_span(&coded, orcpt);
+	else if (buf_add_str(&coded, "utf-8;") == 0)
+		r = add_utf8_address(&coded, address);
+	if (r == 0)
+		r = is_orcpt(buf_span(&coded)) ? buf_add_span(out, buf_span(&coded)) : -1;
+	buf_release(&coded);
+	return r;
 }

@@ -51,6 +51,12 @@ int dsn_add_original(struct buf *out, struct span orcpt);
 /* Appends "rfc822; address" or, if it is not ASCII, "utf-8; address" (RFC 6533 3) for Final-Recipient. */
 int dsn_add_address(struct buf *out, struct span address);
 
+/*
+ * Appends the value of an ORCPT parameter as it may be passed on: as it came, or with what is not ASCII coded
+ * (RFC 6533 3). -1, with nothing added, if it is none.
+ */
+int dsn_add_given_orcpt(struct buf *out, struct span orcpt);
+
 /* Appends the address as the value of an ORCPT parameter (RFC 3461 4.2, RFC 6533 3). -1 if out is full. */
 int dsn_add_orcpt(struct buf *out, struct span address);
 

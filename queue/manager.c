@@ -140,7 +140,9 @@ manager_new(struct event_base *base, int spoolfd, const struct config *config,
 		return NULL;
 	}
 	m->own = own_writer_new(base, m->store);
-	m->reporter = reporter_new(base, m->store, m->own, config->hostname);
+	m->envelopes = envelope_cache_new(m->store);
+	m->reporter = reporter_new(base,
+	    &(struct report_source){m->store, m->envelopes, config}, m->own, m->directory);
 	recover_pauses(m);
 	consider_all(m);
 	dispatch_soon(m);
@@ -156,7 +158,7 @@ manager_set_config(struct manager *m, const struct config *config)
 	dispatch_set_time(m);
 	scheduler_set_config(m->scheduler, config);
 	dispatch_soon(m);
-	reporter_set_hostname(m->reporter, config->hostname);
+	reporter_set_config(m->reporter, config);
 }
 
 void
@@ -187,6 +189,7 @@ manager_free(struct manager **mp)
 	own_writer_free(&m->own);
 	if (m->reporter != NULL)
 		reporter_free(&m->reporter);
+	envelope_cache_free(&m->envelopes);
 	agents_free(&m->agents);
 	store_close(&m->store);
 	scheduler_free(&m->scheduler);

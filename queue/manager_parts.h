@@ -23,6 +23,7 @@ struct manager {
 	struct agents *agents;
 	struct own_writer *own;	   /* into the queue's own segments */
 	struct reporter *reporter; /* NULL while the store is being opened */
+	struct envelope_cache *envelopes;
 	struct peer *directory;
 	struct event *tick, *pump, *stop_timer;
 	struct clock_steady clock; /* for ages */

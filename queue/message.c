@@ -179,6 +179,12 @@ message_bounce_of(const struct message *m)
 	return m->report != NULL ? m->report->bounce_of : 0;
 }
 
+bool
+recipient_tells_expansion(const struct recipient *r, size_t targets)
+{
+	return targets > 1 && (r->notify & NOTIFY_SUCCESS) != 0 && r->message->from[0] != '\0';
+}
+
 struct recipient *
 recipient_origin(const struct recipient *r)
 {

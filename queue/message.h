@@ -96,8 +96,11 @@ struct message_report {
 	uint32_t failed, tell; /* entries FAILED, TELL */
 	uint64_t outcome_at;   /* journal position of the last outcome that is to be told */
 	bool delayed;	       /* this one tells of a delay, not of an end */
-	bool bouncing;	       /* a report is being written, or waits for space */
-	bool waits;	       /* in the reporter's list */
+	uint64_t since_ms; /* monotonic: since when something is to be told; 0: nothing is */
+	uint64_t due_ms;   /* while waits: until when at most, monotonic */
+	bool bouncing;	   /* a report is being written, or its text asked for */
+	bool waits;	   /* in the reporter's list */
+	bool patient;	   /* while waits: only for what is still under way */
 };
 
 struct message {
@@ -162,6 +165,9 @@ uint32_t message_tell(const struct message *m);
 
 /* The message this one reports on, 0 if it is no report. */
 uint64_t message_bounce_of(const struct message *m);
+
+/* Does its sender hear that it was expanded, since of several targets none reports success (RFC 3461 5.2.7.3)? */
+bool recipient_tells_expansion(const struct recipient *r, size_t targets);
 
 /* What RCPT named, of which this entry came by whatever expansions. */
 struct recipient *recipient_origin(const struct recipient *r);

@@ -105,6 +105,15 @@ put_off_or_give_up(struct manager *m, struct recipient *r, const struct outcome 
 	outcome_log(r, "expired", o->verdict, o->mta);
 }
 
+/* Is its sender to be told that it is late, once (RFC 3461 4.1, DELAY)? */
+static bool
+is_late(const struct manager *m, const struct recipient *r)
+{
+	return !r->warned && (r->notify & NOTIFY_DELAY) != 0 && m->config->delay_warning > 0 &&
+	       age_of(m, r) > (int64_t)m->config->delay_warning &&
+	       (r->state == RECIPIENT_DEFERRED || r->state == RECIPIENT_PARKED);
+}
+
 void
 outcome_conclude(struct manager *m, struct recipient *r, const struct outcome *o)
 {
@@ -127,6 +136,8 @@ outcome_conclude(struct manager *m, struct recipient *r, const struct outcome *o
 		break;
 	}
 	outcome_report(m, msg);
+	if (m->reporter != NULL && is_late(m, r))
+		reporter_warn(m->reporter, msg);
 }
 
 /*
@@ -152,8 +163,14 @@ outcome_on_parked(struct recipient *r, void *arg)
 	const struct destination *d = scheduler_destination_of(r);
 	struct verdict last;
 
-	if (!has_expired(m, r, d))
+	if (!has_expired(m, r, d)) {
+		if (is_late(m, r) && d != NULL && d->last != NULL) {
+			if (r->reason == NULL)
+				recipient_set_reason(r, d->last);
+			reporter_warn(m->reporter, msg);
+		}
 		return;
+	}
 	last = *d->last;
 	scheduler_forget(m->scheduler, r);
 	store_fail(m->store, r, &last);

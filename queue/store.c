@@ -250,10 +250,17 @@ store_expand(
 {
 	uint32_t first = message_expand(r->message, r->entry, targets, n);
 	bool held = r->held;
+	uint64_t position;
 
 	s->counts.recipients += n;
-	(void)record_expanded(s->journal, r, first);
-	settle(s, r);
+	position = record_expanded(s->journal, r, first);
+	if (recipient_tells_expansion(r, n)) {
+		r->action = RECIPIENT_EXPANDED;
+		recipient_set_state(r, RECIPIENT_TELL);
+		r->message->report->outcome_at = position;
+	} else {
+		settle(s, r);
+	}
 	for (size_t i = 0; held && i < n; i++)
 		(void)store_hold(s, message_recipient(r->message, first + (uint32_t)i));
 	return first;

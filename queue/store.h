@@ -91,7 +91,7 @@ void store_succeed(struct store *s, struct recipient *r, enum recipient_action a
     const struct verdict *v);
 void store_remove(struct store *s, struct recipient *r);
 
-/* The recipient is settled; new entries take its place, DUE, or HELD if it was to be held. Returns the first of them. */
+/* The recipient is settled, or TELL if its sender wants to hear of it; new entries take its place, DUE, or HELD if it was to be held. Returns the first of them. */
 uint32_t store_expand(
     struct store *s, struct recipient *r, const struct message_target *targets, size_t n);
 

@@ -370,7 +370,9 @@ apply_expansion(struct replay *rp, struct span rest)
 		return -1;
 	(void)message_expand(parent->message, parent->entry, targets, n);
 	free(targets);
-	recipient_set_state(parent, RECIPIENT_SETTLED);
+	parent->action = RECIPIENT_EXPANDED;
+	recipient_set_state(
+	    parent, recipient_tells_expansion(parent, n) ? RECIPIENT_TELL : RECIPIENT_SETTLED);
 	return 0;
 }
 
