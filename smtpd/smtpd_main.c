@@ -15,11 +15,8 @@
 
 /* Messages under way may take this long to finish; the supervisor allows 4 s in all. */
 #define DRAIN_SEC 3
-/*
- * What the queue and the agents do as well. Not OFFER_DSN: the queue manager keeps
- * NOTIFY and RET and does not yet act on them, and an offer is a promise.
- */
-#define OFFERS (OFFER_SIZE | OFFER_8BITMIME)
+/* What the queue and the agents do as well. */
+#define OFFERS (OFFER_SIZE | OFFER_8BITMIME | OFFER_DSN)
 
 #define COUNT_SEC    1
 #define STOP_POLL_MS 20
