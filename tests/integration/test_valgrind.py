@@ -1,10 +1,9 @@
 """A message's life under valgrind: every process of one run, sendmail and postrider too, makes no error and
 loses no memory.
 
-The programs lie in a temporary directory.  The real ones are in real/; postriderd, which looks for the others
-beside itself, in programs/, where wrappers stand for them; bin/ has wrappers for what the test starts itself.
-A wrapper executes valgrind on the real program, with tests/tools/valgrind_preload.c loaded.  Invariants: each
-process writes a log of its own, named after its pid, and its leaks are looked for before anything ends it.
+Each program has a wrapper (lib/wrapped.py) that executes valgrind on it, with tests/tools/valgrind_preload.c loaded.
+Invariants: each process writes a log of its own, named after its pid, and its leaks are looked for before anything
+ends it.
 """
 
 import os
@@ -14,16 +13,14 @@ import subprocess
 
 import pytest
 
-from lib import instance
+from lib import instance, wrapped
 from lib.dsn import Report
 from lib.waiting import alive, descendants, wait_for
 from lib.world import World
 
-CHILDREN = ("directory", "queue", "local", "remote", "keys", "smtpd")
-STARTED_HERE = ("postriderd", "sendmail", "postrider")
 # local, its spawner, and the child of the one mailbox owner.
 # The queue manager twice: a list is written by its copy.
-PROCESSES = sorted([*CHILDREN, "local", "local", "queue", *STARTED_HERE])
+PROCESSES = sorted([*wrapped.CHILDREN, "local", "local", "queue", *wrapped.STARTED_HERE])
 NOBODY = 65534
 OPTIONS = ("--leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite --error-exitcode=99 "
            "--child-silent-after-fork=no --read-inline-info=no --vgdb=no --num-callers=20")
@@ -35,32 +32,12 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")]
 
 
-def compile_preload(target):
-    source = instance.TOP / "tests/tools/valgrind_preload.c"
-    subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
-                    "-o", str(target), str(source)], check=True, timeout=60)
-
-
-def write_wrapper(root, path, program):
-    """The program of this name as valgrind runs it."""
-    path.write_text(f"#!/bin/sh\nexec env LD_PRELOAD={root}/preload.so POSTRIDER_WRAPPER={path} {shutil.which('valgrind')} "
-                    f'{OPTIONS} --log-file={root}/logs/%p {program} "$@"\n')
-    path.chmod(0o755)
-
-
 def make_programs(root):
-    """See the top of the file; returns bin/."""
-    for name in ("real", "programs", "bin", "logs"):
-        (root / name).mkdir(mode=0o755)
-    compile_preload(root / "preload.so")
-    for name in (*CHILDREN, *STARTED_HERE):
-        shutil.copy(instance.BIN / name, root / "real" / name)
-    (root / "real/postriderd").rename(root / "programs/postriderd")
-    for name in CHILDREN:
-        write_wrapper(root, root / "programs" / name, root / "real" / name)
-    for name in STARTED_HERE:
-        write_wrapper(root, root / "bin" / name, root / ("programs" if name == "postriderd" else "real") / name)
-    return root / "bin"
+    """See lib/wrapped.py; returns bin/."""
+    (root / "logs").mkdir(mode=0o755)
+    wrapped.compile_library("valgrind_preload.c", root / "preload.so")
+    return wrapped.make(root, f"env LD_PRELOAD={root}/preload.so POSTRIDER_WRAPPER={{wrapper}} {shutil.which('valgrind')} "
+                              f"{OPTIONS} --log-file={root}/logs/%p")
 
 
 def give_away(root):

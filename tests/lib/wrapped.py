@@ -28,11 +28,10 @@ def make(root, command):
     """
     for name in ("real", "programs", "bin"):
         (root / name).mkdir(mode=0o755)
-    children = [name for name in CHILDREN if (instance.BIN / name).exists()]
-    for name in (*children, *STARTED_HERE):
+    for name in (*CHILDREN, *STARTED_HERE):
         shutil.copy(instance.BIN / name, root / "real" / name)
     (root / "real/postriderd").rename(root / "programs/postriderd")
-    for name in children:
+    for name in CHILDREN:
         _write(root / "programs" / name, root / "real" / name, command)
     for name in STARTED_HERE:
         _write(root / "bin" / name, root / ("programs" if name == "postriderd" else "real") / name, command)
