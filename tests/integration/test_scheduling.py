@@ -1,8 +1,6 @@
-"""What is tried when (doc/SCHEDULING.md): a destination that does not answer, rates, fairness, age."""
+"""What is tried when (doc/SCHEDULING.md): a destination that does not answer, concurrency, age."""
 
 import time
-
-import pytest
 
 from lib.waiting import wait_for
 
@@ -84,18 +82,6 @@ def test_expires_while_its_destination_is_dead(make_world):
     assert sum("attempts=0" in line and " expired " in line for line in mta.log().splitlines()) >= 5
 
 
-@pytest.mark.parametrize("named", ["remote.test", ".test"])
-def test_a_rate_spaces_deliveries(make_world, named):
-    world = make_world()
-    sink = world.sink("remote.test")
-    world.mta.extra = f'destination "{named}" {{ rate = "5/second" }}\n'
-    mta = world.start()
-    send_many(mta, "bob@domain1.com", "x@remote.test", 8)
-    times = sorted(one.time for one in sink.wait(8))
-    assert 1.3 <= times[-1] - times[0] <= 3
-    assert min(after - before for before, after in zip(times, times[1:])) >= 0.1
-
-
 def test_a_concurrency_limit_holds(make_world):
     world = make_world()
     sink = world.sink("remote.test", script={"EOD": lambda *_: time.sleep(0.05)})
@@ -104,21 +90,3 @@ def test_a_concurrency_limit_holds(make_world):
     send_many(mta, "bob@domain1.com", "x@remote.test", 30)
     sink.wait(30)
     assert sink.most_open == 2
-
-
-def test_one_mail_passes_five_hundred(make_world):
-    """One domain's bulk at a slow destination delays another's one by a few deliveries, and not at all elsewhere."""
-    world = make_world(**{"destination-concurrency": 2})
-    slow = world.sink("slow.test", script={"EOD": lambda *_: time.sleep(0.02)})
-    other = world.sink("other.test")
-    mta = world.start()
-    send_many(mta, "bulk@domain1.com", "x@slow.test", 500)
-    mta.send("one@domain2.com", ["y@slow.test", "y@other.test"], MESSAGE.format("one"))
-    accepted, began = len(slow.messages), time.monotonic()
-    assert accepted < 450, "the bulk is through already"
-    assert other.wait(1, timeout=5)[0].time - began < 1
-    wait_for(lambda: any(one.sender == "one@domain2.com" for one in slow.messages), 5, "the one")
-    place = next(at for at, one in enumerate(slow.messages) if one.sender == "one@domain2.com")
-    assert place - accepted <= 10
-    slow.wait(501, timeout=60)
-    mta.wait_queue_empty()
