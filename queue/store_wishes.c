@@ -38,8 +38,8 @@ store_requeue(struct store *s, struct recipient *r)
 {
 	enum recipient_state state = (enum recipient_state)r->state;
 
-	if (state != RECIPIENT_DUE && state != RECIPIENT_WAITING &&
-	    state != RECIPIENT_DEFERRED && state != RECIPIENT_HELD)
+	if (state == RECIPIENT_RESOLVING || state == RECIPIENT_ACTIVE ||
+	    state >= RECIPIENT_FAILED)
 		return false;
 	recipient_requeue(r);
 	(void)record_requeued(s->journal, r);

@@ -11,7 +11,7 @@
 #include "queue/store.h"
 
 /*
- * The recipient is not tried until it is released. DUE, WAITING, DEFERRED become HELD at once; with one
+ * The recipient is not tried until it is released. DUE, WAITING, PARKED, DEFERRED become HELD at once; with one
  * that is RESOLVING or ACTIVE the wish is remembered, and store_defer makes it HELD. False if it
  * is held already, or nothing more will be tried anyway.
  */
@@ -21,7 +21,7 @@ bool store_hold(struct store *s, struct recipient *r);
 bool store_release(struct store *s, struct recipient *r);
 
 /*
- * It will be resolved as if RCPT had named it, its attempts count anew. DUE, WAITING or DEFERRED
+ * It will be resolved as if RCPT had named it, its attempts count anew. DUE, WAITING, PARKED or DEFERRED
  * become DUE, for the caller to give to the scheduler; HELD stays HELD. False if it is in another state.
  */
 bool store_requeue(struct store *s, struct recipient *r);
