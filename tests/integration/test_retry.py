@@ -137,3 +137,27 @@ def test_lifetimes(make_world):
 
 def entries_ids(mta):
     return [message["id"] for message in mta.queue()]
+
+
+def test_a_delayed_message_is_told_once(make_world):
+    """One warning, RFC 3464 `delayed`, long before the end; then the message is delivered and no more is said."""
+    world = make_world(**{"delay-warning": "2s", "retry": ["500ms"], "queue-lifetime": "1h"})
+    sink = world.sink("remote.test", script={"RCPT": "450 4.2.1 mailbox busy"})
+    mta = world.start()
+    mta.send(SENDER, ["a@remote.test", "b@remote.test"], MESSAGE)
+    mta.send("", "null@remote.test", MESSAGE)
+    one = mta.wait_messages(SENDER, 1, timeout=20)[0]
+    report = Report(one.parsed)
+    assert sorted(report.recipients()) == ["a@remote.test", "b@remote.test"]
+    for group in report.groups[1:]:
+        assert (group["Action"], group["Status"].split()[0]) == ("delayed", "4.2.1")
+        assert group["Will-Retry-Until"] and "mailbox busy" in group["Diagnostic-Code"]
+    time.sleep(2)
+    assert mta.stop() == 0
+    mta.start_again()
+    time.sleep(2)
+    assert len(mta.messages(SENDER)) == 1, "told again"
+    sink.script.clear()
+    sink.wait(2)
+    mta.wait_queue_empty()
+    assert len(mta.messages(SENDER)) == 1 and len(mta.domains.all_files()) == 1

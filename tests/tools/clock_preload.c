@@ -17,13 +17,12 @@
 
 static const volatile int64_t *offset_ms;
 
-static void __attribute__((constructor))
-map_offset(void)
+static void __attribute__((constructor)) map_offset(void)
 {
 	const char *path = getenv("POSTRIDER_CLOCK");
 	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	void *p = fd >= 0 ? mmap(NULL, sizeof *offset_ms, PROT_READ, MAP_SHARED, fd, 0)
-			  : MAP_FAILED;
+	void *p =
+	    fd >= 0 ? mmap(NULL, sizeof *offset_ms, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
 
 	if (p == MAP_FAILED)
 		abort(); /* a test that only seems to set the clock proves nothing */
