@@ -233,7 +233,7 @@ recover(struct store *s, struct event_base *base)
 		search_everything(s, &rp.messages);
 	while ((m = idmap_next(&rp.messages, &at)) != NULL)
 		adopt_message(s, m);
-	idmap_release(&rp.messages);
+	replay_release(&rp);
 	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;)
 		scan_segment(s, g);
 	idmap_release(&s->gone);

@@ -131,6 +131,27 @@ make_message(struct replay *rp, const uint64_t v[12], struct span head, struct s
 	return m;
 }
 
+static void
+forget_place(struct replay *rp, uint64_t number)
+{
+	free(idmap_remove(&rp->places, number));
+}
+
+/* The message stands in s; if that is gone, where it stood is remembered: v is "large number generation". */
+static void
+set_place(struct replay *rp, struct message *m, struct spool_segment *s, const uint64_t v[3])
+{
+	struct replay_place *p;
+
+	m->segment = s;
+	forget_place(rp, m->number);
+	if (s != NULL)
+		return;
+	p = xcalloc(1, sizeof *p);
+	*p = (struct replay_place){v[1], v[2], v[0] == 1};
+	(void)idmap_insert(&rp->places, m->number, p);
+}
+
 /*
  * A message whose segment is gone or has a new life since was settled, and a later record says so.
  * It is kept without a segment until then; one that is left so at the end is reported as missing.
@@ -153,7 +174,7 @@ apply_message(struct replay *rp, struct span rest)
 	m = make_message(rp, v, head, rest);
 	if (m == NULL)
 		return -1;
-	m->segment = s;
+	set_place(rp, m, s, v + 1);
 	(void)idmap_insert(&rp->messages, m->number, m);
 	return 0;
 }
@@ -173,7 +194,7 @@ apply_moved(struct replay *rp, struct span rest)
 		account(s, v[5]);
 	m = idmap_find(&rp->messages, v[0]);
 	if (m != NULL) {
-		m->segment = s;
+		set_place(rp, m, s, v + 1);
 		m->offset = (uint32_t)v[4];
 	}
 	return 0;
@@ -184,6 +205,7 @@ forget_if_settled(struct replay *rp, struct message *m)
 {
 	if (m->unsettled == 0) {
 		(void)idmap_remove(&rp->messages, m->number);
+		forget_place(rp, m->number);
 		message_free(&m);
 	}
 }
@@ -555,4 +577,16 @@ replay_record(struct span record, void *arg)
 	rp->malformed++;
 	log_warnx(
 	    "journal: a record is not understood: %.*s", SPAN_ARG(span_first(record, 200)));
+}
+
+void
+replay_release(struct replay *rp)
+{
+	struct replay_place *p;
+	size_t at = 0;
+
+	while ((p = idmap_next(&rp->places, &at)) != NULL)
+		free(p);
+	idmap_release(&rp->places);
+	idmap_release(&rp->messages);
 }

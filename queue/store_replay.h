@@ -14,20 +14,30 @@
 #include "queue/pauses.h"
 #include "queue/segment_pool.h"
 
+/* Where the journal says that a message stands. */
+struct replay_place {
+	uint64_t segment, generation;
+	bool large;
+};
+
 /*
  * What a replay has rebuilt so far: messages by number. One without a
- * segment stands for a message whose segment is gone.
+ * segment stands for a message whose segment is gone: places has where it stood.
  */
 struct replay {
 	struct segment_pool *pool; /* NULL: no segment is known */
 	struct atom_table *atoms;
 	struct pauses *pauses;
 	struct idmap messages;
+	struct idmap places; /* struct replay_place by the number of the message */
 	uint64_t generation;
 	unsigned malformed; /* records that could not be understood */
 };
 
 /* Applies one record. arg is a struct replay. */
 void replay_record(struct span record, void *arg);
+
+/* Frees the maps, not the messages. */
+void replay_release(struct replay *rp);
 
 #endif

@@ -23,7 +23,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	}
 	while ((m = idmap_next(&rp.messages, &at)) != NULL)
 		message_free(&m);
-	idmap_release(&rp.messages);
+	replay_release(&rp);
 	atom_table_free(&rp.atoms);
 	pauses_release(&pauses);
 	return 0;
