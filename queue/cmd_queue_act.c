@@ -118,7 +118,8 @@ write_undo(const struct act *a, struct buf *out)
 {
 	size_t verb_len;
 
-	if (a->undo == NULL || a->dry_run)
+	/* Which of them were in a state is not known any more. */
+	if (a->undo == NULL || a->dry_run || a->filter.state.n > 0 || a->filter.held)
 		return;
 	buf_addf(out, "postrider queue %s", a->undo);
 	verb_len = out->len;
@@ -151,7 +152,10 @@ report(const struct cmd_context *ctx, const struct act *a, struct counts *c)
 		r = cmd_print_json(json);
 	} else {
 		print_counts(c);
-		printf(" %s.\n", a->dry_run ? a->would : a->done);
+		printf("%s%s.\n", c->recipients == 0 ? ": nothing to do" : " ",
+		    c->recipients == 0 ? ""
+		    : a->dry_run       ? a->would
+				       : a->done);
 		if (undo.len > 0)
 			printf("To undo: %s\n", buf_str(&undo));
 	}
@@ -258,6 +262,41 @@ cmd_queue_retry(struct cmd_context *ctx, char **argv)
 	    .question = "Retry",
 	    .done = "will be tried now",
 	    .would = "would be tried now"};
+
+	return run(ctx, argv, &a);
+}
+
+int
+cmd_queue_hold(struct cmd_context *ctx, char **argv)
+{
+	struct act a = {.verb = "hold",
+	    .question = "Hold",
+	    .done = "held: not tried until released",
+	    .would = "would be held",
+	    .undo = "release"};
+
+	return run(ctx, argv, &a);
+}
+
+int
+cmd_queue_release(struct cmd_context *ctx, char **argv)
+{
+	struct act a = {.verb = "release",
+	    .question = "Release",
+	    .done = "released, and will be tried now",
+	    .would = "would be released",
+	    .undo = "hold"};
+
+	return run(ctx, argv, &a);
+}
+
+int
+cmd_queue_requeue(struct cmd_context *ctx, char **argv)
+{
+	struct act a = {.verb = "requeue",
+	    .question = "Requeue",
+	    .done = "will be resolved anew",
+	    .would = "would be resolved anew"};
 
 	return run(ctx, argv, &a);
 }

@@ -10,6 +10,7 @@
 #include "queue/cmd_status_text.h"
 #include "queue/cmd_table.h"
 #include "queue/cmd_verbs.h"
+#include "queue/cmd_watch.h"
 
 static void
 print_daemon(const struct cmd_status_text *s)
@@ -114,14 +115,26 @@ print_counters(const char *title, const struct wire_msg *m)
 static void
 print_destinations(const struct wire_msg *m)
 {
-	struct cmd_table *t = cmd_table_new("  DESTINATION|BY|>WAITING|>ACTIVE");
+	static const char *const names[] = {
+	    "agent", "waiting", "active", "places", "delivered", "note"};
+	struct cmd_table *t =
+	    cmd_table_new("  DESTINATION|BY|>WAITING|>ACTIVE|>OF|>DONE IN 10 MIN|");
 
-	for (size_t i = 0; i + 3 < m->nfields; i++) {
+	for (size_t i = 0; i < m->nfields; i++) {
 		if (!span_is(m->fields[i].name, "destination"))
 			continue;
 		cmd_table_addf(t, "  %.*s", SPAN_ARG(m->fields[i].value));
-		for (size_t j = 1; j < 4; j++)
-			cmd_table_add(t, m->fields[i + j].value);
+		/* In this order; what is not understood is passed over. */
+		for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+			size_t j = i + 1;
+
+			while (j < m->nfields && !span_is(m->fields[j].name, "destination") &&
+			       !span_is(m->fields[j].name, names[k]))
+				j++;
+			cmd_table_add(t, j < m->nfields && span_is(m->fields[j].name, names[k])
+					     ? m->fields[j].value
+					     : span_str(""));
+		}
 	}
 	cmd_table_print(t, stdout);
 	cmd_table_free(&t);
@@ -135,28 +148,43 @@ value_to_json(struct span value)
 	return span_to_u64(value, INT64_MAX, &n) == 0 ? number(n) : cmd_json_string(value);
 }
 
-/* The same as an object; the groups that begin with destination= are its array "destinations". */
+/* The array of that name in json, made if there is none. */
+static json_t *
+array_of(json_t *json, const char *name)
+{
+	json_t *array = json_object_get(json, name);
+
+	if (array == NULL) {
+		array = json_array();
+		json_object_set_new(json, name, array);
+	}
+	return array;
+}
+
+/* The same as an object; the groups that begin with destination= are its array "destinations", all of paused= one. */
 static json_t *
 counters_to_json(const struct wire_msg *m)
 {
-	json_t *json = json_object(), *destinations = NULL, *one = json;
+	json_t *json = json_object(), *one = json;
 
 	for (size_t i = 0; i < m->nfields; i++) {
 		const struct wire_field *f = &m->fields[i];
 
-		if (destinations == NULL && is_verdict_field(f->name))
+		if (one == json && is_verdict_field(f->name))
 			continue;
+		if (span_is(f->name, "paused")) {
+			json_array_append_new(
+			    array_of(json, "paused"), cmd_json_string(f->value));
+			continue;
+		}
 		if (span_is(f->name, "destination")) {
-			if (destinations == NULL) {
-				destinations = json_array();
-				json_object_set_new(json, "destinations", destinations);
-			}
 			one = json_object();
-			json_array_append_new(destinations, one);
+			json_array_append_new(array_of(json, "destinations"), one);
 		}
 		json_object_setn_new(one, f->name.p, f->name.len,
-		    span_is(f->name, "destination") ? cmd_json_string(f->value)
-						    : value_to_json(f->value));
+		    span_is(f->name, "destination") || span_is(f->name, "note")
+			? cmd_json_string(f->value)
+			: value_to_json(f->value));
 	}
 	return json;
 }
@@ -182,17 +210,14 @@ ask(const struct cmd_context *ctx, const char *name, const char *title, json_t *
 	return status;
 }
 
-int
-cmd_status(struct cmd_context *ctx, char **argv)
+static int
+show_status(struct cmd_context *ctx, void *arg)
 {
 	struct cmd_status_text s;
-	struct cmd_args args;
 	json_t *json;
-	int r = cmd_parse(ctx, argv, NULL, 0, 0, 0, &args), queue, directory;
+	int r = cmd_status_text_read(ctx, &s), queue, directory;
 
-	if (r != CMD_GO_ON)
-		return r;
-	r = cmd_status_text_read(ctx, &s);
+	(void)arg;
 	if (r != 0)
 		return r;
 	json = ctx->json ? json_object() : NULL;
@@ -206,4 +231,15 @@ cmd_status(struct cmd_context *ctx, char **argv)
 	if (ctx->json)
 		r = cmd_print_json(json);
 	return r != 0 ? r : queue != 0 ? queue : directory;
+}
+
+int
+cmd_status(struct cmd_context *ctx, char **argv)
+{
+	struct cmd_watch watch = {.given = false};
+	const struct cmd_option options[] = {cmd_watch_option(&watch)};
+	struct cmd_args args;
+	int r = cmd_parse(ctx, argv, options, 1, 0, 0, &args);
+
+	return r != CMD_GO_ON ? r : cmd_watch_run(ctx, &watch, show_status, NULL);
 }

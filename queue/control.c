@@ -32,6 +32,7 @@ control_new(struct event_base *base, struct manager *manager, struct intake *int
 	c->intake = intake;
 	c->snapshots = snapshot_set_new(base, &snapshot_limits);
 	c->acts = control_acts_new(c);
+	c->promises = control_promises_new(c);
 	c->started = clock_wall();
 	return c;
 }
@@ -46,6 +47,7 @@ control_free(struct control **cp)
 	*cp = NULL;
 	service_free(&c->service);
 	control_acts_free(&c->acts);
+	control_promises_free(&c->promises);
 	snapshot_set_free(&c->snapshots);
 	free(c);
 }
@@ -131,7 +133,8 @@ control_named_message(const struct control_request *r)
 static const char *const message_fields[] = {"message", NULL};
 static const char *const list_fields[] = {"limit", "sort", NULL};
 static const char *const summary_fields[] = {"by", "limit", NULL};
-static const char *const act_fields[] = {"all", "dry-run", "bounce", NULL};
+static const char *const act_fields[] = {"all", "dry-run", "bounce", "note", NULL};
+static const char *const pause_fields[] = {"destination", "sender-domain", "all", NULL};
 static const char *const no_fields[] = {NULL};
 
 static const struct {
@@ -144,7 +147,13 @@ static const struct {
     {"cat", control_cat, message_fields},
     {"summary", control_summary, summary_fields},
     {"retry", control_act, act_fields},
+    {"hold", control_act, act_fields},
+    {"release", control_act, act_fields},
+    {"requeue", control_act, act_fields},
     {"remove", control_act, act_fields},
+    {"pause", control_pause, pause_fields},
+    {"resume", control_resume, pause_fields},
+    {"paused", control_paused, no_fields},
     {"status", control_status, no_fields},
 };
 
@@ -176,6 +185,7 @@ on_down(struct client *cl, void *arg)
 	struct control *c = arg;
 
 	control_acts_forget(c->acts, cl);
+	control_promises_forget(c->promises, cl);
 }
 
 static const struct service_ops service_ops = {.on_message = on_message, .on_down = on_down};

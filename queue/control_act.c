@@ -21,11 +21,10 @@
 #define SLICE_MS       5
 #define STEPS_A_LOOK   8 /* at the clock */
 #define TURN_US	       1000
-#define FLUSH_LOOK_US  3000
-#define FLUSH_LIMIT_MS 15000
 #define PROGRESS_MS    1000
 #define ENTRY_ALL      UINT32_MAX
 #define ACTS_MAX       64
+#define NOTE_MAX       200
 #define UNKNOWN_OCTETS (1U << 20)
 
 struct action {
@@ -56,10 +55,10 @@ struct act {
 	size_t ntargets, cap, at;
 	uint32_t entry_at; /* in a target that means all entries */
 	bool cut;	   /* the child did not come to its end */
-	bool flushing;
-	uint64_t position, flush_until, progress_at;
+	uint64_t progress_at;
 	uint64_t messages, recipients, last;
 	struct wire_out answer;
+	char *note; /* what the log says of it besides, NULL: nothing */
 };
 
 struct control_acts {
@@ -88,6 +87,7 @@ act_free(struct act *a)
 	queue_filter_release(&a->filter);
 	wire_out_release(&a->answer);
 	free(a->targets);
+	free(a->note);
 	free(a);
 }
 
@@ -109,9 +109,10 @@ log_done(const struct act *a, const char *how)
 {
 	if (a->recipients > 0)
 		log_info("control: %s%s of %" PRIu64 " recipients in %" PRIu64
-			 " messages by uid %d%s",
+			 " messages by uid %d%s%s%s",
 		    a->action->verb, a->action->bounce ? " with bounce" : "", a->recipients,
-		    a->messages, (int)client_uid(a->client), how);
+		    a->messages, (int)client_uid(a->client), how, a->note != NULL ? ": " : "",
+		    a->note != NULL ? a->note : "");
 }
 
 void
@@ -137,19 +138,35 @@ arm(struct act *a, long us)
 /* Which recipients: in a forked child, or here for what ids name */
 
 static bool
-is_deferred(const struct recipient *r)
+may_retry(const struct recipient *r)
 {
 	return r->state == RECIPIENT_DEFERRED || r->state == RECIPIENT_PARKED;
 }
 
 static bool
+may_hold(const struct recipient *r)
+{
+	return !r->held && r->state < RECIPIENT_HELD;
+}
+
+static bool
+may_release(const struct recipient *r)
+{
+	return r->held;
+}
+
+/* Is nothing under way? */
+static bool
 is_idle(const struct recipient *r)
 {
-	return scheduler_has(r);
+	return r->state == RECIPIENT_HELD || scheduler_has(r);
 }
 
 static const struct action actions[] = {
-    {"retry", false, is_deferred, manager_retry},
+    {"retry", false, may_retry, manager_retry},
+    {"hold", false, may_hold, manager_hold},
+    {"release", false, may_release, manager_release},
+    {"requeue", false, is_idle, manager_requeue},
     {"remove", false, is_idle, manager_remove},
     {"remove", true, is_idle, manager_fail},
 };
@@ -274,45 +291,24 @@ step(struct act *a)
 	}
 }
 
+/* All is done. */
 static void
-answer(struct act *a, bool durable)
+finish(struct act *a)
 {
 	struct verdict v;
 
 	wire_add_u64(&a->answer, "messages", a->messages);
 	wire_add_u64(&a->answer, "recipients", a->recipients);
-	if (a->cut)
+	log_done(a, a->cut ? ", cut" : "");
+	if (a->cut) {
 		verdict_set(&v, VERDICT_TEMPORARY, 0, "4.3.0",
 		    "The search came to no end; what it found until then is done");
-	else if (!durable)
-		verdict_set(&v, VERDICT_TEMPORARY, 0, "4.3.1",
-		    "Done, but the journal cannot be written now: a restart may undo it");
-	else
-		verdict_set(&v, VERDICT_OK, 0, "2.0.0", "Done");
-	wire_add_verdict(&a->answer, &v);
-	log_done(a, a->cut ? ", cut" : durable ? "" : ", not on disk");
-	client_send(a->client, &a->answer, -1);
+		wire_add_verdict(&a->answer, &v);
+		client_send(a->client, &a->answer, -1);
+	} else {
+		control_promise(a->control, a->client, &a->answer);
+	}
 	act_free(a);
-}
-
-static void
-look_whether_durable(struct act *a)
-{
-	bool durable = store_is_durable(manager_store(a->control->manager), a->position);
-
-	if (durable || clock_mono_ms() > a->flush_until)
-		answer(a, durable);
-	else
-		arm(a, FLUSH_LOOK_US);
-}
-
-static void
-begin_flush(struct act *a)
-{
-	a->flushing = true;
-	a->position = store_position(manager_store(a->control->manager));
-	a->flush_until = clock_mono_ms() + FLUSH_LIMIT_MS;
-	look_whether_durable(a);
 }
 
 /* The client, who waits for no more than half a minute of silence, hears that it goes on. */
@@ -336,10 +332,6 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	uint64_t began = clock_mono_ms(), now = began;
 
 	(void)fd, (void)what;
-	if (a->flushing) {
-		look_whether_durable(a);
-		return;
-	}
 	for (unsigned n = 1; a->at < a->ntargets && now - began < SLICE_MS; n++) {
 		step(a);
 		if (n % STEPS_A_LOOK == 0)
@@ -354,7 +346,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	if (a->source != NULL)
 		channel_resume(a->source);
 	else
-		begin_flush(a);
+		finish(a);
 }
 
 /* From the child */
@@ -409,6 +401,7 @@ static void
 act_new(const struct control_request *r, const struct action *action, int source)
 {
 	struct act *a = xcalloc(1, sizeof *a);
+	struct span note;
 
 	a->control = r->control;
 	a->action = action;
@@ -417,6 +410,8 @@ act_new(const struct control_request *r, const struct action *action, int source
 	a->progress_at = clock_mono_ms();
 	a->turn = evtimer_new(r->control->base, on_turn, a);
 	client_answer_init(&a->answer, r->msg);
+	if (wire_get(r->msg, "note", &note) == 0)
+		a->note = xspandup(span_first(note, NOTE_MAX));
 	LIST_INSERT_HEAD(&r->control->acts->list, a, link);
 	r->control->acts->n++;
 	if (source >= 0) {

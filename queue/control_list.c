@@ -153,9 +153,11 @@ add_head(struct wire_out *w, const struct message *m)
 }
 
 static void
-add_recipient(struct wire_out *w, const struct recipient *r)
+add_recipient(const struct control *c, struct wire_out *w, const struct recipient *r)
 {
 	int64_t next = next_of(r);
+	enum pause_kind kind;
+	const char *paused = control_pause_of(c, r, &kind);
 	struct verdict v;
 
 	wire_add_u64(w, "rcpt", r->entry);
@@ -164,6 +166,9 @@ add_recipient(struct wire_out *w, const struct recipient *r)
 	wire_add_u64(w, "attempts", r->attempts);
 	wire_add_u64(w, "next", next < INT64_MAX ? (uint64_t)next : 0);
 	wire_add_str(w, "destination", queue_filter_destination(r));
+	if (paused != NULL)
+		wire_addf(w, "paused", "%s %s", control_pause_name(kind),
+		    paused[0] != '\0' ? paused : "<>");
 	if (r->reason == NULL)
 		return;
 	recipient_get_reason(r, &v);
@@ -204,7 +209,8 @@ write_list(struct snapshot_out *out, void *arg)
 		add_head(snapshot_part(out), m);
 		for (uint32_t k = 0; k < m->nrecipients; k++)
 			if (queue_filter_recipient(q->filter, message_recipient(m, k)))
-				add_recipient(part_of(out, m), message_recipient(m, k));
+				add_recipient(
+				    q->control, part_of(out, m), message_recipient(m, k));
 	}
 	if (l.n > q->limit)
 		wire_add_str(snapshot_end(out), "more", "yes");
@@ -294,7 +300,7 @@ write_message(struct snapshot_out *out, void *arg)
 		const struct recipient *r = message_recipient(m, i);
 
 		w = part_of(out, m);
-		add_recipient(w, r);
+		add_recipient(q->control, w, r);
 		add_why(w, r);
 		if (r->kind != RECIPIENT_GIVEN)
 			wire_add_u64(w, "parent", r->parent);

@@ -10,10 +10,12 @@
 #include "common/service.h"
 #include "queue/intake.h"
 #include "queue/manager.h"
+#include "queue/pauses.h"
 #include "queue/queue_filter.h"
 #include "queue/snapshot.h"
 
 struct control_acts;
+struct control_promises;
 
 struct control {
 	struct event_base *base;
@@ -22,6 +24,7 @@ struct control {
 	struct service *service;
 	struct snapshot_set *snapshots;
 	struct control_acts *acts;
+	struct control_promises *promises;
 	int64_t started; /* wall clock, seconds */
 };
 
@@ -67,6 +70,25 @@ void control_show(const struct control_request *r);
 void control_summary(const struct control_request *r);
 void control_cat(const struct control_request *r);
 void control_status(const struct control_request *r);
+
+/*
+ * The name of what is paused and keeps this recipient waiting, and its kind; NULL if nothing is. And what the kind is
+ * called in requests and answers.
+ */
+const char *control_pause_of(
+    const struct control *c, const struct recipient *r, enum pause_kind *kind);
+const char *control_pause_name(enum pause_kind kind);
+
+/* control_pause.c: pause, resume, paused */
+void control_pause(const struct control_request *r);
+void control_resume(const struct control_request *r);
+void control_paused(const struct control_request *r);
+
+/* control_promise.c: takes an answer, begun and without its verdict, and sends it when all that was recorded so far is on disk. */
+struct control_promises *control_promises_new(struct control *c);
+void control_promises_free(struct control_promises **p);
+void control_promise(struct control *c, struct client *client, struct wire_out *answer);
+void control_promises_forget(struct control_promises *p, const struct client *client);
 
 /* control_act.c: retry, remove, … on many, in slices */
 struct control_acts *control_acts_new(struct control *c);

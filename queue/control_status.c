@@ -4,20 +4,55 @@
 #include "common/clock.h"
 #include "queue/control_parts.h"
 #include "queue/scheduler.h"
+#include "queue/store_wishes.h"
 
 #define DESTINATIONS_MAX 1000
+#define METER_MIN	 10 /* minutes that delivered looks back */
+#define NOTE_MAX	 4096
+#define PAUSES_MAX	 1000
+
+static void
+add_destination(struct wire_out *w, const struct destination *d, uint64_t now)
+{
+	struct buf note;
+
+	wire_add_str(w, "destination", d->name);
+	wire_add_str(w, "agent", d->kind == AGENT_LOCAL ? "local" : "remote");
+	wire_add_u64(w, "waiting", d->waiting.n);
+	wire_add_u64(w, "active", d->active);
+	wire_add_u64(w, "places", destination_places(d));
+	wire_add_u64(w, "delivered", meter_count(&d->delivered, now, METER_MIN));
+	buf_init(&note, NOTE_MAX);
+	scheduler_explain_destination(d, now, clock_wall(), &note);
+	wire_add(w, "note", buf_span(&note));
+	buf_release(&note);
+}
 
 static void
 add_destinations(struct wire_out *w, struct scheduler *s)
 {
+	uint64_t now = clock_mono_ms();
 	const struct destination *d;
 	size_t at = 0, n = 0;
 
-	while ((d = scheduler_next_destination(s, &at)) != NULL && n++ < DESTINATIONS_MAX) {
-		wire_add_str(w, "destination", d->name);
-		wire_add_str(w, "agent", d->kind == AGENT_LOCAL ? "local" : "remote");
-		wire_add_u64(w, "waiting", d->waiting.n);
-		wire_add_u64(w, "active", d->active);
+	while ((d = scheduler_next_destination(s, &at)) != NULL && n < DESTINATIONS_MAX) {
+		if (d->waiting.n == 0 && d->active == 0 && !d->dead && !d->paused)
+			continue;
+		add_destination(w, d, now);
+		n++;
+	}
+}
+
+static void
+add_pauses(struct wire_out *w, const struct pauses *p)
+{
+	for (enum pause_kind kind = 0; kind < PAUSE_KINDS; kind++) {
+		const char *name;
+		size_t at = 0, n = 0;
+
+		while ((name = pauses_next(p, kind, &at)) != NULL && n++ < PAUSES_MAX)
+			wire_addf(w, "paused", "%s %s", control_pause_name(kind),
+			    name[0] != '\0' ? name : "<>");
 	}
 }
 
@@ -49,6 +84,7 @@ control_status(const struct control_request *r)
 	wire_add_u64(&w, "remote-jobs", agents_jobs(a, AGENT_REMOTE));
 	wire_add_u64(&w, "workers", in.workers);
 	wire_add_u64(&w, "connections", in.connections);
+	add_pauses(&w, store_pauses(store));
 	add_destinations(&w, s);
 	client_send(r->client, &w, -1);
 }

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "queue/control_parts.h"
 #include "queue/scheduler.h"
+#include "queue/store_wishes.h"
 #include "queue/summary.h"
 
 #define WINDOW_MIN 10 /* minutes that the forecast looks back */
@@ -109,8 +110,6 @@ add_note(const struct destination *d, struct wire_out *w)
 	scheduler_explain_destination(d, clock_mono_ms(), clock_wall(), &note);
 	if (note.len > 0)
 		wire_add(w, "note", buf_span(&note));
-	if (d->paused)
-		wire_add_str(w, "paused", "yes");
 	buf_release(&note);
 }
 
@@ -147,6 +146,9 @@ write_summary(struct snapshot_out *out, void *arg)
 		if (q->by != BY_DESTINATION)
 			continue;
 		wire_add_u64(w, "delivered", rows[i]->delivered);
+		if (pauses_has(store_pauses(manager_store(q->control->manager)),
+			PAUSE_DESTINATION, span_str(rows[i]->name)))
+			wire_add_str(w, "paused", "yes");
 		add_note(rows[i]->local, w);
 		add_note(rows[i]->remote, w);
 	}

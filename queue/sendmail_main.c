@@ -94,7 +94,9 @@ run(const struct sendmail_options *o, const struct sendmail_setup *setup, int in
 		status = sendmail_queue_print(setup, o, stdout, &why);
 		break;
 	case SENDMAIL_RETRY:
-		status = sendmail_queue_retry(setup, o, &why);
+	case SENDMAIL_HOLD:
+	case SENDMAIL_RELEASE:
+		status = sendmail_queue_act(setup, o, &why);
 		break;
 	case SENDMAIL_NEWALIASES:
 		puts("Alias files are read as they stand: there is nothing to rebuild.");

@@ -45,10 +45,12 @@ refuse_file(struct sendmail_options *o, const char *value, struct buf *why)
 }
 
 static int
-refuse_quarantine(struct sendmail_options *o, const char *value, struct buf *why)
+on_quarantine(struct sendmail_options *o, const char *value, struct buf *why)
 {
-	(void)o, (void)value;
-	return refuse(why, "-Q: there is no quarantine; see postrider queue --help");
+	(void)why;
+	o->quarantine = true;
+	o->why_held = value;
+	return 0;
 }
 
 static int
@@ -293,7 +295,7 @@ static const struct option {
     {'O', ARG_WANTED, on_long_setting},
     {'o', ARG_WANTED, on_short_setting},
     {'p', ARG_WANTED, ignore}, /* protocol it came by */
-    {'Q', ARG_ATTACHED, refuse_quarantine},
+    {'Q', ARG_ATTACHED, on_quarantine},
     {'q', ARG_ATTACHED, on_queue_run},
     {'R', ARG_WANTED, on_ret},
     {'r', ARG_WANTED, on_sender},
@@ -344,6 +346,20 @@ parse_cluster(
 	return 0;
 }
 
+/* What -q, -Q and -bp together ask for. */
+static int
+choose_queue_mode(struct sendmail_options *o, struct buf *why)
+{
+	if (o->quarantine && (!o->queue_run || o->mode == SENDMAIL_MAILQ))
+		return refuse(why, "-Q holds, or without a reason releases, what -q names: "
+				   "-q, -qIid, -qRrecipient, -qSsender");
+	if (o->quarantine)
+		o->mode = o->why_held != NULL ? SENDMAIL_HOLD : SENDMAIL_RELEASE;
+	else if (o->queue_run && o->mode != SENDMAIL_MAILQ)
+		o->mode = SENDMAIL_RETRY;
+	return 0;
+}
+
 static enum sendmail_mode
 mode_of_name(const char *argv0)
 {
@@ -377,9 +393,7 @@ sendmail_options_parse(
 		else
 			r = parse_cluster(o, s + 1, &arg, why);
 	}
-	if (o->queue_run && o->mode != SENDMAIL_MAILQ)
-		o->mode = SENDMAIL_RETRY;
-	return r;
+	return r == 0 ? choose_queue_mode(o, why) : r;
 }
 
 void

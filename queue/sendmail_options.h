@@ -18,6 +18,8 @@ enum sendmail_mode {
 	SENDMAIL_SMTP,	     /* -bs: SMTP on standard input and output */
 	SENDMAIL_MAILQ,	     /* -bp: print the queue */
 	SENDMAIL_RETRY,	     /* -q: try deferred mail now */
+	SENDMAIL_HOLD,	     /* -q with -Qreason: hold it */
+	SENDMAIL_RELEASE,    /* -q with -Q: release it */
 	SENDMAIL_NEWALIASES, /* -bi: there is nothing to rebuild */
 };
 
@@ -45,6 +47,8 @@ struct sendmail_options {
 	struct sendmail_limit limits[SENDMAIL_LIMITS_MAX]; /* -qI, -qR, -qS, -qQ */
 	size_t nlimits;
 	bool queue_run;		 /* -q was given */
+	bool quarantine;	 /* -Q was */
+	const char *why_held;	 /* its value, NULL: release */
 	const char **recipients; /* what is no option; points into argv */
 	int nrecipients;
 };

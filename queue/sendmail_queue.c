@@ -154,6 +154,8 @@ ask(const struct sendmail_setup *s, const char *verb, const struct sendmail_opti
 	sendmail_queue_limits(o, &w);
 	if (o->queue_run && o->mode != SENDMAIL_MAILQ)
 		wire_add_str(&w, "all", "yes"); /* -q alone means everything */
+	if (o->mode == SENDMAIL_HOLD)
+		wire_add_str(&w, "note", o->why_held);
 	status = control_client_call(*c, &w, &answer, why);
 	if (status != 0)
 		return status;
@@ -185,11 +187,15 @@ sendmail_queue_print(const struct sendmail_setup *s, const struct sendmail_optio
 }
 
 int
-sendmail_queue_retry(
+sendmail_queue_act(
     const struct sendmail_setup *s, const struct sendmail_options *o, struct buf *why)
 {
 	struct control_client *c;
-	int status = ask(s, "retry", o, &c, why);
+	int status = ask(s,
+	    o->mode == SENDMAIL_HOLD	  ? "hold"
+	    : o->mode == SENDMAIL_RELEASE ? "release"
+					  : "retry",
+	    o, &c, why);
 
 	control_client_close(&c);
 	return status;

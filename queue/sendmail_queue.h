@@ -1,6 +1,6 @@
 /*
  * sendmail_queue: sendmail's two looks into the queue: mailq (sendmail -bp) prints
- * it in sendmail's form, sendmail -q has deferred mail tried now. Both ask the
+ * it in sendmail's form, sendmail -q has deferred mail tried now, held or released. Both ask the
  * queue manager at control/queue, so both are for root and the user postriderd runs as.
  */
 #ifndef QUEUE_SENDMAIL_QUEUE_H
@@ -34,8 +34,8 @@ int sendmail_queue_frame(struct sendmail_queue_view *v, const struct wire_msg *f
 /* The fields that say which mail the -q restrictions mean (queue/queue_filter.h). */
 void sendmail_queue_limits(const struct sendmail_options *o, struct wire_out *w);
 
-/* Retries what -q names. 0 or an exit status as above. */
-int sendmail_queue_retry(
+/* Retries what -q names, or with -Q holds or releases it. 0 or an exit status as above. */
+int sendmail_queue_act(
     const struct sendmail_setup *s, const struct sendmail_options *o, struct buf *why);
 
 #endif
