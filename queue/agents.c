@@ -95,10 +95,16 @@ pick(const struct agents *a, enum agent_kind kind)
 	return best;
 }
 
-bool
-agents_may_send(const struct agents *a, enum agent_kind kind)
+unsigned
+agents_places(const struct agents *a, enum agent_kind kind)
 {
-	return pick(a, kind) != NULL;
+	const struct agent *g;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (g, &a->all, link)
+		if (g->kind == kind && has_slot(g))
+			n += g->slots - g->jobs;
+	return n;
 }
 
 unsigned

@@ -43,8 +43,8 @@ void agents_free(struct agents **a);
 /* Serves this listening descriptor (taken): name is local/queue or remote/queue; agents connect as uid. */
 void agents_listen(struct agents *a, int fd, const char *name, uid_t uid);
 
-/* May a job of this kind be sent now? */
-bool agents_may_send(const struct agents *a, enum agent_kind kind);
+/* How many jobs of this kind may be sent now. */
+unsigned agents_places(const struct agents *a, enum agent_kind kind);
 
 /* What a job carries of its message, besides what is in memory. */
 struct agents_content {

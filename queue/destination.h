@@ -66,12 +66,13 @@ struct destination {
 	bool probing;
 	bool
 	    detour; /* no next hop: a list where mail of a paused domain waits (scheduler_pause.c) */
-	bool on_turn, is_idle, returning; /* the scheduler's, as the next four */
+	bool on_turn, is_idle, returning; /* the scheduler's, as the next five */
 	TAILQ_ENTRY(destination)
 	turn; /* among those that may send, while on_turn or returning */
 	TAILQ_ENTRY(destination) idle; /* among those with no mail, while is_idle */
 	struct heap_item wake;	       /* in its heap while a time is waited for */
 	uint32_t debt;		       /* tenths of a turn to sit out */
+	uint8_t level;		       /* of its ring, while on_turn */
 
 	struct window window;
 	struct rate rate;

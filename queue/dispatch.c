@@ -242,9 +242,9 @@ dispatch_on_pump(evutil_socket_t fd, short what, void *arg)
 	while (m->resolving < RESOLVING_MAX && (r = scheduler_next_due(m->scheduler)) != NULL)
 		ask(m, r);
 	for (int k = 0; k < AGENT_KINDS; k++)
-		while (agents_may_send(m->agents, (enum agent_kind)k) &&
-		       (n = scheduler_next_job(
-			    m->scheduler, (enum agent_kind)k, job, JOB_RECIPIENTS)) > 0)
+		while ((n = scheduler_next_job(m->scheduler, (enum agent_kind)k,
+			    agents_places(m->agents, (enum agent_kind)k), job,
+			    JOB_RECIPIENTS)) > 0)
 			send_job(m, (enum agent_kind)k, job, n);
 	arm_tick(m, more ? 0 : scheduler_wait(m->scheduler));
 }

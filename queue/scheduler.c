@@ -32,7 +32,8 @@ scheduler_new(const struct config *config, uint64_t now_ms)
 	pauses_init(&s->pauses);
 	TAILQ_INIT(&s->returning);
 	for (int k = 0; k < AGENT_KINDS; k++)
-		TAILQ_INIT(&s->turns[k]);
+		for (int i = 0; i < SCHEDULER_LEVELS; i++)
+			TAILQ_INIT(&s->turns[k][i]);
 	TAILQ_INIT(&s->idle);
 	return s;
 }
@@ -74,18 +75,37 @@ update_returning(struct scheduler *s, struct destination *d)
 	d->returning = go;
 }
 
+static uint8_t
+level_of(const struct destination *d)
+{
+	uint8_t level = 0;
+
+	for (uint32_t n = d->active + 1; n > 1 && level < SCHEDULER_LEVELS - 1; n /= 2)
+		level++;
+	return level;
+}
+
+static void
+leave_ring(struct scheduler *s, struct destination *d)
+{
+	if (d->on_turn)
+		TAILQ_REMOVE(&s->turns[d->kind][d->level], d, turn);
+	d->on_turn = false;
+}
+
 static void
 update_turn(struct scheduler *s, struct destination *d)
 {
 	bool may = destination_may_send(d, s->now);
 
-	if (may == d->on_turn)
+	if (may && d->on_turn && d->level == level_of(d))
 		return;
-	if (may)
-		TAILQ_INSERT_TAIL(&s->turns[d->kind], d, turn);
-	else
-		TAILQ_REMOVE(&s->turns[d->kind], d, turn);
-	d->on_turn = may;
+	leave_ring(s, d);
+	if (!may)
+		return;
+	d->level = level_of(d);
+	d->on_turn = true;
+	TAILQ_INSERT_TAIL(&s->turns[d->kind][d->level], d, turn);
 }
 
 static void
@@ -300,7 +320,7 @@ scheduler_add_waiting(
 
 /* As next_lane of queue/waitlist: who owes a turn pays it. */
 static struct destination *
-next_turn(struct destination_list *ring)
+next_of_ring(struct destination_list *ring)
 {
 	struct destination *d;
 
@@ -310,6 +330,22 @@ next_turn(struct destination_list *ring)
 		TAILQ_INSERT_TAIL(ring, d, turn);
 	}
 	return d;
+}
+
+/*
+ * Those with the fewest jobs under way first; and none gets more than a third of what is left of the
+ * agents' places, but the first always one: so a few that hang never take all of them.
+ */
+static struct destination *
+next_turn(struct scheduler *s, enum agent_kind kind, unsigned places)
+{
+	for (int i = 0; i < SCHEDULER_LEVELS && places > 0; i++) {
+		struct destination *d = next_of_ring(&s->turns[kind][i]);
+
+		if (d != NULL)
+			return d->active == 0 || d->active < places / 3 ? d : NULL;
+	}
+	return NULL;
 }
 
 /* Those of a job whose domain has been paused since they came wait elsewhere. Returns how many are left. */
@@ -327,10 +363,10 @@ divert(struct scheduler *s, struct destination *d, struct recipient **r, size_t 
 }
 
 size_t
-scheduler_next_job(
-    struct scheduler *s, enum agent_kind kind, struct recipient **out, size_t max)
+scheduler_next_job(struct scheduler *s, enum agent_kind kind, unsigned places,
+    struct recipient **out, size_t max)
 {
-	struct destination *d = next_turn(&s->turns[kind]);
+	struct destination *d = next_turn(s, kind, places);
 	uint32_t cost = 0;
 	size_t n = 0;
 
@@ -342,7 +378,7 @@ scheduler_next_job(
 	}
 	if (n == 0) {
 		scheduler_update(s, d);
-		return scheduler_next_job(s, kind, out, max);
+		return scheduler_next_job(s, kind, places, out, max);
 	}
 	for (size_t i = 0; i < n; i++) {
 		out[i]->destination = d;
@@ -350,9 +386,7 @@ scheduler_next_job(
 	}
 	d->debt += cost - TURN;
 	destination_begin_job(d, s->now);
-	/* To the end of the ring: the others come first now. */
-	TAILQ_REMOVE(&s->turns[kind], d, turn);
-	d->on_turn = false;
+	leave_ring(s, d); /* to the end of it, or the next one: the others come first now */
 	scheduler_update(s, d);
 	return n;
 }

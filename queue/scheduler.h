@@ -52,11 +52,12 @@ void scheduler_add_waiting(
     struct scheduler *s, struct recipient *r, enum agent_kind kind, struct span destination);
 
 /*
- * The next job for an agent of this kind: up to max recipients of one message at one
- * destination, now ACTIVE. Returns how many, 0 if nothing may be sent. Each job ends with scheduler_end_job.
+ * The next job for an agent of this kind: up to max recipients of one message at one destination, now ACTIVE. places:
+ * how many jobs the agents of this kind still take. Returns how many, 0 if nothing may be sent. Each job ends
+ * with scheduler_end_job.
  */
-size_t scheduler_next_job(
-    struct scheduler *s, enum agent_kind kind, struct recipient **out, size_t max);
+size_t scheduler_next_job(struct scheduler *s, enum agent_kind kind, unsigned places,
+    struct recipient **out, size_t max);
 
 /*
  * A job to this destination has ended; its recipients have another state by now. why: the verdict of one that

@@ -8,6 +8,9 @@
 
 TAILQ_HEAD(destination_list, destination);
 
+/* Rings by how many jobs of a destination are under way: 0, 1 to 2, 3 to 6, 7 to 14 and so on. */
+#define SCHEDULER_LEVELS 7
+
 struct scheduler {
 	const struct config *config;
 	uint64_t now;
@@ -16,7 +19,7 @@ struct scheduler {
 	struct waitlist due; /* for the resolver */
 	struct hash destinations;
 	struct pauses pauses;
-	struct destination_list turns[AGENT_KINDS];
+	struct destination_list turns[AGENT_KINDS][SCHEDULER_LEVELS];
 	struct destination_list returning; /* whose mail goes back to be resolved */
 	struct destination_list idle;	   /* without mail, the longest first */
 	size_t nidle;

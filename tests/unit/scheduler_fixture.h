@@ -13,6 +13,7 @@
 
 #define MINUTE	 60000ULL
 #define JOB_MAX	 100
+#define PLACES	 1000 /* the agents' */
 #define WORLD_AT 1000000000ULL
 
 struct world {
@@ -108,7 +109,7 @@ static inline struct recipient *
 world_job(struct world *w, size_t *n)
 {
 	struct recipient *job[JOB_MAX];
-	size_t got = scheduler_next_job(w->s, AGENT_REMOTE, job, JOB_MAX);
+	size_t got = scheduler_next_job(w->s, AGENT_REMOTE, PLACES, job, JOB_MAX);
 
 	if (n != NULL)
 		*n = got;

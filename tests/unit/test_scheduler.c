@@ -66,19 +66,19 @@ job_groups_one_message(void **state)
 	world_wait(&w, b, 0, "d.test");
 	world_wait(&w, a, 1, "d.test");
 	world_wait(&w, a, 2, "d.test");
-	assert_int_equal(scheduler_next_job(w.s, AGENT_LOCAL, job, 10), 0);
-	assert_int_equal(scheduler_next_job(w.s, AGENT_REMOTE, job, 2), 2);
+	assert_int_equal(scheduler_next_job(w.s, AGENT_LOCAL, PLACES, job, 10), 0);
+	assert_int_equal(scheduler_next_job(w.s, AGENT_REMOTE, PLACES, job, 2), 2);
 	assert_ptr_equal(job[0], message_recipient(a, 0));
 	assert_ptr_equal(job[1], message_recipient(a, 1));
 	assert_int_equal(job[0]->state, RECIPIENT_ACTIVE);
 	assert_string_equal(job[0]->destination->name, "d.test");
-	assert_int_equal(scheduler_next_job(w.s, AGENT_REMOTE, job, 2), 1);
+	assert_int_equal(scheduler_next_job(w.s, AGENT_REMOTE, PLACES, job, 2), 1);
 	assert_string_equal(job[0]->destination->name, "elsewhere.test");
-	assert_int_equal(scheduler_next_job(w.s, AGENT_REMOTE, job, 10), 1);
+	assert_int_equal(scheduler_next_job(w.s, AGENT_REMOTE, PLACES, job, 10), 1);
 	assert_ptr_equal(job[0], message_recipient(b, 0));
-	assert_int_equal(scheduler_next_job(w.s, AGENT_REMOTE, job, 10), 1);
+	assert_int_equal(scheduler_next_job(w.s, AGENT_REMOTE, PLACES, job, 10), 1);
 	assert_ptr_equal(job[0], message_recipient(a, 2));
-	assert_int_equal(scheduler_next_job(w.s, AGENT_REMOTE, job, 10), 0);
+	assert_int_equal(scheduler_next_job(w.s, AGENT_REMOTE, PLACES, job, 10), 0);
 	world_release(&w);
 }
 
@@ -117,14 +117,14 @@ local_has_no_window(void **state)
 		    w.s, message_recipient(m, 0), AGENT_LOCAL, span_str("d.test"));
 	}
 	for (int i = 0; i < DESTINATION_LOCAL_CONCURRENCY; i++) {
-		assert_int_equal(scheduler_next_job(w.s, AGENT_LOCAL, job, 10), 1);
+		assert_int_equal(scheduler_next_job(w.s, AGENT_LOCAL, PLACES, job, 10), 1);
 		if (i < 50)
 			assert_int_equal(
 			    world_end(&w, job[0], JOB_NOT_REACHED), DESTINATION_SAME);
 	}
 	for (int i = 0; i < 50; i++)
-		assert_int_equal(scheduler_next_job(w.s, AGENT_LOCAL, job, 10), 1);
-	assert_int_equal(scheduler_next_job(w.s, AGENT_LOCAL, job, 10), 0);
+		assert_int_equal(scheduler_next_job(w.s, AGENT_LOCAL, PLACES, job, 10), 1);
+	assert_int_equal(scheduler_next_job(w.s, AGENT_LOCAL, PLACES, job, 10), 0);
 	world_release(&w);
 }
 

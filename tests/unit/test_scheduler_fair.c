@@ -200,6 +200,38 @@ destinations_take_turns(void **state)
 	world_release(&w);
 }
 
+/* Thirty destinations that hang, each with a wide window, leave some of an agent's places to others. */
+static void
+hanging_destinations_leave_places(void **state)
+{
+	struct world w;
+	struct recipient *job[JOB_MAX];
+	unsigned places = 200;
+	char name[32];
+
+	(void)state;
+	world_init(&w);
+	for (int i = 0; i < 50 * 30; i++) {
+		struct recipient *r;
+
+		snprintf(name, sizeof name, "hangs%d.test", i % 30);
+		r = world_mail(&w, "s@d.test", name);
+		/* What it once took lets it have much at a time. */
+		scheduler_destination_of(r)->window.size = 20000;
+	}
+	while (scheduler_next_job(w.s, AGENT_REMOTE, places, job, 1) > 0)
+		places--;
+	assert_in_range(places, 3, 100);
+	for (int i = 0; i < 3; i++) {
+		snprintf(name, sizeof name, "well%d.test", i);
+		(void)world_mail(&w, "s@d.test", name);
+		assert_int_equal(scheduler_next_job(w.s, AGENT_REMOTE, places, job, 1), 1);
+		assert_string_equal(job[0]->destination->name, name);
+		places--;
+	}
+	world_release(&w);
+}
+
 /* Twenty sender domains at one destination: each gets its share. */
 static void
 twenty_senders_share(void **state)
@@ -265,6 +297,7 @@ main(void)
 	    cmocka_unit_test(large_jobs_cost_turns),
 	    cmocka_unit_test(large_messages_cost_turns),
 	    cmocka_unit_test(destinations_take_turns),
+	    cmocka_unit_test(hanging_destinations_leave_places),
 	    cmocka_unit_test(twenty_senders_share),
 	    cmocka_unit_test(a_flood_comes_in_slices),
 	};
