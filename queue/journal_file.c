@@ -18,7 +18,8 @@
 #include "common/xalloc.h"
 #include "queue/journal_frame.h"
 
-#define PAGE 4096
+#define PAGE   4096
+#define WINDOW (1U << 20)
 
 const char *
 journal_file_name(uint64_t n, const char *suffix, char out[JOURNAL_NAME_SIZE])
@@ -54,15 +55,15 @@ journal_file_list(int dirfd, const char *suffix, uint64_t **numbers)
 	return n;
 }
 
-/* size octets into p; what cannot be read is left as it is. 0, or errno of the last page that could not. */
+/* size octets at offset into p; what cannot be read is left as it is. 0, or errno of the last page that could not. */
 static int
-read_octets(int fd, char *p, size_t size)
+read_octets(int fd, uint64_t offset, char *p, size_t size)
 {
 	size_t have = 0;
 	int error = 0;
 
 	while (have < size) {
-		ssize_t n = pread(fd, p + have, size - have, (off_t)have);
+		ssize_t n = pread(fd, p + have, size - have, (off_t)(offset + have));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -71,53 +72,147 @@ read_octets(int fd, char *p, size_t size)
 			continue;
 		}
 		error = n == 0 ? EIO : errno;
-		have = n == 0 ? size : (have / PAGE + 1) * PAGE;
+		have = n == 0 ? size : ((offset + have) / PAGE + 1) * PAGE - offset;
 	}
 	return error;
 }
 
-/* The whole file in memory (the caller frees), or NULL; errno and sizes into the result. */
-static char *
-read_file(int dirfd, const char *name, struct journal_file_result *result)
-{
-	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-	char *p = NULL;
+/* The file as it is read: a window of it in memory. */
+struct reading {
+	uint64_t instance;
+	enum journal_file_kind kind;
+	journal_replay_fn *replay;
+	void *arg;
+	struct journal_file_result *result;
+	int fd;
+	uint64_t offset; /* of the window */
+	char *window;
+	size_t len, cap;
+	bool ended; /* by the END of a checkpoint */
+};
 
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		result->error = errno;
-	} else if (!S_ISREG(st.st_mode)) {
-		result->error = EINVAL;
-	} else {
-		result->size = (uint64_t)st.st_size;
-		p = xcalloc(1, (size_t)st.st_size + 1);
-		result->error = read_octets(fd, p, (size_t)st.st_size);
+/* Opens it; -1 with what is wrong in the result. */
+static int
+begin_reading(struct reading *r, int dirfd, const char *name)
+{
+	struct stat st;
+
+	r->fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (r->fd < 0 || fstat(r->fd, &st) != 0) {
+		r->result->error = errno;
+		return -1;
 	}
-	if (fd >= 0)
-		close(fd);
-	return p;
+	if (!S_ISREG(st.st_mode)) {
+		r->result->error = EINVAL;
+		return -1;
+	}
+	r->result->size = (uint64_t)st.st_size;
+	(void)posix_fadvise(r->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	return 0;
+}
+
+/* Drops the first n octets of the window and reads on behind it. False if nothing came. */
+static bool
+move_window(struct reading *r, size_t n)
+{
+	uint64_t left = r->result->size - r->offset - r->len;
+	ssize_t got;
+
+	if (n > 0)
+		memmove(r->window, r->window + n, r->len - n);
+	r->offset += n;
+	r->len -= n;
+	if (r->len == r->cap) {
+		r->cap = r->cap > 0 ? r->cap * 2 : WINDOW;
+		r->window = xrealloc(r->window, r->cap);
+	}
+	if (left == 0)
+		return false;
+	do {
+		got = pread(r->fd, r->window + r->len,
+		    left < r->cap - r->len ? (size_t)left : r->cap - r->len,
+		    (off_t)(r->offset + r->len));
+	} while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return false;
+	r->len += (size_t)got;
+	return true;
 }
 
 /* The records up to the first that is not whole; returns what journal_frame_next said there. */
 static int
-replay_frames(uint64_t instance, enum journal_file_kind kind, struct span *rest,
-    journal_replay_fn *replay, void *arg, struct journal_file_result *result, bool *ended)
+replay_frames(struct reading *r, struct span *rest)
 {
 	struct span body;
-	int r;
+	int n;
 
-	while ((r = journal_frame_next(instance, rest, &body)) == 1) {
-		if (kind == JOURNAL_FILE_CHECKPOINT && span_is(body, JOURNAL_END_RECORD)) {
-			*ended = true;
+	while ((n = journal_frame_next(r->instance, rest, &body)) == 1) {
+		if (r->kind == JOURNAL_FILE_CHECKPOINT && span_is(body, JOURNAL_END_RECORD)) {
+			r->ended = true;
 			break;
 		}
 		if (span_is(body, JOURNAL_FLUSH_RECORD))
 			continue;
-		result->records++;
-		if (replay != NULL)
-			replay(body, arg);
+		r->result->records++;
+		if (r->replay != NULL)
+			r->replay(body, r->arg);
 	}
-	return r;
+	return n;
+}
+
+/* As long as all is well, piece by piece; r->offset is then where the rest begins, and the window empty. */
+static void
+replay_pieces(struct reading *r)
+{
+	size_t done = 0;
+	bool more = true;
+
+	while (more) {
+		struct span rest;
+		int n;
+
+		more = move_window(r, done);
+		rest = span_make(r->window, r->len);
+		n = replay_frames(r, &rest);
+		done = r->len - rest.len;
+		if (r->ended || (n == 0 && rest.len > 0) ||
+		    rest.len >= JOURNAL_FRAME_HEADER + JOURNAL_RECORD_MAX)
+			break;
+	}
+	r->offset += done;
+	free(r->window);
+	r->window = NULL;
+	r->len = 0;
+}
+
+/* What follows the records that are whole: nothing, the zeros of what was allocated ahead, a cut write, damage. */
+static void
+replay_rest(struct reading *r)
+{
+	struct journal_file_result *result = r->result;
+	struct span rest;
+	int n;
+
+	r->len = (size_t)(result->size - r->offset);
+	r->window = xcalloc(1, r->len + 1);
+	result->error = read_octets(r->fd, r->offset, r->window, r->len);
+	rest = span_make(r->window, r->len);
+	do {
+		n = replay_frames(r, &rest);
+		if (result->state == JOURNAL_FILE_WHOLE)
+			result->damaged_at = result->size - rest.len;
+		if (r->kind == JOURNAL_FILE_CHECKPOINT ||
+		    !journal_frame_resync(r->instance, &rest))
+			break;
+		result->state = JOURNAL_FILE_DAMAGED;
+	} while (rest.len > 0);
+	if (r->kind == JOURNAL_FILE_CHECKPOINT ? !r->ended : result->error != 0)
+		result->state = JOURNAL_FILE_DAMAGED;
+	else if (result->state == JOURNAL_FILE_WHOLE && n == -1)
+		result->state = JOURNAL_FILE_CUT;
+	if (result->state == JOURNAL_FILE_WHOLE)
+		result->damaged_at = 0;
+	free(r->window);
 }
 
 void
@@ -125,30 +220,17 @@ journal_file_read(int dirfd, uint64_t number, enum journal_file_kind kind, uint6
     journal_replay_fn *replay, void *arg, struct journal_file_result *result)
 {
 	const char *suffix = kind == JOURNAL_FILE_LOG ? ".log" : ".ckpt";
-	char name[JOURNAL_NAME_SIZE], *bytes;
-	struct span rest;
-	bool ended = false;
-	int r;
+	char name[JOURNAL_NAME_SIZE];
+	struct reading r = {
+	    .instance = instance, .kind = kind, .replay = replay, .arg = arg, .result = result};
 
 	*result = (struct journal_file_result){.state = JOURNAL_FILE_MISSING};
-	bytes = read_file(dirfd, journal_file_name(number, suffix, name), result);
-	if (bytes == NULL)
-		return;
-	rest = span_make(bytes, (size_t)result->size);
-	result->state = JOURNAL_FILE_WHOLE;
-	do {
-		r = replay_frames(instance, kind, &rest, replay, arg, result, &ended);
-		if (result->state == JOURNAL_FILE_WHOLE)
-			result->damaged_at = result->size - rest.len;
-		if (kind == JOURNAL_FILE_CHECKPOINT || !journal_frame_resync(instance, &rest))
-			break;
-		result->state = JOURNAL_FILE_DAMAGED;
-	} while (rest.len > 0);
-	if (kind == JOURNAL_FILE_CHECKPOINT ? !ended : result->error != 0)
-		result->state = JOURNAL_FILE_DAMAGED;
-	else if (result->state == JOURNAL_FILE_WHOLE && r == -1)
-		result->state = JOURNAL_FILE_CUT;
-	if (result->state == JOURNAL_FILE_WHOLE)
-		result->damaged_at = 0;
-	free(bytes);
+	if (begin_reading(&r, dirfd, journal_file_name(number, suffix, name)) == 0) {
+		result->state = JOURNAL_FILE_WHOLE;
+		replay_pieces(&r);
+		if (!r.ended)
+			replay_rest(&r);
+	}
+	if (r.fd >= 0)
+		close(r.fd);
 }

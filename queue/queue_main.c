@@ -4,6 +4,7 @@
  * doc/ARCHITECTURE.md; queue(8).
  */
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -180,5 +181,7 @@ main(void)
 {
 	struct queue q = {.spoolfd = -1};
 
+	/* Tables of a million entries grow in places of their own: else they leave holes among the small objects. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	return process_run(&ops, &q);
 }

@@ -15,6 +15,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -341,6 +342,7 @@ main(int argc, char **argv)
 	if (b.spool == NULL)
 		errx(64, "--spool is missing\n%s", usage);
 	log_init("million", LOG_LEVEL_WARN);
+	mallopt(M_MMAP_THRESHOLD, 1 << 20); /* as queue_main.c */
 	make_directories(b.spool);
 	b.spoolfd = open(b.spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (b.spoolfd < 0)
