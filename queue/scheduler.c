@@ -3,12 +3,13 @@
  * agent's ring exactly while destination_may_send says so, and in the heap of those
  * that wake later exactly while only time is missing; every change ends in scheduler_update.
  */
-#include "queue/scheduler_parts.h"
+#include "queue/scheduler.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/xalloc.h"
+#include "queue/scheduler_parts.h"
 
 #define TURN	   10 /* tenths, as the costs of queue/waitlist */
 #define TICK_MOVES 1000

@@ -35,11 +35,13 @@ def make_pair(make_world):
         pytest.skip(postfix.missing())
     running = []
 
-    def make(domains=("remote.test",), settings=None, **postfix_settings):
+    def make(domains=("remote.test",), settings=None, routes=None, **postfix_settings):
+        """routes: further domains that Postfix sends on, {domain: "smtp:[host]:{port}"}."""
         world = make_world(**(settings or {}))
         mta = world.mta
-        routes = {domain: f"smtp:[127.0.0.1]:{mta.port}" for domain in ("domain1.com", "domain2.com")}
-        far = postfix.Postfix(mta.root / "postfix", domains, routes, "127.0.0.9", world.port, **postfix_settings)
+        onward = {domain: f"smtp:[127.0.0.1]:{mta.port}" for domain in ("domain1.com", "domain2.com")}
+        onward.update({domain: route.format(port=world.port) for domain, route in (routes or {}).items()})
+        far = postfix.Postfix(mta.root / "postfix", domains, onward, "127.0.0.9", world.port, **postfix_settings)
         running.append((mta, far))
         far.start()
         for domain in domains:
