@@ -18,6 +18,7 @@
 #include "queue/drop_delays.h"
 #include "queue/drop_file.h"
 #include "queue/drop_report.h"
+#include "queue/dsn.h"
 #include "queue/drop_session.h"
 #include "queue/quarantine.h"
 
@@ -214,11 +215,17 @@ leave_report(struct drop *d)
 	struct drop_report r = {.hostname = d->hostname,
 	    .name = w->name,
 	    .to = w->file.from,
+	    .envid = w->file.envid,
 	    .arrived = clock_wall(),
 	    .refused = w->refused,
 	    .nrefused = w->nrefused};
 	struct stat st;
 
+	if ((dsn_notify_parse(w->file.notify) & NOTIFY_FAILURE) == 0) {
+		log_info(
+		    "drop=%s not told: its sender asked not to be told of failures", w->name);
+		return 0;
+	}
 	if (fstat(w->fd, &st) == 0)
 		r.arrived = st.st_mtime;
 	return drop_report_write(d->dirfd, &r);
@@ -287,6 +294,9 @@ start_work(struct drop *d, const char *name)
 		return;
 	}
 	w->message = (struct drop_message){.submitter = w->owner,
+	    .envid = w->file.envid,
+	    .ret = w->file.ret,
+	    .notify = w->file.notify,
 	    .from = w->file.from,
 	    .recipients = w->file.recipients,
 	    .nrecipients = w->file.nrecipients,

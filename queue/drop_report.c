@@ -35,12 +35,16 @@ compose(const struct drop_report *r, struct buf *file)
 	    .id = r->name,
 	    .own_id = own,
 	    .to = r->to,
+	    .envid = r->envid,
 	    .arrived = r->arrived,
 	    .now = clock_wall(),
 	    .recipients = r->refused,
 	    .nrecipients = r->nrefused};
 	struct span to = r->to;
-	struct drop_file f = {.from = span_str(""), .recipients = &to, .nrecipients = 1};
+	struct drop_file f = {.from = span_str(""),
+	    .notify = span_str("NEVER"),
+	    .recipients = &to,
+	    .nrecipients = 1};
 	struct bounce_result told;
 	struct buf report;
 	int result;

@@ -13,9 +13,10 @@
 
 struct drop_report {
 	const char *hostname;
-	const char *name; /* of the file it tells of */
-	struct span to;	  /* canonical address, not empty */
-	int64_t arrived;  /* seconds since 1970 */
+	const char *name;  /* of the file it tells of */
+	struct span to;	   /* canonical address, not empty */
+	struct span envid; /* as given, empty if none was */
+	int64_t arrived;   /* seconds since 1970 */
 	const struct bounce_recipient *refused;
 	size_t nrefused;
 };

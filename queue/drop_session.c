@@ -78,12 +78,43 @@ finish_lost(struct drop_session *s, const char *text)
 	finish(s, &v);
 }
 
-/* A command: what stands before its argument, the argument, and what stands behind. */
+/* A command: what stands before its argument, the argument, and what stands behind; without its end. */
 static void
-say(struct drop_session *s, const char *before, struct span arg, const char *behind)
+start_command(struct drop_session *s, const char *before, struct span arg, const char *behind)
 {
 	evbuffer_add_printf(
-	    bufferevent_get_output(s->bev), "%s%.*s%s\r\n", before, SPAN_ARG(arg), behind);
+	    bufferevent_get_output(s->bev), "%s%.*s%s", before, SPAN_ARG(arg), behind);
+}
+
+static void
+end_command(struct drop_session *s)
+{
+	evbuffer_add(bufferevent_get_output(s->bev), "\r\n", 2);
+}
+
+static void
+say(struct drop_session *s, const char *before, struct span arg)
+{
+	start_command(s, before, arg, "");
+	end_command(s);
+}
+
+/* One of RFC 3461, if it was given; our own smtpd knows them. */
+static void
+add_parameter(struct drop_session *s, const char *name, struct span value)
+{
+	if (value.len > 0)
+		evbuffer_add_printf(
+		    bufferevent_get_output(s->bev), " %s=%.*s", name, SPAN_ARG(value));
+}
+
+static void
+say_mail(struct drop_session *s)
+{
+	start_command(s, "MAIL FROM:<", s->m->from, s->m->eight_bit ? "> BODY=8BITMIME" : ">");
+	add_parameter(s, "RET", s->m->ret);
+	add_parameter(s, "ENVID", s->m->envid);
+	end_command(s);
 }
 
 static void
@@ -93,10 +124,12 @@ ask_next_recipient(struct drop_session *s)
 
 	if (s->rcpt < s->m->nrecipients) {
 		s->stage = STAGE_RCPT;
-		say(s, "RCPT TO:<", s->m->recipients[s->rcpt], ">");
+		start_command(s, "RCPT TO:<", s->m->recipients[s->rcpt], ">");
+		add_parameter(s, "NOTIFY", s->m->notify);
+		end_command(s);
 	} else if (s->accepted > 0) {
 		s->stage = STAGE_DATA;
-		say(s, "DATA", span_str(""), "");
+		say(s, "DATA", span_str(""));
 	} else {
 		verdict_set(
 		    &none, VERDICT_PERMANENT, 0, "5.5.0", "Every recipient was refused");
@@ -162,16 +195,16 @@ on_positive(struct drop_session *s, int code)
 	switch (s->stage) {
 	case STAGE_GREETING:
 		s->stage = STAGE_HELLO;
-		say(s, "EHLO ", span_str("localhost"), "");
+		say(s, "EHLO ", span_str("localhost"));
 		break;
 	case STAGE_HELLO:
 		s->stage = STAGE_SUBMITTER;
 		snprintf(uid, sizeof uid, "%lu", (unsigned long)s->m->submitter);
-		say(s, "XSUBMITTER ", span_str(uid), "");
+		say(s, "XSUBMITTER ", span_str(uid));
 		break;
 	case STAGE_SUBMITTER:
 		s->stage = STAGE_MAIL;
-		say(s, "MAIL FROM:<", s->m->from, s->m->eight_bit ? "> BODY=8BITMIME" : ">");
+		say_mail(s);
 		break;
 	case STAGE_RCPT:
 		s->accepted++;

@@ -22,6 +22,7 @@ struct drop_message {
 	struct span from;
 	const struct span *recipients;
 	size_t nrecipients;
+	struct span envid, ret, notify; /* RFC 3461 as given, empty if not */
 	bool eight_bit;
 	struct span content; /* in memory, if fd is -1 */
 	int fd;		     /* or size octets at offset */

@@ -12,6 +12,10 @@
 
 #include "common/span.h"
 #include "common/xalloc.h"
+#include "common/xtext.h"
+#include "queue/dsn.h"
+
+#define ENVID_MAX 100 /* RFC 3461 5.1 */
 
 enum argument {
 	ARG_NONE,
@@ -182,25 +186,13 @@ on_body(struct sendmail_options *o, const char *value, struct buf *why)
 	return 0;
 }
 
-/* May it be the value of an ESMTP parameter as it stands (RFC 5321 4.1.2, RFC 3461 4)? */
-static bool
-is_parameter(const char *value)
-{
-	size_t n = 0;
-
-	for (; value[n] != '\0'; n++) {
-		if (value[n] <= ' ' || value[n] >= 127 || value[n] == '=' || n >= 100)
-			return false;
-	}
-	return n > 0;
-}
-
 static int
 on_envid(struct sendmail_options *o, const char *value, struct buf *why)
 {
-	if (!is_parameter(value))
-		return refuse(why, "-V: an envelope id is at most 100 printable characters, no "
-				   "spaces (RFC 3461)");
+	if (!xtext_is_printable(span_str(value), ENVID_MAX))
+		return refuse(why,
+		    "-V: an envelope id is at most 100 printable characters, with "
+		    "spaces, + and = as +20, +2B and +3D (RFC 3461)");
 	o->envid = value;
 	return 0;
 }
@@ -219,13 +211,15 @@ on_notify(struct sendmail_options *o, const char *value, struct buf *why)
 {
 	struct span rest = span_str(value);
 	bool never = strcasecmp(value, "never") == 0;
+	unsigned seen = 0;
 
 	while (!never && rest.p != NULL) {
-		struct span one = span_cut(&rest, ',');
+		unsigned one = dsn_notify_parse(span_cut(&rest, ','));
 
-		if (!span_is_nocase(one, "success") && !span_is_nocase(one, "failure") &&
-		    !span_is_nocase(one, "delay"))
-			return refuse(why, "-N: never, or a list of success, failure, delay");
+		if ((one & (NOTIFY_NEVER | NOTIFY_IMPLIED | seen)) != 0)
+			return refuse(
+			    why, "-N: never, or a list of success, failure, delay, each once");
+		seen |= one;
 	}
 	o->notify = value;
 	return 0;
