@@ -12,7 +12,7 @@
 #include "queue/scheduler_parts.h"
 
 #define TURN	   10 /* tenths, as the costs of queue/waitlist */
-#define TICK_MOVES 1000
+#define TICK_MOVES 500
 #define SWEEP_STEP 1000
 #define SWEEP_MS   600000 /* between two looks at what is parked */
 #define IDLE_MAX   10000  /* destinations without mail whose state is remembered */

@@ -29,7 +29,7 @@ struct scheduler *scheduler_new(const struct config *config, uint64_t now_ms);
 void scheduler_free(struct scheduler **s);
 void scheduler_set_config(struct scheduler *s, const struct config *config);
 
-/* The time goes on: those whose time has come are DUE now (up to a thousand of them), destinations wake. */
+/* The time goes on: those whose time has come are DUE now (some hundreds at a time), destinations wake. */
 void scheduler_tick(struct scheduler *s, uint64_t now_ms);
 
 /* Just the time: for what is put off, and ends, before the next tick. */
