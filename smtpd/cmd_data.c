@@ -26,6 +26,7 @@ begin_content(struct session *s)
 	    .scratch = &sv->scratch,
 	    .size_limit = s->settings->message_size_limit,
 	    .hop_limit = s->settings->hop_limit,
+	    .recipients = &t->recipients,
 	};
 	struct received trace = {
 	    .hostname = span_str(s->settings->hostname),
@@ -93,6 +94,9 @@ answer_fault(struct session *s)
 		break;
 	case CONTENT_LOOPING:
 		session_reply(s, REPLY_TOO_MANY_HOPS);
+		break;
+	case CONTENT_RETURNED:
+		session_reply(s, REPLY_DELIVERED_BEFORE);
 		break;
 	case CONTENT_UNSTORED:
 		session_reply_verdict(s, &c->verdict, span_str("spool"));

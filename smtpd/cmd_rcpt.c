@@ -61,6 +61,7 @@ on_answer(const struct answer *a, void *arg)
 	struct txn *t = s->txn;
 
 	if (a->verdict.kind == VERDICT_OK) {
+		t->asked.hosted = span_is(a->rule, "hosted");
 		recipients_add(&t->recipients, &t->asked);
 		session_reply(s, REPLY_RECIPIENT_OK);
 	} else {

@@ -34,7 +34,7 @@ content_new(const struct content_setup *setup, struct span top)
 	c->size_limit = setup->size_limit;
 	c->hop_limit = setup->hop_limit;
 	eod_init(&c->eod);
-	header_scan_init(&c->header);
+	header_scan_init(&c->header, setup->recipients);
 	/* One octet is kept for the empty line of separate_header. */
 	buf_init(&c->data, MESSAGE_INLINE_MAX - 1);
 	if (buf_reserve(&c->data, FIRST_ROOM) != 0)
@@ -116,8 +116,10 @@ examine(struct content *c, struct span fresh)
 
 	measure(c, fresh);
 	header_scan_feed(&c->header, fresh);
-	if (c->header.received > c->hop_limit)
+	if (c->header.received > c->hop_limit || c->header.delivered > c->hop_limit)
 		drop(c, CONTENT_LOOPING);
+	else if (c->header.returned)
+		drop(c, CONTENT_RETURNED);
 	else if (c->size > c->size_limit)
 		drop(c, CONTENT_TOO_BIG);
 	else if (undecided && c->header.first == HEADER_FIRST_TEXT &&

@@ -34,7 +34,8 @@ enum content_fault {
 	CONTENT_GOOD,
 	CONTENT_BARE,	  /* a bare CR or LF */
 	CONTENT_TOO_BIG,  /* above the limit */
-	CONTENT_LOOPING,  /* too many Received fields */
+	CONTENT_LOOPING,  /* too many Received (or Delivered-To) fields */
+	CONTENT_RETURNED, /* it says that it has been delivered to one of its recipients */
 	CONTENT_UNSTORED, /* the spool could not take it: see verdict */
 };
 
@@ -83,6 +84,8 @@ struct content_setup {
 	struct buf *scratch;
 	uint64_t size_limit; /* octets */
 	uint32_t hop_limit;
+	const struct recipients
+	    *recipients; /* of the transaction, which outlives the content */
 };
 
 /* Content begins with top (copied), the trace field with LF line ends. */

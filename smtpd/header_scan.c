@@ -3,16 +3,20 @@
 
 #include <string.h>
 
-#define RECEIVED     "received"
-#define RECEIVED_LEN (sizeof RECEIVED - 1)
+/* The names we look for, in lower case. */
+enum name { NAME_RECEIVED, NAME_DELIVERED_TO, NAME_COUNT };
+
+static const char *const names[NAME_COUNT] = {"received", "delivered-to"};
+
+#define ALL_NAMES ((1U << NAME_COUNT) - 1)
 
 /* A longer name is none: RFC 5322 2.1.1 limits the whole line to 998 octets. */
 #define NAME_MAX_LEN 998
 
 void
-header_scan_init(struct header_scan *h)
+header_scan_init(struct header_scan *h, const struct recipients *recipients)
 {
-	*h = (struct header_scan){.state = HEADER_LINE_START};
+	*h = (struct header_scan){.state = HEADER_LINE_START, .recipients = recipients};
 }
 
 static void
@@ -36,6 +40,7 @@ static void
 on_line_start(struct header_scan *h, char c)
 {
 	h->matched = 0;
+	h->names = ALL_NAMES;
 	if (c == '\n') {
 		decide_first(h, HEADER_FIRST_FIELD);
 		h->state = HEADER_END;
@@ -61,23 +66,69 @@ look_at_first(struct header_scan *h, char c)
 	h->name_over |= space;
 }
 
+/* The colon behind one of our names: what stands in the field? */
+static void
+on_field(struct header_scan *h)
+{
+	if ((h->names & 1U << NAME_RECEIVED) != 0) {
+		h->received++;
+		h->state = HEADER_REST;
+	} else {
+		h->delivered++;
+		h->value_len = 0;
+		h->state = HEADER_VALUE;
+	}
+}
+
 static void
 on_name(struct header_scan *h, char c)
 {
 	char lower = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	unsigned longer = 0, whole = 0;
 
-	if (h->matched < RECEIVED_LEN && lower == RECEIVED[h->matched]) {
-		h->matched++;
-		return;
+	for (unsigned i = 0; i < NAME_COUNT; i++) {
+		if ((h->names & 1U << i) == 0)
+			continue;
+		if (names[i][h->matched] == '\0')
+			whole |= 1U << i;
+		else if (names[i][h->matched] == lower)
+			longer |= 1U << i;
 	}
-	if (h->matched == RECEIVED_LEN && (c == ' ' || c == '\t')) {
+	if (whole != 0 && (c == ':' || c == ' ' || c == '\t')) {
+		h->names = whole;
 		h->state =
 		    HEADER_NAME_SPACE; /* obsolete, and understood everywhere (RFC 5322 4.5) */
+		if (c == ':')
+			on_field(h);
 		return;
 	}
-	if (h->matched == RECEIVED_LEN && c == ':')
-		h->received++;
-	h->state = c == ':' ? HEADER_REST : HEADER_OTHER_NAME;
+	h->names = longer;
+	h->matched++;
+	if (longer == 0)
+		h->state = c == ':' ? HEADER_REST : HEADER_OTHER_NAME;
+}
+
+/* The field's line has ended. What is folded names nobody: local, which writes these fields, folds none. */
+static void
+on_value_end(struct header_scan *h)
+{
+	struct span value;
+
+	if (h->value_len > sizeof h->value || h->recipients == NULL)
+		return;
+	value = span_trim(span_make(h->value, h->value_len));
+	h->returned = h->returned || recipients_has_hosted(h->recipients, value);
+}
+
+static void
+on_value(struct header_scan *h, char c)
+{
+	if (h->value_len == 0 && (c == ' ' || c == '\t'))
+		return;
+	if (h->value_len < sizeof h->value)
+		h->value[h->value_len] = c;
+	if (h->value_len <= sizeof h->value)
+		h->value_len++;
 }
 
 static void
@@ -92,16 +143,20 @@ on_octet(struct header_scan *h, char c)
 	if (h->state == HEADER_END)
 		return;
 	if (c == '\n') {
+		if (h->state == HEADER_VALUE)
+			on_value_end(h);
 		h->state = HEADER_LINE_START;
+	} else if (h->state == HEADER_VALUE) {
+		on_value(h, c);
 	} else if (h->state == HEADER_NAME) {
 		on_name(h, c);
 	} else if (h->state == HEADER_OTHER_NAME) {
 		if (c == ':')
 			h->state = HEADER_REST;
 	} else if (h->state == HEADER_NAME_SPACE && c != ' ' && c != '\t') {
-		if (c == ':')
-			h->received++;
 		h->state = HEADER_REST;
+		if (c == ':')
+			on_field(h);
 	}
 }
 

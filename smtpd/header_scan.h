@@ -1,8 +1,9 @@
 /*
- * header_scan: reads along while content passes and counts what must be known of
- * its header section (RFC 5322 2.2): Received fields, for the hop limit of
- * RFC 5321 6.3, and whether content begins with a header field at all. Pure;
- * memory does not depend on the length of lines or of the header.
+ * header_scan: reads along while content passes and notes what must be known of
+ * its header section (RFC 5322 2.2): Received fields are counted, for the hop limit of
+ * RFC 5321 6.3; Delivered-To fields tell whether it has been where it is to go; and whether
+ * content begins with a header field at all. Pure; memory does not depend on the length of lines or of
+ * the header.
  */
 #ifndef SMTPD_HEADER_SCAN_H
 #define SMTPD_HEADER_SCAN_H
@@ -10,14 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/limits.h"
 #include "common/span.h"
+#include "smtpd/recipient.h"
 
 enum header_state {
 	HEADER_LINE_START,
-	HEADER_NAME,	   /* in a field's name, matching "received" so far */
+	HEADER_NAME,	   /* in a field's name, matching one of ours so far */
 	HEADER_OTHER_NAME, /* in a field's name that is another one */
-	HEADER_NAME_SPACE, /* white space between the name "received" and the colon */
-	HEADER_REST,	   /* behind the colon, or in a folded line */
+	HEADER_NAME_SPACE, /* white space between a name of ours and the colon */
+	HEADER_VALUE,	   /* behind the colon of Delivered-To */
+	HEADER_REST,	   /* behind another colon, or in a folded line */
 	HEADER_END,	   /* in the body */
 };
 
@@ -31,13 +35,21 @@ enum header_first {
 struct header_scan {
 	enum header_state state;
 	enum header_first first;
-	unsigned matched;  /* octets of "received" seen */
-	unsigned name_len; /* of the first line, up to its colon */
-	bool name_over;	   /* white space came behind it: only a colon may follow */
-	uint32_t received; /* Received fields so far */
+	unsigned matched;   /* octets of the name seen */
+	unsigned names;	    /* of ours it may be yet, as bits */
+	unsigned name_len;  /* of the first line, up to its colon */
+	bool name_over;	    /* white space came behind it: only a colon may follow */
+	uint32_t received;  /* Received fields so far */
+	uint32_t delivered; /* Delivered-To fields so far */
+	bool returned;	    /* one names a recipient */
+	const struct recipients *recipients;
+	size_t
+	    value_len; /* of the Delivered-To field at hand; beyond ADDRESS_MAX it names nobody */
+	char value[ADDRESS_MAX];
 };
 
-void header_scan_init(struct header_scan *h);
+/* recipients (borrowed, may be NULL): those hosted here are whom Delivered-To fields may name. */
+void header_scan_init(struct header_scan *h, const struct recipients *recipients);
 
 /* Looks at the next octets of content (LF line ends). */
 void header_scan_feed(struct header_scan *h, struct span content);

@@ -40,6 +40,15 @@ recipients_has(const struct recipients *r, struct span address)
 	return false;
 }
 
+bool
+recipients_has_hosted(const struct recipients *r, struct span address)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].hosted && span_eq_nocase(r->v[i].address, address))
+			return true;
+	return false;
+}
+
 void
 recipients_add(struct recipients *r, const struct recipient *one)
 {

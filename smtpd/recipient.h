@@ -16,6 +16,7 @@ struct recipient {
 	struct span orcpt;   /* as given, empty if none */
 	struct span notify;  /* as given, empty if none */
 	uint32_t hash;	     /* of the address */
+	bool hosted;	     /* the directory delivers it here, perhaps behind an alias */
 };
 
 struct recipients {
@@ -28,6 +29,9 @@ void recipients_release(struct recipients *r);
 
 /* Is there one with this address? */
 bool recipients_has(const struct recipients *r, struct span address);
+
+/* Is there a hosted one with this address, ASCII case aside? */
+bool recipients_has_hosted(const struct recipients *r, struct span address);
 
 /* Appends one (its spans are borrowed and outlive the list). The caller has asked recipients_has. */
 void recipients_add(struct recipients *r, const struct recipient *one);

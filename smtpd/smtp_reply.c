@@ -72,6 +72,9 @@ static const struct smtp_reply catalogue[REPLY_COUNT] = {
     END(REPLY_BARE_LINE_END, 550, "5.5.2", "Bare CR or LF in the message", "bare-line-end"),
     ROW(REPLY_TOO_MANY_HOPS, 554, "5.4.6", "Too many Received fields, a mail loop?",
 	"hop-limit"),
+    ROW(REPLY_DELIVERED_BEFORE, 554, "5.4.6",
+	"A mail loop: its header says that it was delivered to its recipient before",
+	"delivered-before"),
 };
 
 const struct smtp_reply *

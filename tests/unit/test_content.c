@@ -294,6 +294,8 @@ counts_hops_in_the_header_alone(void **state)
 	    {" Received: folded\r\n", 60, "S: t\r\n", CONTENT_GOOD},
 	    {"Received: by h\r\n", 60, "S: t\r\n\r\n", CONTENT_GOOD},
 	    {"Received: by h\r\n", 60, "no header\r\n", CONTENT_GOOD},
+	    {"Delivered-To: x@d.test\r\n", 50, "", CONTENT_GOOD},
+	    {"Delivered-To: x@d.test\r\n", 51, "", CONTENT_LOOPING},
 	};
 	struct buf wire;
 
@@ -314,6 +316,79 @@ counts_hops_in_the_header_alone(void **state)
 		bench_release(&b);
 	}
 	buf_release(&wire);
+}
+
+/* DT-19: mail that says that it was delivered to whom it is to go has come round, or says so to make us bounce it. */
+static void
+knows_what_has_been_here(void **state)
+{
+	static const struct {
+		const char *name, *header;
+		bool returned;
+	} rows[] = {
+	    {"ours", "Delivered-To: bob@d.test\n\n", true},
+	    {"behind others",
+		"Received: x\nDelivered-To: a@d.test\nDelivered-To: carl@d.test\n\n", true},
+	    {"cases and blanks", "dElivered-tO :\t BOB@D.test \t\n\n", true},
+	    {"no blank", "Delivered-To:bob@d.test\n\n", true},
+	    {"another's", "Delivered-To: bo@d.test\nDelivered-To: bob@d.test.x\n\n", false},
+	    {"not hosted", "Delivered-To: far@away.test\n\n", false},
+	    {"of another field", "X-Delivered-To: bob@d.test\nDelivered-Tox: bob@d.test\n\n",
+		false},
+	    {"in the body", "S: t\n\nDelivered-To: bob@d.test\n", false},
+	    {"folded", "X: y\n Delivered-To: bob@d.test\n\n", false},
+	    {"a folded value", "Delivered-To:\n bob@d.test\n\n", false},
+	    {"within a value", "X: Delivered-To: bob@d.test\n\n", false},
+	    {"empty", "Delivered-To:\nDelivered-To: \n\n", false},
+	};
+	static const char *const hosted[] = {"bob@d.test", "carl@d.test"};
+	struct recipients all;
+
+	(void)state;
+	recipients_init(&all);
+	recipients_add(&all, &(struct recipient){.address = span_str("far@away.test")});
+	for (size_t i = 0; i < ROWS(hosted); i++)
+		recipients_add(
+		    &all, &(struct recipient){.address = span_str(hosted[i]), .hosted = true});
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct header_scan h, bytewise;
+
+		header_scan_init(&h, &all);
+		header_scan_init(&bytewise, &all);
+		header_scan_feed(&h, span_str(rows[i].header));
+		for (const char *p = rows[i].header; *p != '\0'; p++)
+			header_scan_feed(&bytewise, span_make(p, 1));
+		if (h.returned != rows[i].returned || bytewise.returned != rows[i].returned)
+			fail_msg("%s", rows[i].name);
+		header_scan_init(&h, NULL);
+		header_scan_feed(&h, span_str(rows[i].header));
+		assert_false(h.returned);
+	}
+	recipients_release(&all);
+}
+
+/* A value without end, and one that is as long as an address may be. */
+static void
+long_values_name_nobody(void **state)
+{
+	char address[ADDRESS_MAX + 2], header[ADDRESS_MAX + 40];
+	struct recipients all;
+
+	(void)state;
+	for (size_t n = ADDRESS_MAX - 1; n <= ADDRESS_MAX + 1; n++) {
+		struct header_scan h;
+
+		memset(address, 'a', n);
+		address[n] = '\0';
+		snprintf(header, sizeof header, "Delivered-To: %s\n\n", address);
+		recipients_init(&all);
+		recipients_add(
+		    &all, &(struct recipient){.address = span_str(address), .hosted = true});
+		header_scan_init(&h, &all);
+		header_scan_feed(&h, span_str(header));
+		assert_int_equal(h.returned, n <= ADDRESS_MAX);
+		recipients_release(&all);
+	}
 }
 
 static void
@@ -457,6 +532,8 @@ main(void)
 	    cmocka_unit_test(too_big_and_bare),
 	    cmocka_unit_test(endless_content_ends),
 	    cmocka_unit_test(counts_hops_in_the_header_alone),
+	    cmocka_unit_test(knows_what_has_been_here),
+	    cmocka_unit_test(long_values_name_nobody),
 	    cmocka_unit_test(long_headers_take_no_memory),
 	    cmocka_unit_test(large_messages_go_to_a_file),
 	    cmocka_unit_test(no_file_no_message),
