@@ -425,7 +425,7 @@ answer_status(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 static int
 answer_certificate(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 {
-	struct certificate_files f = {NULL};
+	struct certificate_files f = {.key = NULL};
 	enum lookup r = LOOKUP_NOT_FOUND;
 	struct verdict v;
 	struct span name;
