@@ -67,25 +67,6 @@ add_all(const struct summary_question *q, struct summary *summary)
 		add_message(q, m, summary);
 }
 
-/* What is known of destinations, to the rows of the same name. */
-static void
-add_destinations(const struct summary_question *q, struct summary *summary)
-{
-	struct scheduler *s = manager_scheduler(q->control->manager);
-	uint64_t now = clock_mono_ms();
-	const struct destination *d;
-	size_t at = 0;
-
-	while ((d = scheduler_next_destination(s, &at)) != NULL) {
-		struct summary_row *row = summary_find(summary, d->name);
-
-		if (row == NULL)
-			continue;
-		row->delivered += meter_count(&d->delivered, now, WINDOW_MIN);
-		*(d->kind == AGENT_LOCAL ? &row->local : &row->remote) = d;
-	}
-}
-
 static void
 add_counts(struct wire_out *w, const struct summary_row *row)
 {
@@ -98,16 +79,29 @@ add_counts(struct wire_out *w, const struct summary_row *row)
 	wire_add_u64(w, "oldest", row->recipients > 0 ? (uint64_t)(row->oldest / 1000) : 0);
 }
 
-/* What holds for a destination: paused, dead, its rate; nothing if it just works. */
+/* What is known of the destination of that name: what it took lately, and what keeps it from taking more. */
 static void
-add_note(const struct destination *d, struct wire_out *w)
+add_destination(const struct summary_question *q, const char *name, struct wire_out *w)
 {
+	const struct scheduler *s = manager_scheduler(q->control->manager);
+	const struct pauses *pauses = store_pauses(manager_store(q->control->manager));
+	uint64_t now = clock_mono_ms(), delivered = 0;
 	struct buf note;
 
-	if (d == NULL)
-		return;
 	buf_init(&note, NOTE_MAX);
-	scheduler_explain_destination(d, clock_mono_ms(), clock_wall(), &note);
+	for (int i = 0; i < 2 * AGENT_KINDS; i++) {
+		const struct destination *d = scheduler_find_destination(
+		    s, (enum agent_kind)(i / 2), span_str(name), i % 2 == 1);
+
+		if (d == NULL)
+			continue;
+		delivered += meter_count(&d->delivered, now, WINDOW_MIN);
+		if (note.len == 0)
+			scheduler_explain_destination(d, now, clock_wall(), &note);
+	}
+	wire_add_u64(w, "delivered", delivered);
+	if (pauses_has(pauses, PAUSE_DESTINATION, span_str(name)))
+		wire_add_str(w, "paused", "yes");
 	if (note.len > 0)
 		wire_add(w, "note", buf_span(&note));
 	buf_release(&note);
@@ -134,8 +128,6 @@ write_summary(struct snapshot_out *out, void *arg)
 	size_t n;
 
 	add_all(q, summary);
-	if (q->by == BY_DESTINATION)
-		add_destinations(q, summary);
 	rows = summary_sorted(summary, &n);
 	write_head(q, summary, n, snapshot_part(out));
 	for (size_t i = 0; i < n && i < q->limit; i++) {
@@ -143,14 +135,8 @@ write_summary(struct snapshot_out *out, void *arg)
 
 		wire_add_str(w, "name", rows[i]->name);
 		add_counts(w, rows[i]);
-		if (q->by != BY_DESTINATION)
-			continue;
-		wire_add_u64(w, "delivered", rows[i]->delivered);
-		if (pauses_has(store_pauses(manager_store(q->control->manager)),
-			PAUSE_DESTINATION, span_str(rows[i]->name)))
-			wire_add_str(w, "paused", "yes");
-		add_note(rows[i]->local, w);
-		add_note(rows[i]->remote, w);
+		if (q->by == BY_DESTINATION)
+			add_destination(q, rows[i]->name, w);
 	}
 	summary_free(&summary);
 }

@@ -110,6 +110,10 @@ void scheduler_explain_destination(
 /* All destinations that have mail or are dead, one after the other (as idmap_next). */
 struct destination *scheduler_next_destination(const struct scheduler *s, size_t *at);
 
+/* The one of that name (detour: see queue/destination.h), with or without mail; NULL if nothing is known of it. */
+struct destination *scheduler_find_destination(
+    const struct scheduler *s, enum agent_kind kind, struct span name, bool detour);
+
 size_t scheduler_count_due(const struct scheduler *s);
 size_t scheduler_count_deferred(const struct scheduler *s);
 

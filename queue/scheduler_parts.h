@@ -29,8 +29,4 @@ struct scheduler {
 /* To be called after whatever changed of a destination: its places in rings, heap and lists follow. May free it if it is idle. */
 void scheduler_update(struct scheduler *s, struct destination *d);
 
-/* NULL if nothing is known of it. */
-struct destination *scheduler_find_destination(
-    const struct scheduler *s, enum agent_kind kind, struct span name, bool detour);
-
 #endif

@@ -25,9 +25,6 @@ struct summary_row {
 	uint64_t held, active;	     /* of the recipients: HELD; under way now */
 	int64_t oldest;		     /* milliseconds since 1970 */
 	uint64_t last;		     /* the message counted last */
-	/* The caller's: what was delivered lately, and what is known of the destinations of this name. */
-	uint64_t delivered;
-	const struct destination *local, *remote;
 };
 
 struct summary;
