@@ -89,8 +89,9 @@ def test_delivered_here(make_world):
 
 def test_nothing_asked_nothing_said_of_success(make_world):
     mta = make_world().start()
-    send(mta, "bob@domain1.com", "alice@domain1.com", ("alice@domain1.com", "NOTIFY=FAILURE,DELAY"))
+    send(mta, "bob@domain1.com", "alice@domain1.com", ("bob@domain2.com", "NOTIFY=FAILURE,DELAY"))
     mta.wait_messages("alice@domain1.com")
+    mta.wait_messages("bob@domain2.com")
     mta.wait_queue_empty()
     assert mta.messages("bob@domain1.com") == []
 
@@ -415,19 +416,22 @@ def test_loop_of_a_local_user_is_told(make_world):
 
 # --- many ---
 
-def test_a_thousand_failures_are_few_reports(make_world):
+def test_ten_thousand_failures_are_few_reports(make_world):
     """CD-08: the number of reports and the size of each are bounded."""
     world = make_world(**{"recipient-limit": 10000})
     world.sink("remote.test", script={"RCPT": "550 5.1.1 no such user here"})
     mta = world.start()
     recipients = [f"user{number:05d}@remote.test" for number in range(10000)]
-    for at in range(0, 10000, 5000):
-        send(mta, "bob@domain1.com", *recipients[at:at + 5000])
-    mta.wait_queue_empty(timeout=90)
+    send(mta, "bob@domain1.com", *recipients)
+
+    def told():
+        return [address for one in mta.messages("bob@domain1.com") for address in Report(one.parsed).recipients()]
+    wait_for(lambda: len(told()) >= 10000, 60, "reports on all", interval=0.5)
+    mta.wait_queue_empty()
     found = mta.messages("bob@domain1.com")
-    told = [address for one in found for address in Report(one.parsed).recipients()]
-    assert sorted(told) == recipients, "each once"
-    assert len(found) <= 20, len(found)
+    assert sorted(told()) == recipients, "each once"
+    print(f"{len(found)} reports, of {max(len(one.raw) for one in found)} octets at most")
+    assert len(found) <= 14
     assert max(len(one.raw) for one in found) <= 256 * 1024 + 1024
 
 
