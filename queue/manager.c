@@ -185,6 +185,8 @@ manager_free(struct manager **mp)
 		return;
 	*mp = NULL;
 	m->stopping = true;
+	if (m->reporter != NULL)
+		reporter_stop(m->reporter);
 	peer_free(&m->directory);
 	own_writer_free(&m->own);
 	if (m->reporter != NULL)

@@ -37,6 +37,7 @@ struct reporter {
 	struct event *timer;
 	struct report_list waiting;
 	TAILQ_HEAD(, question) questions; /* the directory has not answered */
+	bool stopped;
 };
 
 /* What a report is about. By number: the message may be gone when something comes back. */
@@ -353,7 +354,7 @@ reporter_consider(struct reporter *r, struct message *m)
 {
 	struct message_report *p = m->report;
 
-	if (message_failed(m) + message_tell(m) == 0 || p->bouncing ||
+	if (r->stopped || message_failed(m) + message_tell(m) == 0 || p->bouncing ||
 	    (p->waits && !p->patient))
 		return;
 	if (p->since_ms == 0)
@@ -371,7 +372,7 @@ reporter_warn(struct reporter *r, struct message *m)
 {
 	struct report_entries *late;
 
-	if (m->from[0] == '\0' ||
+	if (r->stopped || m->from[0] == '\0' ||
 	    (m->report != NULL && (m->report->bouncing || m->report->waits)))
 		return;
 	late = xcalloc(1, sizeof *late);
@@ -427,6 +428,13 @@ void
 reporter_set_config(struct reporter *r, const struct config *config)
 {
 	r->source.config = config;
+}
+
+void
+reporter_stop(struct reporter *r)
+{
+	r->stopped = true;
+	event_del(r->timer);
 }
 
 void

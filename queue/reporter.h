@@ -22,7 +22,7 @@ struct reporter;
 
 /*
  * source (copied; what it points to is borrowed), own: what to write with, directory: whom to ask for a
- * domain's texts. The last two are freed before the reporter, who hears what became of the last reports.
+ * domain's texts. The last two may be freed before the reporter, after reporter_stop: he hears what became of the last reports.
  */
 struct reporter *reporter_new(struct event_base *base, const struct report_source *source,
     struct own_writer *own, struct peer *directory);
@@ -46,5 +46,8 @@ void reporter_forget(struct reporter *r, struct message *m);
 
 /* A segment may be had from the pool: for a reporter that waits for one. */
 void reporter_on_ready(struct reporter *r);
+
+/* Nothing more is begun: to be called before what it was made with is freed. */
+void reporter_stop(struct reporter *r);
 
 #endif
