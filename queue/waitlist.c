@@ -269,6 +269,7 @@ waitlist_take(struct waitlist_set *s, struct waitlist *l, struct recipient **out
     uint32_t *cost)
 {
 	struct lane *lane = next_lane(l);
+	struct recipient *r, *next;
 	struct batch *b;
 	size_t n;
 
@@ -279,9 +280,11 @@ waitlist_take(struct waitlist_set *s, struct waitlist *l, struct recipient **out
 	*cost = cost_of(l, b->key.message, n);
 	if (lane->n > n)
 		rotate(lane, b, *cost, b->n > n);
-	for (size_t i = 0; i < n; i++) {
-		out[i] = TAILQ_FIRST(&b->recipients);
-		waitlist_remove(s, out[i]);
+	r = TAILQ_FIRST(&b->recipients);
+	for (size_t i = 0; i < n; i++, r = next) {
+		next = TAILQ_NEXT(r, link);
+		out[i] = r;
+		waitlist_remove(s, r);
 	}
 	return n;
 }
