@@ -2,6 +2,7 @@
  * control_status: the verb status: counters and destinations. Part of control (control_parts.h).
  */
 #include "common/clock.h"
+#include "queue/compactor.h"
 #include "queue/control_parts.h"
 #include "queue/scheduler.h"
 #include "queue/store_wishes.h"
@@ -56,6 +57,19 @@ add_pauses(struct wire_out *w, const struct pauses *p)
 	}
 }
 
+/* Octets of sealed segments and of the mail that lives in them; what compaction has done about it. */
+static void
+add_compaction(struct wire_out *w, const struct compactor *compactor)
+{
+	struct compactor_counts n = compactor_counts(compactor);
+
+	wire_add_u64(w, "sealed", n.sealed);
+	wire_add_u64(w, "live", n.live);
+	wire_add_str(w, "compacting", n.active ? "yes" : "no");
+	wire_add_u64(w, "emptied", n.segments);
+	wire_add_u64(w, "moved", n.messages);
+}
+
 void
 control_status(const struct control_request *r)
 {
@@ -78,6 +92,7 @@ control_status(const struct control_request *r)
 	wire_add_u64(&w, "delivered", n->delivered);
 	wire_add_u64(&w, "failed", n->failed);
 	wire_add_u64(&w, "damaged", n->damaged);
+	add_compaction(&w, manager_compactor(c->manager));
 	wire_add_u64(&w, "local-agents", agents_count(a, AGENT_LOCAL));
 	wire_add_u64(&w, "local-jobs", agents_jobs(a, AGENT_LOCAL));
 	wire_add_u64(&w, "remote-agents", agents_count(a, AGENT_REMOTE));

@@ -169,7 +169,7 @@ on_holding(struct worker_client *w, const struct wire_msg *m)
 	uint64_t offset;
 	struct spool_segment *s = named_segment(w, m, &offset);
 
-	if (s == NULL || s->state != SEGMENT_ORPHAN)
+	if (s == NULL || s->state != SEGMENT_ORPHAN || s->own)
 		return -1;
 	s->state = SEGMENT_OWNED;
 	s->owner = w;

@@ -8,6 +8,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/xalloc.h"
+#include "queue/compactor.h"
 #include "queue/manager_parts.h"
 #include "queue/own_writer.h"
 #include "queue/retry.h"
@@ -56,6 +57,8 @@ on_store_ready(void *arg)
 
 	if (m->reporter != NULL)
 		reporter_on_ready(m->reporter);
+	if (m->compactor != NULL)
+		compactor_wake(m->compactor);
 	m->ops->on_ready(m->arg);
 }
 
@@ -64,6 +67,8 @@ on_store_space(bool room, void *arg)
 {
 	struct manager *m = arg;
 
+	if (m->compactor != NULL)
+		compactor_wake(m->compactor);
 	m->ops->on_space(room, m->arg);
 }
 
@@ -140,6 +145,7 @@ manager_new(struct event_base *base, int spoolfd, const struct config *config,
 		return NULL;
 	}
 	m->own = own_writer_new(base, m->store);
+	m->compactor = compactor_new(base, m->store, m->own, NULL);
 	m->envelopes = envelope_cache_new(m->store);
 	m->reporter = reporter_new(base,
 	    &(struct report_source){m->store, m->envelopes, config}, m->own, m->directory);
@@ -188,7 +194,10 @@ manager_free(struct manager **mp)
 	if (m->reporter != NULL)
 		reporter_stop(m->reporter);
 	peer_free(&m->directory);
+	if (m->compactor != NULL)
+		compactor_stop(m->compactor);
 	own_writer_free(&m->own);
+	compactor_free(&m->compactor);
 	if (m->reporter != NULL)
 		reporter_free(&m->reporter);
 	envelope_cache_free(&m->envelopes);
@@ -212,6 +221,12 @@ struct agents *
 manager_agents(struct manager *m)
 {
 	return m->agents;
+}
+
+struct compactor *
+manager_compactor(struct manager *m)
+{
+	return m->compactor;
 }
 
 struct scheduler *

@@ -38,6 +38,7 @@ void manager_free(struct manager **m);
 struct store *manager_store(struct manager *m);
 struct agents *manager_agents(struct manager *m);
 struct scheduler *manager_scheduler(struct manager *m);
+struct compactor *manager_compactor(struct manager *m);
 
 /*
  * The administrator's acts (manager_act.c), for which nothing is under way: on one that is RESOLVING or ACTIVE only

@@ -21,8 +21,9 @@ struct manager {
 	struct store *store;
 	struct scheduler *scheduler;
 	struct agents *agents;
-	struct own_writer *own;	   /* into the queue's own segments */
-	struct reporter *reporter; /* NULL while the store is being opened */
+	struct own_writer *own;	     /* into the queue's own segments */
+	struct compactor *compactor; /* NULL while the store is being opened */
+	struct reporter *reporter;   /* NULL while the store is being opened */
 	struct envelope_cache *envelopes;
 	struct peer *directory;
 	struct event *tick, *pump, *stop_timer;

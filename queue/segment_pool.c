@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/idmap.h"
 #include "common/log.h"
 #include "common/worker.h"
@@ -315,6 +316,7 @@ prepared(struct segment_pool *p)
 	s->complete = s->own = false;
 	s->live = 0;
 	s->live_octets = 0;
+	s->retry_at = 0;
 	s->state = SEGMENT_READY;
 	s->own = p->preparing_own;
 	if (s->own) {
@@ -536,6 +538,7 @@ segment_pool_seal(struct segment_pool *p, struct spool_segment *s)
 {
 	(void)p;
 	s->state = SEGMENT_SEALED;
+	s->sealed_at = clock_mono_ms();
 	s->owner = NULL;
 }
 

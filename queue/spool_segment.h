@@ -32,7 +32,10 @@ struct spool_segment {
 	uint64_t accounted;   /* every record below is known to the store */
 	uint64_t live_octets; /* of the records of these, as spool_record_extent counts */
 	uint32_t live;	      /* messages in it not settled */
+	uint32_t lost;	      /* of these, known to be damaged */
 	enum spool_segment_state state;
+	uint64_t sealed_at;   /* monotonic milliseconds, 0: before our start */
+	uint64_t retry_at;    /* not to be emptied before; likewise */
 	uint64_t unneeded_at; /* journal position after which nothing of it is needed */
 	int fd;		      /* read-only */
 	bool large;	      /* a file for one message, in large/ */

@@ -375,6 +375,10 @@ store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
 
 	if (idmap_find(&s->messages, r->message) != NULL)
 		return NULL;
+	if (r->kind > SPOOL_COPY) {
+		store_keep_unknown(s, seg);
+		return NULL;
+	}
 	if (offset <= UINT32_MAX && envelope_parse(text, &e) == 0) {
 		if (!has_lines(&e))
 			m = make_message(s, seg, r, &e);
@@ -386,10 +390,8 @@ store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
 		    seg->number, offset);
 		return NULL;
 	}
-	m->segment = seg;
-	m->offset = (uint32_t)offset;
 	(void)idmap_insert(&s->messages, m->number, m);
-	segment_pool_more(seg, message_extent(m));
+	store_place(m, seg, offset);
 	s->counts.messages++;
 	s->counts.recipients += m->nrecipients;
 	s->counts.accepted++;
@@ -402,8 +404,12 @@ take_record(struct spool_segment *seg, uint64_t offset, const struct spool_recor
 {
 	struct store *s = arg;
 	uint64_t end = offset + spool_record_extent(r);
-	struct message *m = store_add_record(s, seg, offset, r, envelope);
+	struct message *m = NULL;
 
+	if (r->kind != SPOOL_COPY)
+		m = store_add_record(s, seg, offset, r, envelope);
+	else if (seg->own && seg->state == SEGMENT_OWNED)
+		store_take_copy(s, seg, offset, r);
 	if (end > seg->accounted)
 		seg->accounted = end;
 	if (m == NULL)

@@ -35,6 +35,7 @@ struct store_ops {
 
 struct store_counts {
 	uint64_t messages, recipients, accepted, delivered, deferred, failed, damaged;
+	uint64_t moved; /* messages, from an old segment to a new one */
 };
 
 /*

@@ -23,6 +23,7 @@ struct store {
 	struct atom_table *atoms; /* reverse-paths, reasons, hosts */
 	struct idmap messages;	  /* every message in the queue, by number */
 	struct idmap gone;	  /* while searching: those known to be settled */
+	struct idmap missing;	  /* during recovery: those whose segment is gone */
 	struct store_counts counts;
 	struct event *reaper, *orphans;
 	struct message **done; /* to be freed at the end of the turn */
@@ -39,6 +40,26 @@ extern const struct segment_pool_ops store_pool_ops;
 /* A record becomes a message in memory, counted in its segment. NULL if it is known already or not understood. */
 struct message *store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
     const struct spool_record *r, struct span envelope);
+
+/* The message stands there now, and is counted there. */
+void store_place(struct message *m, struct spool_segment *seg, uint64_t offset);
+
+/* A copy in a segment of our own is durable: it is the message's place from now on, if the message is still in the queue. */
+void store_take_copy(
+    struct store *s, struct spool_segment *seg, uint64_t offset, const struct spool_record *r);
+
+/*
+ * A record found by recovery: if it is of a message that has no place otherwise, the message stands there now, not yet
+ * counted, and is returned. Else NULL.
+ */
+struct message *store_recover_place(
+    struct store *s, struct spool_segment *seg, uint64_t offset, const struct spool_record *r);
+
+/* A record of a kind we do not know: the segment is copied to corrupt/, once, and never recycled. */
+void store_keep_unknown(struct store *s, struct spool_segment *seg);
+
+/* Something in a segment is not as it was written: it is copied to corrupt/, once, and never recycled. */
+void store_set_aside(struct store *s, struct spool_segment *seg, const char *reason);
 
 /* Damaged records in a segment: it is copied to corrupt/, once, and never recycled. */
 void store_report_damage(

@@ -11,8 +11,8 @@
 #include "queue/quarantine.h"
 #include "queue/store_parts.h"
 
-static void
-set_aside(struct store *s, struct spool_segment *seg, const char *reason)
+void
+store_set_aside(struct store *s, struct spool_segment *seg, const char *reason)
 {
 	char name[SPOOL_NAME_SIZE];
 
@@ -31,7 +31,7 @@ store_report_damage(
 	if (r->damaged == 0 && r->unreadable == 0)
 		return;
 	s->counts.damaged += r->damaged + r->unreadable;
-	set_aside(s, seg,
+	store_set_aside(s, seg,
 	    r->unreadable > 0
 		? "the disk does not give back part of this segment; what can be read is in use"
 		: "records in this segment that were once on disk are damaged; the others are "
@@ -70,7 +70,7 @@ store_read_content(struct store *s, struct message *m, struct buf *out)
 	log_warn("id=%s", spool_id_format(m->number, id));
 	if (!m->segment->kept)
 		s->counts.damaged++;
-	set_aside(s, m->segment,
+	store_set_aside(s, m->segment,
 	    error == EBADMSG
 		? "a message in this segment is damaged; the others are in use"
 		: "a message in this segment cannot be read; the others are in use");

@@ -43,19 +43,27 @@ open_directory(int spoolfd, const char *name)
 static void
 adopt_message(struct store *s, struct message *m)
 {
-	char id[SPOOL_ID_SIZE];
+	(void)idmap_insert(&s->messages, m->number, m);
+	store_place(m, m->segment, m->offset);
+	s->counts.messages++;
+	s->counts.recipients += m->nrecipients;
+}
 
-	if (m->segment == NULL) {
+/* Messages whose segment is gone, and of which no copy was found either. */
+static void
+report_missing(struct store *s)
+{
+	char id[SPOOL_ID_SIZE];
+	struct message *m;
+	size_t at = 0;
+
+	while ((m = idmap_next(&s->missing, &at)) != NULL) {
 		s->counts.damaged++;
 		log_warnx("id=%s is lost: its segment is gone from the spool",
 		    spool_id_format(m->number, id));
 		message_free(&m);
-		return;
 	}
-	(void)idmap_insert(&s->messages, m->number, m);
-	segment_pool_more(m->segment, message_extent(m));
-	s->counts.messages++;
-	s->counts.recipients += m->nrecipients;
+	idmap_release(&s->missing);
 }
 
 static void
@@ -68,7 +76,12 @@ scan_record(struct spool_segment *seg, uint64_t offset, const struct spool_recor
 
 	if (end > seg->accounted)
 		seg->accounted = end;
-	if (idmap_find(&s->gone, r->message) != NULL)
+	m = store_recover_place(s, seg, offset, r);
+	if (m != NULL)
+		adopt_message(s, m);
+	/* Of a copy that the journal knows nothing of the message stands elsewhere, or was settled. */
+	if (m != NULL || (r->kind == SPOOL_COPY && !s->searching) ||
+	    idmap_find(&s->gone, r->message) != NULL)
 		return;
 	m = store_add_record(s, seg, offset, r, envelope);
 	/* Should no checkpoint be written now: a later record would hide it. */
@@ -232,11 +245,15 @@ recover(struct store *s, struct event_base *base)
 	if (s->searching)
 		search_everything(s, &rp.messages);
 	while ((m = idmap_next(&rp.messages, &at)) != NULL)
-		adopt_message(s, m);
+		if (m->segment != NULL)
+			adopt_message(s, m);
+		else
+			(void)idmap_insert(&s->missing, m->number, m);
 	replay_release(&rp);
 	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;)
 		scan_segment(s, g);
 	idmap_release(&s->gone);
+	report_missing(s);
 	settle_told(s);
 	if (journal_settle(s->journal) != 0)
 		log_warnx("spool: no checkpoint could be written; the logs before stay in use");
@@ -256,6 +273,7 @@ store_open(struct event_base *base, int spoolfd, uint64_t segment_size,
 	pauses_init(&s->pauses);
 	idmap_init(&s->messages);
 	idmap_init(&s->gone);
+	idmap_init(&s->missing);
 	s->reaper = event_new(base, -1, 0, store_reap, s);
 	s->orphans = evtimer_new(base, on_orphans, s);
 	s->journalfd = open_directory(spoolfd, "journal");

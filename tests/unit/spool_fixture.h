@@ -31,7 +31,7 @@
 #include "queue/store.h"
 
 #define FIXTURE_SEGMENT	 (256U << 10)
-#define FIXTURE_MESSAGES 256
+#define FIXTURE_MESSAGES 4096
 
 struct fixture {
 	char path[64];
