@@ -142,3 +142,35 @@ def test_rate_of_a_destination(make_world):
     assert (times[14] - times[0]) / 14 >= 0.19, "faster than five a second"
     assert (times[14] - times[0]) / 14 <= 0.4, "much slower than five a second"
     assert min(later - earlier for earlier, later in zip(times, times[1:])) >= 0.1, "bursts"
+
+
+def test_a_reload_changes_what_a_destination_is_given(make_world):
+    """Two places, then six, then a rate: each from the reload on, without a restart."""
+    world = make_world()
+    mta = world.mta
+    mta.extra = 'destination "slow.test" { concurrency = 2 }\n'
+    sink, _ = slow_sink(world, "slow.test", 0.1)
+    mta.start()
+    base = mta.extra
+
+    def change(text):
+        mta.extra = base.replace("concurrency = 2", text)
+        mta.write_config()
+        done = mta.command("reload")
+        assert done.returncode == 0, done.stderr
+
+    send_heap(mta, "slow.test", 400)
+    sink.wait(20)
+    assert sink.most_open == 2
+    change("concurrency = 6")
+    wait_for(lambda: sink.most_open == 6, 15, "six at a time")
+    sink.wait(100, timeout=15)
+    assert sink.most_open == 6
+    change('rate = "2/second"')
+    time.sleep(1)
+    before = len(sink.messages)
+    time.sleep(2)
+    assert 2 <= len(sink.messages) - before <= 6, f"{len(sink.messages) - before} in two seconds"
+    change("concurrency = 20")
+    sink.wait(400, timeout=30)
+    mta.wait_queue_empty()

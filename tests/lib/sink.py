@@ -33,7 +33,7 @@ class Close:
 
 
 class Drop:
-    """As script["CONTENT"]: close, with reset=True by RST, when so many octets of a message have come."""
+    """As script["CONTENT"]: close, with reset=True by RST, when so many octets of a message, or all, have come."""
 
     def __init__(self, after, reset=False):
         self.after, self.reset = after, reset
@@ -306,7 +306,7 @@ class Dialogue:
         """The beginning of a message, if the connection is to end there."""
         if drop is None:
             return
-        while len(self.buffer) < drop.after:
+        while len(self.buffer) < drop.after and not self.buffer.endswith(b"\r\n.\r\n"):
             self.fill()
         self.leave(drop.reset)
 
