@@ -378,7 +378,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (r == -1)
 		fail(c, "malformed message");
-	else if (n == 0)
+	else if (n == 0 &&
+		 r == 0) /* not while a pause holds frames back: it is read again then */
 		fail(c, "the other side is gone");
 	leave(c);
 }

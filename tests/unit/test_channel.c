@@ -381,6 +381,32 @@ pausing_holds_messages_back(void **state)
 	pair_release(&p);
 }
 
+/* They were lost when the last of them came together with the end of file. */
+static void
+what_a_pause_held_back_comes_before_the_end(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_init(&p);
+	p.b.pause_in_message = true;
+	for (int n = 1; n <= 3; n++)
+		assert_int_equal(send_number(p.a.channel, (uint64_t)n, -1), 0);
+	channel_flush(p.a.channel);
+	channel_free(&p.a.channel);
+	for (int n = 1; n <= 3; n++) {
+		assert_true(testing_run_until(p.base, &p.b.messages, n));
+		testing_run_for(p.base, 10);
+		assert_int_equal(p.b.messages, n);
+		assert_int_equal(p.b.closed, 0);
+		channel_resume(p.b.channel);
+	}
+	assert_true(testing_run_until(p.base, &p.b.closed, 1));
+	assert_string_equal(p.b.why, "the other side is gone");
+	assert_int_equal(p.b.messages, 3);
+	pair_release(&p);
+}
+
 int
 main(void)
 {
@@ -394,6 +420,7 @@ main(void)
 	    cmocka_unit_test(writing_to_one_that_is_gone_closes),
 	    cmocka_unit_test(may_be_freed_in_a_callback),
 	    cmocka_unit_test(pausing_holds_messages_back),
+	    cmocka_unit_test(what_a_pause_held_back_comes_before_the_end),
 	};
 
 	return cmocka_run_group_tests_name("channel", tests, NULL, NULL);
