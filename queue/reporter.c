@@ -261,10 +261,10 @@ on_text(struct wire_msg *answer, void *arg)
 		if (answer != NULL) {
 			(void)wire_get(answer, "template", &text);
 			write_report(r, m, text, q->delayed);
-		} else if (
-		    !q->delayed) { /* for one that is late: asked again with the next attempt */
+		} else if (!q->delayed) { /* that one is late is said with the next attempt */
 			wait_for(r, m, DIRECTORY_MS, false);
 		}
+		reporter_consider(r, m); /* what came meanwhile */
 	}
 	free(q);
 }
