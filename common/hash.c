@@ -7,6 +7,7 @@
  */
 #include "common/hash.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ rotate(uint64_t x, unsigned n)
 	return x << n | x >> (64 - n);
 }
 
-static void
+static inline __attribute__((always_inline)) void
 sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
@@ -53,10 +54,10 @@ hash_octets(const uint64_t secret[2], const void *p, size_t n)
 	uint64_t last = (uint64_t)n << 56;
 
 	for (; n >= 8; n -= 8, q += 8) {
-		uint64_t m = 0;
+		uint64_t m;
 
-		for (unsigned i = 0; i < 8; i++)
-			m |= (uint64_t)q[i] << (8 * i);
+		memcpy(&m, q, sizeof m);
+		m = le64toh(m);
 		v[3] ^= m;
 		sip_round(v);
 		v[0] ^= m;

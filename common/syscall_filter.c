@@ -157,6 +157,7 @@ static const struct row rows[] = {
     CALL(linkat, WRITE),
     CALL(unlinkat, WRITE),
     CALL(ftruncate, WRITE),
+    CALL(sync_file_range, WRITE),
     CALL(fallocate, WRITE),
     CALL(fchmod, WRITE),
     CALL(fchmodat, WRITE),

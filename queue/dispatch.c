@@ -235,7 +235,7 @@ dispatch_on_pump(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	m->timed = false;
-	if (m->stopping)
+	if (m->stopping || !store_may_dispatch(m->store))
 		return;
 	scheduler_tick(m->scheduler, clock_mono_ms());
 	more = scheduler_sweep(m->scheduler, outcome_on_parked, m);

@@ -20,53 +20,24 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/buf.h"
 #include "common/log.h"
-#include "common/worker.h"
 #include "common/xalloc.h"
 #include "queue/journal_file.h"
 #include "queue/journal_frame.h"
-#include "queue/journal_past.h"
+#include "queue/journal_parts.h"
 
 #define JOURNAL_CHUNK	   (4U << 20)
 #define CHECKPOINT_MINIMUM (16U << 20)
 #define BUFFER_MAX	   (64U << 20)
+#define AT_ONCE_MAX	   (4U << 20)
+#define BUFFER_KEPT	   (4U << 20)
 #define RETRY_SEC	   1
 #define RESERVE_SIZE	   JOURNAL_CHUNK
-
-struct journal {
-	struct worker_task task; /* the flush under way */
-	struct worker *worker;
-	const struct journal_ops *ops;
-	void *arg;
-	struct journal_past past;
-	uint64_t number; /* of the log being written */
-	int fd;
-	uint64_t at; /* octets of the log written so far */
-	uint64_t allocated;
-	uint64_t last_checkpoint_size, checkpoint_minimum;
-	uint64_t last_checkpoint;
-	bool trusted;			 /* last_checkpoint and the logs since say it all */
-	bool whole;			 /* as in struct journal_history */
-	bool is_new;			 /* there was no file */
-	struct buf collecting, flushing; /* frames not written, being written */
-	struct buf scratch;
-	uint64_t position, flushing_to, durable;
-	struct event *timer, *child;
-	bool in_flight, healthy, failed_log;
-	int error;
-	FILE *checkpoint; /* within on_checkpoint */
-	bool checkpoint_failed;
-	uint64_t checkpoint_number;
-	pid_t checkpoint_pid;
-};
 
 static void on_timer(evutil_socket_t, short, void *);
 
@@ -89,8 +60,8 @@ allocate_ahead(int fd, uint64_t *allocated, uint64_t need)
  * Room kept for the day when the disk is full: what was delivered by then can be written down, and
  * so gives its own room back.
  */
-static void
-keep_reserve(struct journal *j)
+void
+journal_keep_reserve(struct journal *j)
 {
 	int fd =
 	    openat(j->past.dirfd, "reserve", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -136,9 +107,8 @@ give_up_something(struct journal *j)
 	return true;
 }
 
-/* Begins log number + 1. -1 with errno; the old one stays in use. */
-static int
-begin_log(struct journal *j)
+int
+journal_begin_log(struct journal *j)
 {
 	uint64_t allocated;
 	int fd;
@@ -152,7 +122,7 @@ begin_log(struct journal *j)
 		close(j->fd);
 	j->fd = fd;
 	j->number++;
-	j->at = 0;
+	j->at = j->not_before = 0;
 	j->allocated = allocated;
 	return 0;
 }
@@ -172,8 +142,10 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 	j->fd = -1;
 	j->healthy = true;
 	j->checkpoint_minimum = CHECKPOINT_MINIMUM;
-	buf_init(&j->collecting, BUFFER_MAX);
-	buf_init(&j->flushing, BUFFER_MAX);
+	j->buffer_maximum = BUFFER_MAX;
+	j->at_once = AT_ONCE_MAX;
+	buf_init(&j->collecting, BUFFER_MAX + 2 * JOURNAL_RECORD_MAX);
+	buf_init(&j->flushing, BUFFER_MAX + 2 * JOURNAL_RECORD_MAX);
 	buf_init(&j->scratch, JOURNAL_RECORD_MAX);
 	journal_past_remove_unfinished(&j->past);
 	history = journal_past_replay(&j->past, replay, arg);
@@ -181,10 +153,12 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 	j->last_checkpoint = history.checkpoint;
 	j->trusted = j->whole = history.whole;
 	j->is_new = history.last == 0;
+	j->past_size = history.size;
+	j->last_checkpoint_size = history.checkpoint_size;
 	journal_past_release_tail(&j->past, j->number);
 	j->worker = worker_new(base);
 	j->timer = evtimer_new(base, on_timer, j);
-	if (begin_log(j) != 0) {
+	if (journal_begin_log(j) != 0) {
 		log_warn("journal: no log can be begun, trying on");
 		j->healthy = false;
 		j->failed_log = true;
@@ -215,6 +189,12 @@ void
 journal_replay_again(const struct journal *j, journal_replay_fn *replay, void *arg)
 {
 	journal_past_replay_again(&j->past, j->number, replay, arg);
+}
+
+void
+journal_set_at_once(struct journal *j, uint64_t octets)
+{
+	j->at_once = octets;
 }
 
 void
@@ -288,7 +268,26 @@ recover_log(struct journal *j)
 }
 
 static void start_flush(struct journal *j);
-static void maybe_checkpoint(struct journal *j);
+
+void
+journal_note_durable(struct journal *j, uint64_t position)
+{
+	j->durable = position;
+	set_health(j, true);
+	j->ops->on_durable(j->durable, j->arg);
+	if (j->collecting.len > 0)
+		start_flush(j);
+}
+
+/* Empties a buffer; a burst does not hold its memory for ever. */
+static void
+empty(struct buf *b)
+{
+	if (b->cap > BUFFER_KEPT)
+		buf_release(b);
+	else
+		buf_clear(b);
+}
 
 static void
 flush_done(struct worker_task *t)
@@ -296,18 +295,21 @@ flush_done(struct worker_task *t)
 	struct journal *j = (struct journal *)(void *)t;
 
 	j->in_flight = false;
+	if (j->error == 0) {
+		empty(&j->flushing);
+		j->durable = j->flushing_to;
+	}
+	if (j->excess != JOURNAL_EXCESS_NONE) {
+		buf_release(&j->flushing);
+		j->ops->on_durable(j->durable, j->arg);
+		return;
+	}
 	if (j->error != 0) {
 		recover_log(j);
 		return;
 	}
-	buf_clear(&j->flushing);
-	j->durable = j->flushing_to;
-	set_health(j, true);
-	j->ops->on_durable(j->durable, j->arg);
-	if (j->collecting.len > 0)
-		start_flush(j);
-	else
-		maybe_checkpoint(j);
+	journal_maybe_checkpoint(j);
+	journal_note_durable(j, j->durable);
 }
 
 static void
@@ -335,9 +337,15 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	struct journal *j = arg;
 
 	(void)fd, (void)what;
+	if (j->excess != JOURNAL_EXCESS_NONE) {
+		if (j->excess == JOURNAL_EXCESS_LOST &&
+		    (j->in_flight || journal_replace_excess(j, false) != 0))
+			event_add(j->timer, &(struct timeval){RETRY_SEC, 0});
+		return;
+	}
 	if (j->failed_log && !j->in_flight) {
 		/* What the failed log held below j->at was flushed before and stays valid. */
-		if (begin_log(j) != 0) {
+		if (journal_begin_log(j) != 0) {
 			event_add(j->timer, &(struct timeval){RETRY_SEC, 0});
 			return;
 		}
@@ -346,6 +354,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 			set_health(j, true);
 	}
 	start_flush(j);
+	if (j->wanted)
+		journal_maybe_checkpoint(j);
 }
 
 static void
@@ -353,17 +363,43 @@ add_frame(struct journal *j, struct span record)
 {
 	unsigned char h[JOURNAL_FRAME_HEADER];
 
-	if (j->collecting.len == 0 && !span_is(record, JOURNAL_FLUSH_RECORD))
-		add_frame(j, span_str(JOURNAL_FLUSH_RECORD));
 	journal_frame_header(j->past.instance, record, h);
 	if (buf_add(&j->collecting, h, sizeof h) != 0 ||
 	    buf_add_span(&j->collecting, record) != 0)
-		fatalx("the journal cannot be written and its buffer is full");
+		fatalx("a journal record is too long");
+}
+
+/*
+ * The log being written is not continued: what is dropped here stood between what it has and what comes. Memory knows
+ * it all, and a checkpoint of it will say so.
+ */
+void
+journal_exceed(struct journal *j)
+{
+	if (j->excess == JOURNAL_EXCESS_NONE)
+		log_warnx("journal: more waits to be written than memory may hold: a "
+			  "checkpoint will take its place");
+	j->excess = JOURNAL_EXCESS_LOST;
+	j->failed_log |= j->at > 0 || j->in_flight;
+	buf_release(&j->collecting);
+	if (!j->in_flight)
+		buf_release(&j->flushing);
+	set_health(j, false);
+	event_add(j->timer, &(struct timeval){RETRY_SEC, 0});
 }
 
 uint64_t
 journal_append(struct journal *j, struct span record)
 {
+	if (j->excess == JOURNAL_EXCESS_LOST)
+		return ++j->position;
+	if (j->collecting.len + j->flushing.len > j->buffer_maximum) {
+		j->position++;
+		journal_exceed(j);
+		return j->position;
+	}
+	if (j->collecting.len == 0)
+		add_frame(j, span_str(JOURNAL_FLUSH_RECORD));
 	add_frame(j, record);
 	if (!event_pending(j->timer, EV_TIMEOUT, NULL) && !j->in_flight)
 		event_add(j->timer, &(struct timeval){0, JOURNAL_FLUSH_MS * 1000});
@@ -412,154 +448,28 @@ journal_healthy(const struct journal *j)
 	return j->healthy;
 }
 
+size_t
+journal_backlog(const struct journal *j)
+{
+	return j->excess != JOURNAL_EXCESS_NONE ? j->buffer_maximum
+						: j->collecting.len + j->flushing.len;
+}
+
+void
+journal_set_buffer_maximum(struct journal *j, size_t octets)
+{
+	j->buffer_maximum = octets;
+}
+
 void
 journal_flush_wait(struct journal *j)
 {
 	worker_drain(j->worker);
-	while ((j->collecting.len > 0 || j->flushing.len > 0) && !j->failed_log) {
+	while ((j->collecting.len > 0 || j->flushing.len > 0) && !j->failed_log &&
+	       j->excess == JOURNAL_EXCESS_NONE) {
 		start_flush(j);
 		worker_drain(j->worker);
 	}
-}
-
-void
-journal_checkpoint_add(struct journal *j, struct span record)
-{
-	unsigned char h[JOURNAL_FRAME_HEADER];
-
-	journal_frame_header(j->past.instance, record, h);
-	fwrite(h, 1, sizeof h, j->checkpoint);
-	fwrite(record.p, 1, record.len, j->checkpoint);
-}
-
-void
-journal_checkpoint_addf(struct journal *j, const char *fmt, ...)
-{
-	struct buf b;
-	va_list ap;
-
-	buf_init(&b, JOURNAL_RECORD_MAX);
-	va_start(ap, fmt);
-	if (buf_vaddf(&b, fmt, ap) != 0)
-		fatalx("a checkpoint record is too long");
-	va_end(ap);
-	journal_checkpoint_add(j, buf_span(&b));
-	buf_release(&b);
-}
-
-void
-journal_checkpoint_fail(struct journal *j)
-{
-	log_warn("journal: checkpoint");
-	j->checkpoint_failed = true;
-}
-
-/* Writes <number>.ckpt: new file, flush, rename, flush of the directory. 0, or -1 with errno. */
-static int
-write_checkpoint(struct journal *j, uint64_t number)
-{
-	char name[JOURNAL_NAME_SIZE], temporary[JOURNAL_NAME_SIZE];
-	int fd, r = -1;
-
-	journal_file_name(number, ".ckpt", name);
-	journal_file_name(number, ".ckpt.new", temporary);
-	(void)unlinkat(j->past.dirfd, temporary, 0);
-	fd = openat(j->past.dirfd, temporary,
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	j->checkpoint = fd >= 0 ? fdopen(fd, "w") : NULL;
-	if (j->checkpoint == NULL)
-		return -1;
-	j->checkpoint_failed = false;
-	j->ops->on_checkpoint(j, j->arg);
-	journal_checkpoint_add(j, span_str(JOURNAL_END_RECORD));
-	if (!j->checkpoint_failed && fflush(j->checkpoint) == 0 && !ferror(j->checkpoint) &&
-	    fsync(fd) == 0 && renameat(j->past.dirfd, temporary, j->past.dirfd, name) == 0 &&
-	    fsync(j->past.dirfd) == 0)
-		r = 0;
-	fclose(j->checkpoint);
-	j->checkpoint = NULL;
-	if (r != 0)
-		(void)unlinkat(j->past.dirfd, temporary, 0);
-	return r;
-}
-
-/*
- * Checkpoint number is on disk. The one before it stays, with the logs since: should this one rot, they
- * say the same. What is older goes.
- */
-static void
-checkpoint_done(struct journal *j, uint64_t number)
-{
-	char name[JOURNAL_NAME_SIZE];
-	struct stat st;
-
-	if (fstatat(j->past.dirfd, journal_file_name(number, ".ckpt", name), &st,
-		AT_SYMLINK_NOFOLLOW) == 0)
-		j->last_checkpoint_size = (uint64_t)st.st_size;
-	(void)journal_past_remove_before(&j->past, j->trusted ? j->last_checkpoint : number);
-	j->last_checkpoint = number;
-	j->trusted = true;
-	keep_reserve(j);
-}
-
-int
-journal_settle(struct journal *j)
-{
-	if (j->failed_log || write_checkpoint(j, j->number) != 0)
-		return -1;
-	checkpoint_done(j, j->number);
-	return 0;
-}
-
-static void
-on_child(evutil_socket_t fd, short what, void *arg)
-{
-	struct journal *j = arg;
-	int status = 0;
-	pid_t pid;
-
-	(void)what;
-	do {
-		pid = waitpid(j->checkpoint_pid, &status, 0);
-	} while (pid < 0 && errno == EINTR);
-	event_free(j->child);
-	j->child = NULL;
-	close(fd);
-	if (pid == j->checkpoint_pid && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		checkpoint_done(j, j->checkpoint_number);
-		return;
-	}
-	log_warnx("journal: checkpoint %" PRIu64 " was not written; the logs are kept",
-	    j->checkpoint_number);
-}
-
-/* With nothing in flight or collecting, memory is exactly what the logs say: the state to freeze. */
-static void
-maybe_checkpoint(struct journal *j)
-{
-	uint64_t enough = j->last_checkpoint_size * 2;
-	int ends[2];
-
-	if (enough < j->checkpoint_minimum)
-		enough = j->checkpoint_minimum;
-	if (j->at < enough || j->child != NULL || j->collecting.len > 0)
-		return;
-	if (begin_log(j) != 0 || pipe2(ends, O_CLOEXEC) != 0) {
-		log_warn("journal: no checkpoint now");
-		return;
-	}
-	j->checkpoint_number = j->number;
-	j->checkpoint_pid = fork();
-	if (j->checkpoint_pid == 0)
-		_exit(write_checkpoint(j, j->checkpoint_number) == 0 ? 0 : 1);
-	close(ends[1]);
-	if (j->checkpoint_pid < 0) {
-		log_warn("journal: fork");
-		close(ends[0]);
-		return;
-	}
-	j->child = event_new(event_get_base(j->timer), ends[0], EV_READ, on_child, j);
-	event_add(j->child, NULL);
 }
 
 void
@@ -571,8 +481,10 @@ journal_close(struct journal **jp)
 		return;
 	*jp = NULL;
 	journal_flush_wait(j);
-	if (j->child != NULL)
-		on_child(event_get_fd(j->child), 0, j);
+	journal_wait_checkpoint(j);
+	if (j->excess != JOURNAL_EXCESS_NONE)
+		(void)journal_replace_excess(j, true);
+	journal_flush_wait(j);
 	worker_free(&j->worker);
 	event_free(j->timer);
 	buf_release(&j->collecting);

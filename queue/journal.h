@@ -26,7 +26,10 @@ struct journal_ops {
 	void (*on_durable)(uint64_t position, void *arg);
 	/* Writing works (again), or does not: nothing new may be promised until it does. */
 	void (*on_health)(bool healthy, void *arg);
-	/* In a forked child: append everything that must be remembered with journal_checkpoint_add. */
+	/*
+	 * Mostly in a forked child: write everything that must be remembered with journal_checkpoint_add. It may know of
+	 * records that are replayed behind it: applying a record again must change nothing.
+	 */
 	void (*on_checkpoint)(struct journal *j, void *arg);
 };
 
@@ -57,11 +60,17 @@ bool journal_is_new(const struct journal *j);
 /* Calls replay for every intact record of every file there is, in no order that counts: what was known once. Before journal_settle. */
 void journal_replay_again(const struct journal *j, journal_replay_fn *replay, void *arg);
 
-/* After the state has been rebuilt: writes a checkpoint of it at once and removes older files. -1 if that cannot be done now: they stay. */
+/*
+ * After the state has been rebuilt: writes a checkpoint of it and removes older files; at once, or in a child as soon as
+ * the loop runs if there is much. -1 if that cannot be done now: they stay.
+ */
 int journal_settle(struct journal *j);
 
 /* A log grows to this many octets, if not more, before it is replaced by a checkpoint (16 MiB unless told). */
 void journal_set_checkpoint_minimum(struct journal *j, uint64_t octets);
+
+/* A state of at most so many octets is written by journal_settle at once (4 MiB unless told). */
+void journal_set_at_once(struct journal *j, uint64_t octets);
 
 /* Flushes everything and closes. */
 void journal_close(struct journal **j);
@@ -78,6 +87,10 @@ struct buf *journal_scratch(struct journal *j);
 uint64_t journal_position(const struct journal *j);
 uint64_t journal_durable(const struct journal *j);
 bool journal_healthy(const struct journal *j);
+
+/* Octets appended and not yet on disk; at most journal_set_buffer_maximum (64 MiB unless told) and a record. */
+size_t journal_backlog(const struct journal *j);
+void journal_set_buffer_maximum(struct journal *j, size_t octets);
 
 /* Waits until everything appended is on disk, or writing fails. For what an administrator waits for, and the end. */
 void journal_flush_wait(struct journal *j);

@@ -147,6 +147,7 @@ replay_frames(struct reading *r, struct span *rest)
 	int n;
 
 	while ((n = journal_frame_next(r->instance, rest, &body)) == 1) {
+		r->result->used += JOURNAL_FRAME_HEADER + body.len;
 		if (r->kind == JOURNAL_FILE_CHECKPOINT && span_is(body, JOURNAL_END_RECORD)) {
 			r->ended = true;
 			break;

@@ -27,6 +27,7 @@ struct journal_file_result {
 	enum journal_file_state state;
 	int error;	     /* errno of what could not be opened or read, 0 if all could */
 	uint64_t size;	     /* octets, those allocated ahead included */
+	uint64_t used;	     /* octets of intact records, with their headers */
 	uint64_t records;    /* intact ones, the files' own aside */
 	uint64_t damaged_at; /* offset of the first octet that is not as it was */
 };

@@ -44,12 +44,14 @@ find_checkpoint(const struct journal_past *p)
 
 /* One log; false if something that was durable once is missing from it. */
 static bool
-replay_log(const struct journal_past *p, uint64_t number, journal_replay_fn *replay, void *arg)
+replay_log(const struct journal_past *p, uint64_t number, journal_replay_fn *replay, void *arg,
+    uint64_t *size)
 {
 	struct journal_file_result r;
 	char name[JOURNAL_NAME_SIZE];
 
 	journal_file_read(p->dirfd, number, JOURNAL_FILE_LOG, p->instance, replay, arg, &r);
+	*size += r.used;
 	if (r.state == JOURNAL_FILE_WHOLE || r.state == JOURNAL_FILE_CUT)
 		return true;
 	if (r.state == JOURNAL_FILE_DAMAGED)
@@ -69,16 +71,18 @@ journal_past_replay(const struct journal_past *p, journal_replay_fn *replay, voi
 	size_t n = journal_file_list(p->dirfd, ".log", &numbers);
 	struct journal_file_result r;
 
-	if (h.checkpoint > 0)
+	if (h.checkpoint > 0) {
 		journal_file_read(p->dirfd, h.checkpoint, JOURNAL_FILE_CHECKPOINT, p->instance,
 		    replay, arg, &r);
+		h.checkpoint_size = h.size = r.used;
+	}
 	h.last = h.checkpoint;
 	for (size_t i = 0; i < n; i++) {
 		if (numbers[i] > h.last)
 			h.last = numbers[i];
 		if (numbers[i] < h.checkpoint)
 			continue;
-		if (!replay_log(p, numbers[i], replay, arg) || numbers[i] != expected)
+		if (!replay_log(p, numbers[i], replay, arg, &h.size) || numbers[i] != expected)
 			h.whole = false;
 		expected = numbers[i] + 1;
 	}

@@ -24,6 +24,8 @@ struct journal_history {
 	 * segment is accounted for hides messages that only the missing ones knew: every segment must be searched.
 	 */
 	bool whole;
+	uint64_t checkpoint_size; /* octets of its records, and of all that were replayed */
+	uint64_t size;
 };
 
 /*

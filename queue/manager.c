@@ -72,10 +72,17 @@ on_store_space(bool room, void *arg)
 	m->ops->on_space(room, m->arg);
 }
 
+static void
+on_may_dispatch(void *arg)
+{
+	dispatch_soon(arg);
+}
+
 static const struct store_ops store_ops = {.on_message = on_message,
     .on_gone = on_gone,
     .on_ready = on_store_ready,
-    .on_space = on_store_space};
+    .on_space = on_store_space,
+    .on_may_dispatch = on_may_dispatch};
 
 static void
 on_directory_up(struct peer *p, void *arg)

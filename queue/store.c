@@ -20,12 +20,19 @@
 #include "queue/store_record.h"
 #include "queue/store_wishes.h"
 
+/* Octets of the journal that may wait to be written before deliveries stop. */
+#define BACKLOG_MAX	      (16U << 20)
+#define BACKLOG_UNHEALTHY_MAX (1U << 20)
+
 static void
 on_journal_durable(uint64_t position, void *arg)
 {
 	struct store *s = arg;
 
 	segment_pool_on_durable(s->pool, position);
+	if (s->journal != NULL && s->stopped && store_may_dispatch(s) &&
+	    s->ops->on_may_dispatch != NULL)
+		s->ops->on_may_dispatch(s->arg);
 }
 
 static void
@@ -132,6 +139,14 @@ bool
 store_has_room(const struct store *s)
 {
 	return segment_pool_has_room(s->pool) && journal_healthy(s->journal);
+}
+
+bool
+store_may_dispatch(struct store *s)
+{
+	s->stopped = journal_backlog(s->journal) >=
+		     (journal_healthy(s->journal) ? BACKLOG_MAX : BACKLOG_UNHEALTHY_MAX);
+	return !s->stopped;
 }
 
 const struct store_counts *

@@ -31,6 +31,8 @@ struct store_ops {
 	void (*on_ready)(void *arg);
 	/* There is (no) room for more mail: disk or journal. */
 	void (*on_space)(bool room, void *arg);
+	/* Deliveries may go on again, after store_may_dispatch has said no. May be NULL. */
+	void (*on_may_dispatch)(void *arg);
 };
 
 struct store_counts {
@@ -58,6 +60,12 @@ bool store_is_durable(const struct store *s, uint64_t position);
 struct segment_pool *store_pool(struct store *s);
 uint64_t store_instance(const struct store *s);
 bool store_has_room(const struct store *s);
+
+/*
+ * May deliveries go on? What comes of them has to wait in memory while the journal cannot be written, and a crash then
+ * makes them happen again. False if much waits already; on_may_dispatch says when that has changed.
+ */
+bool store_may_dispatch(struct store *s);
 const struct store_counts *store_counts(const struct store *s);
 
 /* A message by number, or NULL; all of them (as idmap_next). */

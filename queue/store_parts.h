@@ -30,9 +30,19 @@ struct store {
 	size_t ndone, done_cap;
 	int spoolfd, journalfd, corruptfd;
 	uint64_t instance;
-	bool said_room;
+	bool said_room, stopped; /* stopped: store_may_dispatch said no */
 	bool searching; /* recovery: part of the journal is lost, what segments hold counts */
 };
+
+/* What tests make smaller; 0: as usual. */
+struct store_limits {
+	uint64_t checkpoint_minimum, checkpoint_at_once;
+	size_t journal_buffer;
+};
+
+/* store_open, with other limits. */
+struct store *store_open_limited(struct event_base *base, int spoolfd, uint64_t segment_size,
+    const struct store_limits *limits, const struct store_ops *ops, void *arg);
 
 extern const struct journal_ops store_journal_ops;
 extern const struct segment_pool_ops store_pool_ops;

@@ -229,7 +229,18 @@ search_everything(struct store *s, struct idmap *alive)
 }
 
 static void
-recover(struct store *s, struct event_base *base)
+set_limits(struct journal *j, const struct store_limits *limits)
+{
+	if (limits->checkpoint_minimum > 0)
+		journal_set_checkpoint_minimum(j, limits->checkpoint_minimum);
+	if (limits->checkpoint_at_once > 0)
+		journal_set_at_once(j, limits->checkpoint_at_once);
+	if (limits->journal_buffer > 0)
+		journal_set_buffer_maximum(j, limits->journal_buffer);
+}
+
+static void
+recover(struct store *s, struct event_base *base, const struct store_limits *limits)
 {
 	struct replay rp = {.pool = s->pool, .atoms = s->atoms, .pauses = &s->pauses};
 	struct message *m;
@@ -239,6 +250,7 @@ recover(struct store *s, struct event_base *base)
 	s->journal = journal_open(base, s->journalfd, s->corruptfd, s->instance, replay_record,
 	    &store_journal_ops, &rp);
 	journal_set_arg(s->journal, s);
+	set_limits(s->journal, limits);
 	segment_pool_generation_at_least(s->pool, rp.generation);
 	s->searching = !journal_is_whole(s->journal) ||
 		       (journal_is_new(s->journal) && segment_pool_next(s->pool, NULL) != NULL);
@@ -262,6 +274,14 @@ recover(struct store *s, struct event_base *base)
 struct store *
 store_open(struct event_base *base, int spoolfd, uint64_t segment_size,
     const struct store_ops *ops, void *arg)
+{
+	return store_open_limited(
+	    base, spoolfd, segment_size, &(struct store_limits){0}, ops, arg);
+}
+
+struct store *
+store_open_limited(struct event_base *base, int spoolfd, uint64_t segment_size,
+    const struct store_limits *limits, const struct store_ops *ops, void *arg)
 {
 	struct store *s = xcalloc(1, sizeof *s);
 
@@ -290,7 +310,7 @@ store_open(struct event_base *base, int spoolfd, uint64_t segment_size,
 		log_warn("spool: segments/ and large/");
 		goto fail;
 	}
-	recover(s, base);
+	recover(s, base, limits);
 	announce(s);
 	s->said_room = store_has_room(s);
 	log_info("spool: %" PRIu64 " messages for %" PRIu64 " recipients, %" PRIu64 " damaged",

@@ -11,16 +11,34 @@
 #include "common/xalloc.h"
 #include "queue/store_record.h"
 
+/* Takes a decimal number and the space behind it off *rest. */
+static int
+take_number(struct span *rest, uint64_t *v)
+{
+	size_t i = 0;
+
+	*v = 0;
+	for (; i < rest->len && rest->p[i] >= '0' && rest->p[i] <= '9'; i++) {
+		uint64_t digit = (uint64_t)(rest->p[i] - '0');
+
+		if (*v > (UINT64_MAX - digit) / 10)
+			return -1;
+		*v = *v * 10 + digit;
+	}
+	if (i == 0 || (i < rest->len && rest->p[i] != ' '))
+		return -1;
+	*rest = i < rest->len ? span_make(rest->p + i + 1, rest->len - i - 1)
+			      : (struct span){NULL, 0};
+	return 0;
+}
+
 /* Takes n numbers off *rest. */
 static int
 take_numbers(struct span *rest, uint64_t *v, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct span field = span_cut(rest, ' ');
-
-		if (span_to_u64(field, UINT64_MAX, &v[i]) != 0)
+	for (size_t i = 0; i < n; i++)
+		if (take_number(rest, &v[i]) != 0)
 			return -1;
-	}
 	return 0;
 }
 

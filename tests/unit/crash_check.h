@@ -28,6 +28,7 @@ struct check {
 	char where[160]; /* names the image in a failure */
 	char path[64];
 	int spoolfd, dirs[DISK_DIRS];
+	struct store_limits limits; /* of the recoveries */
 	struct fixture f;
 	int present[WORLD_MESSAGES]; /* index into f.seen, or -1 */
 };
@@ -319,8 +320,8 @@ static inline bool
 check_open(struct check *c)
 {
 	c->f.nseen = 0;
-	c->f.store =
-	    store_open(c->f.base, c->spoolfd, c->w->segment_size, &fixture_store_ops, &c->f);
+	c->f.store = store_open_limited(
+	    c->f.base, c->spoolfd, c->w->segment_size, &c->limits, &fixture_store_ops, &c->f);
 	return c->f.store != NULL;
 }
 

@@ -50,7 +50,8 @@ struct world_outcome {
 struct world {
 	struct fixture f;
 	struct own_writer *own; /* for reports; NULL until the first */
-	uint64_t segment_size, checkpoint_minimum, random;
+	uint64_t segment_size, random;
+	struct store_limits limits; /* from the next start on */
 	unsigned nmessages, noutcomes, ndurable;
 	unsigned life, began; /* first outcome, first message since the last start */
 	bool failing;	      /* calls are made to fail: less is expected to work */
@@ -535,10 +536,8 @@ static inline bool
 world_open(struct world *w)
 {
 	w->f.nseen = 0;
-	w->f.store =
-	    store_open(w->f.base, w->f.spoolfd, w->segment_size, &fixture_store_ops, &w->f);
-	if (w->f.store != NULL && w->checkpoint_minimum > 0)
-		journal_set_checkpoint_minimum(w->f.store->journal, w->checkpoint_minimum);
+	w->f.store = store_open_limited(
+	    w->f.base, w->f.spoolfd, w->segment_size, &w->limits, &fixture_store_ops, &w->f);
 	return w->f.store != NULL;
 }
 

@@ -1,6 +1,9 @@
 /* The journal: what is replayed after a stop, a cut, a flipped bit, and a checkpoint. */
 #include "tests/unit/spool_fixture.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "queue/journal.h"
 
 #define INSTANCE 99
@@ -315,6 +318,100 @@ test_other_instance_is_not_understood(void **state)
 	log_release(&l);
 }
 
+/* No file may be written to, or any again. */
+static void
+limit_files(rlim_t octets)
+{
+	struct rlimit r;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
+	r.rlim_cur = octets;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+/*
+ * A disk that takes nothing for long: memory holds so much and no more. When it can be written to again what was dropped
+ * is not missing, for a checkpoint of memory says it.
+ */
+static void
+test_excess_is_replaced(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	journal_set_buffer_maximum(l.journal, 4096);
+	add(&l, 1, 10);
+	await_flush(&l);
+	limit_files(1);
+	for (unsigned i = 11; i <= 3000; i++) {
+		add(&l, i, i);
+		if (i % 50 == 0)
+			event_base_loop(l.base, EVLOOP_NONBLOCK);
+		assert_in_range(journal_backlog(l.journal), 1, 4096 + 40);
+		if (i % 100 == 0)
+			usleep(1000);
+	}
+	assert_false(journal_healthy(l.journal));
+	assert_in_range(l.durable, 10, 400);
+	limit_files(RLIM_INFINITY);
+	for (int i = 0; i < 100; i++) { /* while the child writes, too */
+		add(&l, 1, 5);
+		event_base_loop(l.base, EVLOOP_NONBLOCK);
+		usleep(15000);
+	}
+	await_flush(&l);
+	assert_true(journal_healthy(l.journal));
+	assert_int_equal(journal_backlog(l.journal), 0);
+	add(&l, 1, 5);
+	reopen(&l);
+	assert_int_equal(l.sum, 3000 * 3001 / 2 + 101 * 15);
+	log_release(&l);
+}
+
+/* The same at the end of a process, and with a disk that is merely slow. */
+static void
+test_excess_at_the_end(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	journal_set_buffer_maximum(l.journal, 4096);
+	add(&l, 1, 3000);
+	assert_false(journal_healthy(l.journal));
+	reopen(&l);
+	assert_int_equal(l.sum, 3000 * 3001 / 2);
+	log_release(&l);
+}
+
+/* A big state is not written before the loop runs, and then by a child; the logs count until it is done. */
+static void
+test_settled_later(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 100);
+	for (int again = 0; again < 3; again++) {
+		reopen(&l);
+		assert_int_equal(l.sum, 5050);
+		journal_set_at_once(l.journal, 10);
+		assert_int_equal(journal_settle(l.journal), 0);
+		assert_int_equal(faccessat(l.dirfd, "0000000002.ckpt", F_OK, 0), -1);
+	}
+	for (int i = 0; i < 2000 && faccessat(l.dirfd, "0000000004.ckpt", F_OK, 0) != 0; i++) {
+		event_base_loop(l.base, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+	reopen(&l);
+	assert_int_equal(l.replayed, 1);
+	assert_int_equal(l.sum, 5050);
+	log_release(&l);
+}
+
 int
 main(void)
 {
@@ -329,6 +426,9 @@ main(void)
 	    cmocka_unit_test(test_damaged_last_record_is_a_cut),
 	    cmocka_unit_test(test_gap_in_the_last_write_is_a_cut),
 	    cmocka_unit_test(test_other_instance_is_not_understood),
+	    cmocka_unit_test(test_excess_is_replaced),
+	    cmocka_unit_test(test_excess_at_the_end),
+	    cmocka_unit_test(test_settled_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

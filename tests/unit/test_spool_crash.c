@@ -178,7 +178,7 @@ script_reports(struct world *w)
 static void
 script_wishes(struct world *w)
 {
-	w->checkpoint_minimum = 2000;
+	w->limits.checkpoint_minimum = 2000;
 	world_reopen(w);
 	for (unsigned round = 0; round < 6; round++) {
 		int m = world_send(w, 400, 4);
@@ -213,7 +213,7 @@ script_wishes(struct world *w)
 static void
 script_notices(struct world *w)
 {
-	w->checkpoint_minimum = 3000;
+	w->limits.checkpoint_minimum = 3000;
 	world_reopen(w);
 	for (unsigned round = 0; round < 4; round++) {
 		int m = world_send(w, 300, 4), delay, report;
@@ -252,7 +252,7 @@ script_large(struct world *w)
 {
 	int m[4];
 
-	w->checkpoint_minimum = 1;
+	w->limits.checkpoint_minimum = 1;
 	world_reopen(w);
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < 4; i++)
@@ -275,7 +275,7 @@ script_large(struct world *w)
 static void
 script_checkpoints(struct world *w)
 {
-	w->checkpoint_minimum = 200;
+	w->limits = (struct store_limits){.checkpoint_minimum = 200, .checkpoint_at_once = 1};
 	world_reopen(w);
 	for (unsigned round = 0; round < 12; round++) {
 		int m = world_send(w, 5000, 2);
@@ -288,6 +288,8 @@ script_checkpoints(struct world *w)
 		world_turn(w, 25);
 		(void)world_report(w, m);
 		world_settle_down(w);
+		if (round % 5 == 4)
+			world_reopen(w);
 	}
 	world_turn(w, 40);
 }
@@ -296,7 +298,8 @@ script_checkpoints(struct world *w)
 static void
 script_random(struct world *w)
 {
-	w->checkpoint_minimum = world_random(w, 2) ? 1 + world_random(w, 3000) : 0;
+	w->limits.checkpoint_minimum = world_random(w, 2) ? 1 + world_random(w, 3000) : 0;
+	w->limits.checkpoint_at_once = world_random(w, 2);
 	world_reopen(w);
 	for (unsigned step = 0; step < 60 && w->nmessages < WORLD_MESSAGES - 40; step++) {
 		unsigned what = world_random(w, 20);
@@ -360,6 +363,7 @@ cut_here(
 				    ? 1 + (unsigned)(image_random(random) % 14)
 				    : 0;
 
+		c->limits.checkpoint_at_once = image_random(random) % 3 == 0;
 		snprintf(c->where, sizeof c->where,
 		    "%s(%" PRIu64 ") cut after %u of %u, image %u (part %d)", name, seed,
 		    im->at, disk->nops, k, pick.part);
@@ -466,7 +470,10 @@ play_failing(enum disk_call call, unsigned n, int error, bool on)
 	struct world *w = world_new(n);
 	char name[64];
 
-	w->checkpoint_minimum = 300;
+	w->limits.checkpoint_minimum = 300;
+	w->limits.checkpoint_at_once = n % 2;
+	if (n % 3 == 0)
+		w->limits.journal_buffer = 700;
 	world_reopen(w);
 	w->failing = true;
 	disk_fail(call, n, error, on);
@@ -561,6 +568,48 @@ test_service_returns(void **state)
 	}
 }
 
+/* More than memory may hold waits for a disk that takes nothing; what a checkpoint says then is all there was. */
+static void
+test_excess(void **state)
+{
+	static const enum disk_call calls[] = {CALL_FLUSH, CALL_WRITE, CALL_ALLOCATE};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		struct world *w = world_new(i);
+
+		w->limits.journal_buffer = 500;
+		world_reopen(w);
+		for (unsigned k = 0; k < 12; k++)
+			(void)world_send(w, 400, 4);
+		world_settle_down(w);
+		world_turn(w, 25);
+		w->failing = true;
+		disk_fail(calls[i], 1, EIO, true);
+		for (unsigned k = 0; k < 12; k++) {
+			world_outcome(w, (int)k, 0, "DTFX"[k % 4]);
+			world_outcome(w, (int)k, 1, "HQTT"[k % 4]);
+			world_turn(w, 5);
+		}
+		world_outcome(w, 1, 2, 'D');
+		world_turn(w, 20);
+		assert_false(store_has_room(w->f.store));
+		assert_in_range(journal_backlog(w->f.store->journal), 1, 500);
+		disk_heal();
+		fixture_until(&w->f, has_room);
+		w->failing = false;
+		for (unsigned k = 0; k < 12; k++)
+			world_outcome(w, (int)k, 3, 'T'); /* enough to exceed it again */
+		for (unsigned k = 0; k < 5000 && w->ndurable < w->noutcomes; k++)
+			world_turn(w, 1);
+		assert_int_equal(w->ndurable, w->noutcomes);
+		world_close(w);
+		world_end(w);
+		cut(w, "excess", i, 2);
+		free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -575,6 +624,7 @@ main(void)
 	    cmocka_unit_test(test_random),
 	    cmocka_unit_test(test_failing_calls),
 	    cmocka_unit_test(test_service_returns),
+	    cmocka_unit_test(test_excess),
 	};
 	static const char *const asks[] = {"CRASH_LONG", "POSTRIDER_TEST_LONG"};
 	int r;
