@@ -141,8 +141,8 @@ judge_directory(struct certificate_files *f, const struct domain *domain, int di
 		close(fd);
 }
 
-static enum lookup
-look_in_domain(
+enum lookup
+certificate_files_in(
     struct domains *d, const struct domain *domain, bool read, struct certificate_files *f)
 {
 	struct place p = {.beneath = true,
@@ -151,7 +151,6 @@ look_in_domain(
 	    .owner = domain->uid};
 	enum lookup r;
 
-	certificate_files_release(f);
 	files_init(f, xasprintf("%s/" DOMAIN_CERTIFICATE, domain->path),
 	    xasprintf("%s/" DOMAIN_KEY, domain->path));
 	/* What is wrong with the directory itself is wrong with everything in it. */
@@ -181,8 +180,10 @@ certificate_files_of(
 
 		buf_clear(&why);
 		r = domains_find(d, name, &domain, &why);
-		if (r == LOOKUP_FOUND)
-			r = look_in_domain(d, domain, read, f);
+		if (r == LOOKUP_FOUND) {
+			certificate_files_release(f);
+			r = certificate_files_in(d, domain, read, f);
+		}
 		if (r != LOOKUP_NOT_FOUND)
 			break;
 		span_cut(&name, '.');

@@ -35,6 +35,10 @@ struct certificate_files {
 void certificate_files_at(const char *certificate, const char *key, uid_t owner, bool read,
     struct certificate_files *f);
 
+/* Those of this domain. NOT_FOUND: it has none. As above. */
+enum lookup certificate_files_in(
+    struct domains *d, const struct domain *domain, bool read, struct certificate_files *f);
+
 /*
  * Those of the hosted domain that is the canonical name or the nearest above it which has at least one of
  * them. NOT_FOUND: there is none; UNKNOWN: a domain cannot be looked at. As above; *f is to be released in any case.

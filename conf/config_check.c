@@ -124,15 +124,12 @@ check_listeners(struct check *k)
 	}
 }
 
-/* What the keys can say and this release's smtpd cannot do: TLS and AUTH. Refused here and nowhere else. */
+/* What the keys can say and this release's smtpd cannot do: AUTH. Refused here and nowhere else. */
 static void
 check_release(struct check *k)
 {
 	const struct config *c = k->c;
 
-	if (c->tls_certificate != NULL || c->tls_key != NULL)
-		COMPLAIN(k, config_lines_find(k->lines, "tls", "certificate"),
-		    "tls { } is not offered by this release, expected the file without it");
 	for (size_t i = 0; i < c->nlisteners; i++) {
 		const struct config_listener *l = &c->listeners[i];
 

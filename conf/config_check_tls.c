@@ -91,17 +91,21 @@ check_certificate(const struct check *k)
 	buf_release(&certificate);
 }
 
+/* Nothing but certificates that can be read, and at least one? As smtpd/tls_context.c wants it. */
 static bool
 holds_certificates(struct span text)
 {
 	BIO *in = BIO_new_mem_buf(text.p != NULL ? text.p : "", (int)text.len);
-	X509 *x = in != NULL ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
-	bool found = x != NULL;
+	bool all;
+	unsigned n = 0;
+	X509 *x;
 
-	X509_free(x);
+	for (; in != NULL && (x = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL; n++)
+		X509_free(x);
+	all = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 	BIO_free(in);
 	ERR_clear_error();
-	return found;
+	return n > 0 && all;
 }
 
 static void
@@ -120,7 +124,8 @@ check_client_ca(const struct check *k)
 	if (read_file(k, "client-ca", c->tls_client_ca, &text) &&
 	    !holds_certificates(buf_span(&text)))
 		COMPLAIN(k, line_of(k, "client-ca"),
-		    "client-ca = %s: holds no certificate, expected PEM text",
+		    "client-ca = %s: expected certificates as PEM text, all of which can be "
+		    "read",
 		    c->tls_client_ca);
 	buf_release(&text);
 }

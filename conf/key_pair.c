@@ -168,6 +168,27 @@ key_pair_covers(const struct key_pair *p, struct span name)
 				   X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
 }
 
+bool
+key_pair_is_of(const struct key_pair *p, struct span domain)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(p->leaf, NID_subject_alt_name, NULL, NULL);
+	bool found = key_pair_covers(p, domain);
+
+	for (int i = 0; !found && i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *n = sk_GENERAL_NAME_value(names, i);
+		struct span name;
+
+		if (n->type != GEN_DNS)
+			continue;
+		name = span_make(ASN1_STRING_get0_data(n->d.dNSName),
+		    (size_t)ASN1_STRING_length(n->d.dNSName));
+		found = name.len > domain.len + 1 && name.p[name.len - domain.len - 1] == '.' &&
+			span_eq_nocase(span_skip(name, name.len - domain.len), domain);
+	}
+	GENERAL_NAMES_free(names);
+	return found;
+}
+
 const char *
 key_pair_expiry(const struct key_pair *p)
 {

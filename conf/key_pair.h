@@ -53,6 +53,9 @@ void key_pair_release(struct key_pair *p);
 /* Is the certificate one for this host name (RFC 6125: DNS names of the certificate, wildcards included)? */
 bool key_pair_covers(const struct key_pair *p, struct span name);
 
+/* Is it one for this domain, or for any name below it? */
+bool key_pair_is_of(const struct key_pair *p, struct span domain);
+
 /* Has the certificate run out, or is it not valid yet? A text for people, or NULL: it is valid now. */
 const char *key_pair_expiry(const struct key_pair *p);
 

@@ -129,8 +129,12 @@ keys_free(struct keys **kp)
 void
 keys_on_up(struct keys *k, struct client *c)
 {
-	struct listener *l = xcalloc(1, sizeof *l);
+	struct listener *l;
 
+	/* Whoever asks for signatures alone reads nothing else. */
+	if (strcmp(client_role(c), KEYS_ROLE_SIGNER) == 0)
+		return;
+	l = xcalloc(1, sizeof *l);
 	l->client = c;
 	TAILQ_INSERT_TAIL(&k->listeners, l, link);
 	tell_tickets(k, c);

@@ -18,6 +18,9 @@
 
 struct keys;
 
+/* What a client calls itself in the greeting that is to be told no ticket keys. */
+#define KEYS_ROLE_SIGNER "signer"
+
 /* directory_socket is the path of the directory's socket. */
 struct keys *keys_new(struct event_base *base, const char *directory_socket);
 void keys_free(struct keys **k);

@@ -15,6 +15,7 @@
 #include "common/address.h"
 #include "common/xalloc.h"
 #include "conf/bounce_text.h"
+#include "conf/certificate_check.h"
 #include "conf/directory.h"
 #include "conf/domains.h"
 #include "conf/domains_list.h"
@@ -132,6 +133,7 @@ check_domain(struct check *k, const char *name)
 			add_reason(k, buf_str(&why));
 	} else {
 		check_bounce_texts(k, d);
+		certificate_check(k->domains, d, &k->errors);
 		check_users(k, d);
 		if (d->passwd.nusers > 0 ||
 		    d->aliases.naliases > 0) /* else it was just added */

@@ -10,6 +10,7 @@
 #include "smtpd/content.h"
 #include "smtpd/received.h"
 #include "smtpd/session.h"
+#include "smtpd/session_tls.h"
 #include "smtpd/txn.h"
 #include "smtpd/verbs.h"
 
@@ -33,7 +34,10 @@ begin_content(struct session *s)
 	    .helo = span_str(s->helo),
 	    .client = local ? NULL : &s->origin.client,
 	    .uid = s->origin.uid,
-	    .protocol = s->esmtp ? "ESMTP" : "SMTP",
+	    .protocol = !s->esmtp	 ? "SMTP"
+			: s->tls != NULL ? "ESMTPS"
+					 : "ESMTP",
+	    .tls = s->tls,
 	    .id = t->id,
 	    .when = t->received_ms / 1000,
 	};
@@ -128,11 +132,13 @@ static void
 log_accepted(const struct session *s)
 {
 	const struct txn *t = s->txn;
+	char text[SESSION_TLS_TEXT_SIZE];
 
 	log_info("session=%s id=%s from=<%.*s> nrcpt=%zu size=%" PRIu64
-		 " client=%s uid=%" PRId64 " accepted",
+		 " client=%s uid=%" PRId64 "%s accepted",
 	    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->content->size,
-	    s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid);
+	    s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid,
+	    session_tls_text(s, text));
 }
 
 static void

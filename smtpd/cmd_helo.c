@@ -41,7 +41,12 @@ cmd_helo_run(struct session *s, const struct command *c)
 enum command_result
 cmd_ehlo_run(struct session *s, const struct command *c)
 {
+	struct buf reply;
+
 	greeted(s, c->args.name, true);
-	session_reply_text(s, s->settings->ehlo);
+	buf_init(&reply, 4096);
+	settings_format_ehlo(s->settings, session_offers(s), &reply);
+	session_reply_text(s, buf_str(&reply));
+	buf_release(&reply);
 	return COMMAND_DONE;
 }

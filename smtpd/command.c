@@ -33,7 +33,9 @@ static const struct verb verbs[] = {
     {"XSUBMITTER", PHASE_CONNECTED | PHASE_READY, COMMAND_QUEUE_MANAGER, cmd_xsubmitter_parse,
 	cmd_xsubmitter_run},
     {"AUTH", SERVED, 0, NULL, cmd_auth_run},
-    {"STARTTLS", SERVED, 0, NULL, cmd_absent_run},
+    {"STARTTLS", PHASE_READY,
+	COMMAND_LAST | COMMAND_SECURES | COMMAND_JUNK | COMMAND_NO_ARGUMENT, NULL,
+	cmd_starttls_run},
     {"EXPN", SERVED, 0, NULL, cmd_absent_run},
     {"ETRN", SERVED, 0, NULL, cmd_absent_run},
     {"TURN", SERVED, 0, NULL, cmd_absent_run},
@@ -123,10 +125,14 @@ perform(struct session *s, struct command *c, struct span arg, bool input_follow
 	enum command_phase phase = phase_of(s);
 	struct refusal r = {REPLY_UNKNOWN, {NULL, 0}};
 
-	/* First of all: what follows DATA is not to be taken for commands, whatever DATA hears. */
+	/*
+	 * First of all: what follows DATA is not to be taken for commands, whatever DATA hears; and what
+	 * follows STARTTLS not for what was said inside TLS.
+	 */
 	if ((v->flags & COMMAND_LAST) != 0 &&
 	    (input_follows || transport_input_waiting(&s->transport)))
-		return refuse(s, REPLY_EARLY_INPUT);
+		return refuse(s,
+		    (v->flags & COMMAND_SECURES) != 0 ? REPLY_EARLY_CLEAR : REPLY_EARLY_INPUT);
 	if ((v->flags & COMMAND_JUNK) != 0 && ++s->junk > JUNK_MAX)
 		return refuse(s, REPLY_TOO_MUCH_JUNK);
 	if ((v->phases & phase) == 0 && (v->flags & COMMAND_CHUNK) == 0)

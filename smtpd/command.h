@@ -30,6 +30,7 @@ enum command_flags {
 	COMMAND_JUNK = 2, /* brings no message nearer: only so many of them */
 	COMMAND_NO_ARGUMENT = 4,   /* takes none */
 	COMMAND_QUEUE_MANAGER = 8, /* does not exist for anybody else */
+	COMMAND_SECURES = 32,	   /* TLS begins behind its reply */
 	COMMAND_CHUNK = 16, /* as many octets follow as its argument says, whatever the reply */
 };
 

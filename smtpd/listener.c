@@ -33,6 +33,7 @@ struct listener {
 	struct event *readable;
 	char *name;
 	enum listener_role role;
+	enum listener_tls tls;
 	int fd;
 };
 
@@ -112,7 +113,9 @@ turn_away(struct listener *one, int fd, const struct session_origin *o, enum smt
 
 	buf_init(&out, 1024);
 	smtp_reply_format(&out, smtp_reply_find(why), (struct span){NULL, 0});
-	if (send(fd, out.p, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	/* Where a client expects TLS it gets nothing: it could not read it. */
+	if (one->tls != LISTENER_TLS_IMPLICIT &&
+	    send(fd, out.p, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		log_debug("client=%s is gone before it was turned away", o->text);
 	one->all->server->counts.refused++;
 	log_info("listener=%s refused=connect code=421 rule=%s client=%s uid=%lld", one->name,
@@ -130,7 +133,8 @@ identify(
 	struct ucred cred;
 	socklen_t len = sizeof cred;
 
-	*o = (struct session_origin){.role = one->role, .uid = -1, .peer_uid = -1};
+	*o = (struct session_origin){
+	    .role = one->role, .tls = one->tls, .uid = -1, .peer_uid = -1};
 	if (one->role != LISTENER_SUBMIT) {
 		if (netaddr_from_sockaddr((const struct sockaddr *)ss, &o->client) != 0)
 			return -1;
@@ -194,7 +198,8 @@ on_accept(evutil_socket_t lfd, short what, void *arg)
 }
 
 void
-listeners_add(struct listeners *l, struct span name, enum listener_role role, int fd)
+listeners_add(struct listeners *l, struct span name, enum listener_role role,
+    enum listener_tls tls, int fd)
 {
 	struct listener *one = xcalloc(1, sizeof *one);
 	int yes = 1;
@@ -207,6 +212,7 @@ listeners_add(struct listeners *l, struct span name, enum listener_role role, in
 	one->all = l;
 	one->name = xspandup(name);
 	one->role = role;
+	one->tls = tls;
 	one->fd = fd;
 	one->readable = event_new(l->server->base, fd, EV_READ | EV_PERSIST, on_accept, one);
 	if (one->readable == NULL)

@@ -31,7 +31,8 @@ void listeners_release(struct listeners *l);
  * A socket to serve: takes the descriptor. name is copied. Nothing is accepted
  * before listeners_start.
  */
-void listeners_add(struct listeners *l, struct span name, enum listener_role role, int fd);
+void listeners_add(struct listeners *l, struct span name, enum listener_role role,
+    enum listener_tls tls, int fd);
 void listeners_remove(struct listeners *l, struct span name);
 
 /* Begins to accept. queue_uid as above. */

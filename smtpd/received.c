@@ -31,6 +31,20 @@ add_recipient(struct buf *out, struct span address)
 	buf_add_char(out, '>');
 }
 
+/* What is in it is canonical or static, but for the subject, which holds nothing that could end a comment. */
+static void
+add_tls(struct buf *out, const struct tls_info *tls)
+{
+	buf_addf(out, "\n\t(%s %s", tls->protocol, tls->cipher);
+	if (tls->name[0] != '\0') {
+		buf_add_str(out, " sni=");
+		add_name(out, span_str(tls->name));
+	}
+	if (tls->subject != NULL)
+		buf_addf(out, "\n\tverified client %s", tls->subject);
+	buf_add_char(out, ')');
+}
+
 void
 received_format(const struct received *r, struct buf *out)
 {
@@ -39,7 +53,10 @@ received_format(const struct received *r, struct buf *out)
 	if (r->client != NULL) {
 		buf_add_str(out, "Received: from ");
 		add_name(out, r->helo);
-		buf_addf(out, " ([%s])\n\tby ", netaddr_format_literal(r->client, literal));
+		buf_addf(out, " ([%s])", netaddr_format_literal(r->client, literal));
+		if (r->tls != NULL)
+			add_tls(out, r->tls);
+		buf_add_str(out, "\n\tby ");
 		add_name(out, r->hostname);
 		buf_addf(out, " (Postrider) with %s id %s", r->protocol, r->id);
 	} else {

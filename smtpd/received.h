@@ -11,16 +11,18 @@
 #include "common/buf.h"
 #include "common/netaddr.h"
 #include "common/span.h"
+#include "smtpd/tls_info.h"
 
-/* Upper bound of what received_format appends: names of 255, an address of 320 octets, the rest. */
-#define RECEIVED_MAX 1280
+/* Upper bound of what received_format appends: names of 255, an address of 320 octets, a subject, the rest. */
+#define RECEIVED_MAX 2048
 
 struct received {
 	struct span hostname; /* ours */
 	struct span helo;
 	const struct netaddr *client; /* NULL for local submission */
 	int64_t uid;		      /* submitter, for local submission */
-	const char *protocol;	      /* "SMTP", "ESMTP" (RFC 3848) */
+	const char *protocol;	      /* "SMTP", "ESMTP", "ESMTPS" (RFC 3848) */
+	const struct tls_info *tls;   /* NULL: it came in clear */
 	const char *id;		      /* of the message */
 	struct span recipient;	      /* empty unless it is the only one */
 	int64_t when;		      /* seconds since 1970 */

@@ -16,6 +16,7 @@
 #include "smtpd/question.h"
 #include "smtpd/settings.h"
 #include "smtpd/spool.h"
+#include "smtpd/tls.h"
 #include "smtpd/wheel.h"
 
 /* One read takes at most this much. */
@@ -41,6 +42,7 @@ struct server {
 	void *directory;
 	const struct spool_ops *spool_ops;
 	void *spool;
+	struct tls *tls; /* borrowed; NULL: there is none */
 	struct budget budget;
 	struct buf scratch;  /* content of large messages passes through it */
 	struct buf envelope; /* where envelopes are written */

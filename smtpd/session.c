@@ -19,6 +19,9 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "smtpd/session_input.h"
+#include "smtpd/session_private.h"
+#include "smtpd/session_tls.h"
+#include "smtpd/tls_handshake.h"
 #include "smtpd/txn.h"
 
 /* While a command waits the replies before it wait too, up to this many octets (one write for a group). */
@@ -28,6 +31,7 @@
 #define LINGER_MAX (1U << 20)
 
 #define CLOSING_MS   10000
+#define HANDSHAKE_MS 30000
 #define LINGERING_MS 2000
 #define LONG_MS	     (UINT64_C(24) * 3600 * 1000)
 
@@ -47,6 +51,7 @@ static const char *
 state_name(enum session_state state)
 {
 	static const char *const names[] = {
+	    [SESSION_HANDSHAKE] = "handshake",
 	    [SESSION_GREETING] = "greeting",
 	    [SESSION_COMMAND] = "command",
 	    [SESSION_OVERLONG] = "overlong",
@@ -55,6 +60,7 @@ state_name(enum session_state state)
 	    [SESSION_CONTENT] = "content",
 	    [SESSION_FILE] = "file",
 	    [SESSION_COMMITTING] = "committing",
+	    [SESSION_SECURING] = "securing",
 	    [SESSION_CLOSING] = "closing",
 	    [SESSION_LINGERING] = "lingering",
 	    [SESSION_DEAD] = "dead",
@@ -68,6 +74,9 @@ static uint64_t
 time_for(const struct session *s, enum session_state state)
 {
 	switch (state) {
+	case SESSION_HANDSHAKE:
+		return s->settings->idle_ms < HANDSHAKE_MS ? s->settings->idle_ms
+							   : HANDSHAKE_MS;
 	case SESSION_GREETING:
 		return (s->greeting_waits & GREETING_WAITS_DELAY) != 0
 			   ? s->settings->greeting_delay_ms
@@ -77,6 +86,7 @@ time_for(const struct session *s, enum session_state state)
 	case SESSION_CHUNK:
 	case SESSION_CONTENT:
 		return s->settings->idle_ms;
+	case SESSION_SECURING:
 	case SESSION_CLOSING:
 		return CLOSING_MS;
 	case SESSION_LINGERING:
@@ -114,11 +124,12 @@ session_close(struct session *s, const char *end, bool lingers)
 	session_set_state(s, SESSION_CLOSING);
 }
 
-/* Is the whole session's time-out in force? Not where it is ending anyway or nothing can be undone. */
+/* Is the whole session's time-out in force? Not where it is ending anyway, or nothing can be said or undone. */
 static bool
 is_bounded(const struct session *s)
 {
-	return s->state != SESSION_COMMITTING && s->state != SESSION_CLOSING &&
+	return s->state != SESSION_COMMITTING && s->state != SESSION_SECURING &&
+	       s->state != SESSION_HANDSHAKE && s->state != SESSION_CLOSING &&
 	       s->state != SESSION_LINGERING;
 }
 
@@ -187,11 +198,10 @@ session_finish(struct session *s)
 	session_continue(s);
 }
 
-/* A client that talks before the greeting is sent away where greetings are delayed to find such clients. */
-static bool
-has_to_wait(const struct session *s)
+unsigned
+session_offers(const struct session *s)
 {
-	return s->settings->greeting_delay_ms > 0 && s->origin.role != LISTENER_SUBMIT;
+	return s->settings->offers | (session_tls_is_offered(s) ? OFFER_STARTTLS : 0U);
 }
 
 static void
@@ -200,7 +210,7 @@ on_readable(void *arg)
 	struct session *s = arg;
 	ssize_t n;
 
-	if (!takes_input(s) || (s->state == SESSION_GREETING && !has_to_wait(s))) {
+	if (!takes_input(s) || (s->state == SESSION_GREETING && !session_delays_greeting(s))) {
 		transport_set_reading(&s->transport, false);
 		return;
 	}
@@ -222,6 +232,12 @@ static void
 on_writable(void *arg)
 {
 	session_continue(arg);
+}
+
+void
+session_open(struct session *s, int fd, SSL *ssl)
+{
+	transport_init(&s->transport, s->server->base, fd, ssl, &transport_ops, s);
 }
 
 void
@@ -256,8 +272,8 @@ finish_closing(struct session *s)
 	}
 }
 
-static void
-set_timer(struct session *s)
+void
+session_set_timer(struct session *s)
 {
 	uint64_t until = s->until_ms;
 
@@ -274,6 +290,10 @@ settle(struct session *s)
 	if (s->state == SESSION_CLOSING)
 		give_up(s);
 	session_flush(s);
+	if (s->state == SESSION_SECURING && transport_backlog(&s->transport) == 0) {
+		session_tls_succeed(&s);
+		return;
+	}
 	if (s->state == SESSION_CLOSING && transport_backlog(&s->transport) == 0)
 		finish_closing(s);
 	if (s->state == SESSION_DEAD ||
@@ -283,9 +303,9 @@ settle(struct session *s)
 	}
 	if (takes_input(s))
 		transport_set_reading(&s->transport, true);
-	else if (s->state == SESSION_CLOSING)
+	else if (s->state == SESSION_CLOSING || s->state == SESSION_SECURING)
 		transport_set_reading(&s->transport, false);
-	set_timer(s);
+	session_set_timer(s);
 }
 
 /* --- time --- */
@@ -305,15 +325,6 @@ check_rate(struct session *s)
 	session_reply(s, came == 0 ? REPLY_IDLE : REPLY_SLOW);
 }
 
-static void
-greet(struct session *s)
-{
-	if (s->greeting_waits != 0)
-		return;
-	session_reply_text(s, s->settings->greeting);
-	session_set_state(s, SESSION_COMMAND);
-}
-
 void
 session_on_time(struct session *s)
 {
@@ -326,7 +337,7 @@ session_on_time(struct session *s)
 		case SESSION_GREETING:
 			s->greeting_waits &= ~(unsigned)GREETING_WAITS_DELAY;
 			restart_clock(s);
-			greet(s);
+			session_greet(s);
 			break;
 		case SESSION_COMMAND:
 		case SESSION_OVERLONG:
@@ -336,6 +347,11 @@ session_on_time(struct session *s)
 		case SESSION_CONTENT:
 			check_rate(s);
 			break;
+		case SESSION_HANDSHAKE:
+			s->end = "TLS handshake timed out";
+			session_set_state(s, SESSION_DEAD);
+			break;
+		case SESSION_SECURING:
 		case SESSION_CLOSING:
 		case SESSION_LINGERING:
 		case SESSION_DEAD:
@@ -363,88 +379,9 @@ session_on_stop(struct session *s)
 	if (s->state == SESSION_GREETING || s->state == SESSION_OVERLONG ||
 	    s->state == SESSION_CHUNK)
 		session_reply(s, REPLY_STOPPING);
+	if (s->state == SESSION_HANDSHAKE || s->state == SESSION_SECURING) {
+		s->end = "stopping";
+		session_set_state(s, SESSION_DEAD);
+	}
 	settle(s);
-}
-
-/* --- life --- */
-
-/* RFC 5321 3.1: 554 instead of the greeting, and then only QUIT is served; 421 for what may pass. */
-static void
-refuse_client(struct session *s, const struct answer *a)
-{
-	struct verdict v = a->verdict;
-
-	v.code = v.kind == VERDICT_PERMANENT ? 554 : 421;
-	s->refused = true;
-	session_set_state(s, SESSION_COMMAND);
-	session_reply_verdict(s, &v, a->rule);
-}
-
-static void
-on_client_answer(const struct answer *a, void *arg)
-{
-	struct session *s = arg;
-
-	s->greeting_waits &= ~(unsigned)GREETING_WAITS_ANSWER;
-	/* Could not tell is no reason to send a client away: MAIL and RCPT ask again. */
-	if (s->state == SESSION_GREETING && a->told && a->verdict.kind != VERDICT_OK)
-		refuse_client(s, a);
-	else if (s->state == SESSION_GREETING)
-		greet(s);
-	session_continue(s);
-}
-
-struct session *
-session_new(struct server *sv, int fd, const struct session_origin *origin)
-{
-	struct session *s = xcalloc(1, sizeof *s);
-
-	s->server = sv;
-	s->settings = settings_ref(sv->settings);
-	s->origin = *origin;
-	snprintf(s->id, sizeof s->id, "%s.%" PRIx64, sv->tag, ++sv->next_session);
-	buf_init(&s->in, 2 * SERVER_INPUT_SIZE + s->settings->command_line_limit);
-	transport_init(&s->transport, sv->base, fd, &transport_ops, s);
-	s->greeting_waits = GREETING_WAITS_ANSWER;
-	if (has_to_wait(s))
-		s->greeting_waits |= GREETING_WAITS_DELAY;
-	s->began_ms = sv->clock();
-	TAILQ_INSERT_TAIL(&sv->sessions, s, link);
-	sv->nsessions++;
-	sv->counts.connections++;
-	log_debug("session=%s client=%s uid=%" PRId64 " connected", s->id,
-	    origin->text[0] != '\0' ? origin->text : "local", origin->uid);
-	session_set_state(s, SESSION_GREETING);
-	session_ask(s, QUESTION_CONNECT, on_client_answer);
-	set_timer(s);
-	return s;
-}
-
-void
-session_free(struct session **sp)
-{
-	struct session *s = *sp;
-	struct server *sv;
-
-	if (s == NULL)
-		return;
-	*sp = NULL;
-	sv = s->server;
-	log_info("session=%s client=%s uid=%" PRId64
-		 " end=\"%s\" accepted=%u refused=%u ms=%" PRIu64,
-	    s->id, s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid,
-	    s->end != NULL ? s->end : "abandoned", s->accepted, s->refusals,
-	    sv->clock() - s->began_ms);
-	TAILQ_REMOVE(&sv->sessions, s, link);
-	sv->nsessions--;
-	if (sv->on_session_end != NULL)
-		sv->on_session_end(s, sv->arg);
-	wheel_cancel(&sv->wheel, &s->timer);
-	sv->question_ops->cancel(sv->directory, &s->call);
-	txn_free(&s->txn);
-	transport_release(&s->transport);
-	buf_release(&s->in);
-	free(s->helo);
-	settings_unref(&s->settings);
-	free(s);
 }

@@ -22,6 +22,7 @@
 #include "smtpd/question.h"
 #include "smtpd/server.h"
 #include "smtpd/session_reply.h"
+#include "smtpd/tls_info.h"
 #include "smtpd/transport.h"
 #include "smtpd/wheel.h"
 
@@ -30,13 +31,15 @@
 
 enum session_state {
 	SESSION_GREETING, /* the greeting waits for its delay and the answer about the client */
-	SESSION_COMMAND,  /* reading commands */
-	SESSION_OVERLONG, /* dropping the rest of a command line that is too long */
-	SESSION_CHUNK,	  /* dropping the octets of a chunk that was refused */
-	SESSION_WAITING,  /* a command waits for its answer; input waits behind it */
-	SESSION_CONTENT,  /* reading message content */
-	SESSION_FILE,	  /* content waits for the file of a large message */
+	SESSION_HANDSHAKE,  /* the TLS handshake is under way; there is no transport yet */
+	SESSION_COMMAND,    /* reading commands */
+	SESSION_OVERLONG,   /* dropping the rest of a command line that is too long */
+	SESSION_CHUNK,	    /* dropping the octets of a chunk that was refused */
+	SESSION_WAITING,    /* a command waits for its answer; input waits behind it */
+	SESSION_CONTENT,    /* reading message content */
+	SESSION_FILE,	    /* content waits for the file of a large message */
 	SESSION_COMMITTING, /* the message is on its way to disk */
+	SESSION_SECURING,   /* the 220 to STARTTLS is leaving; another session follows */
 	SESSION_CLOSING,    /* the last reply is leaving */
 	SESSION_LINGERING,  /* dropping what still comes: a reset would overtake the reply */
 	SESSION_DEAD,	    /* to be freed by the outermost caller */
@@ -45,6 +48,7 @@ enum session_state {
 /* Who is at the other end. */
 struct session_origin {
 	enum listener_role role;
+	enum listener_tls tls;	      /* what the listener does about it */
 	struct netaddr client;	      /* unless role is LISTENER_SUBMIT */
 	char text[NETADDR_TEXT_SIZE]; /* the same as text; "" for the submit socket */
 	int64_t uid;		      /* of a local submitter, else -1 */
@@ -58,13 +62,17 @@ enum session_greeting_wait {
 	GREETING_WAITS_ANSWER = 2,
 };
 
+struct tls_handshake;
+
 struct session {
 	TAILQ_ENTRY(session) link;
 	struct wheel_entry timer;
 	struct server *server;
 	struct settings *settings;
 	struct transport transport;
-	struct buf in; /* read and not yet used; holds no memory when empty */
+	struct tls_handshake *handshake; /* in SESSION_HANDSHAKE */
+	struct tls_info *tls;		 /* what was agreed on; NULL: in clear */
+	struct buf in;			 /* read and not yet used; holds no memory when empty */
 	enum session_state state;
 	struct session_origin origin;
 	char id[56];
@@ -89,7 +97,10 @@ struct session {
 	const char *end;	     /* why it ended, for the log */
 };
 
-/* Takes the descriptor, which does not block. The session belongs to the server. */
+/*
+ * Takes the descriptor, which does not block. The session belongs to the server. If origin->tls is
+ * implicit the server has its tls.
+ */
 struct session *session_new(struct server *sv, int fd, const struct session_origin *origin);
 void session_free(struct session **s);
 
@@ -104,6 +115,9 @@ void session_close(struct session *s, const char *end, bool lingers);
 
 /* Asks the directory about the session, its transaction and recipient; fn is called with the session. */
 void session_ask(struct session *s, enum question_kind kind, question_fn *fn);
+
+/* What EHLO lists for this client now: of enum settings_offer. */
+unsigned session_offers(const struct session *s);
 
 /* Sends the replies that are due. */
 void session_flush(struct session *s);

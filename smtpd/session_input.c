@@ -110,10 +110,12 @@ consume(struct session *s, struct span *in)
 			s->dropped += in->len;
 			*in = (struct span){NULL, 0};
 			break;
+		case SESSION_HANDSHAKE:
 		case SESSION_GREETING:
 		case SESSION_WAITING:
 		case SESSION_FILE:
 		case SESSION_COMMITTING:
+		case SESSION_SECURING:
 			return;
 		}
 	}

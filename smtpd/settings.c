@@ -4,25 +4,22 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/buf.h"
 #include "common/xalloc.h"
 
-/* The reply to EHLO: what is always there, and what is offered. */
-static char *
-ehlo_reply(const struct config *c, unsigned offers)
+/* What is always there, and what is offered. */
+void
+settings_format_ehlo(const struct settings *s, unsigned offers, struct buf *out)
 {
-	struct buf b;
-
-	buf_init(&b, 4096);
-	buf_addf(&b, "250-%s\r\n250-PIPELINING\r\n", c->hostname);
+	buf_addf(out, "250-%s\r\n250-PIPELINING\r\n", s->hostname);
 	if ((offers & OFFER_SIZE) != 0)
-		buf_addf(&b, "250-SIZE %" PRIu64 "\r\n", c->message_size_limit);
+		buf_addf(out, "250-SIZE %" PRIu64 "\r\n", s->message_size_limit);
 	if ((offers & OFFER_8BITMIME) != 0)
-		buf_add_str(&b, "250-8BITMIME\r\n");
+		buf_add_str(out, "250-8BITMIME\r\n");
 	if ((offers & OFFER_DSN) != 0)
-		buf_add_str(&b, "250-DSN\r\n");
-	buf_add_str(&b, "250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
-	return buf_take(&b);
+		buf_add_str(out, "250-DSN\r\n");
+	if ((offers & OFFER_STARTTLS) != 0)
+		buf_add_str(out, "250-STARTTLS\r\n");
+	buf_add_str(out, "250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
 }
 
 struct settings *
@@ -35,7 +32,6 @@ settings_new(const struct config *c, unsigned offers)
 	s->hostname = xstrdup(c->hostname);
 	s->greeting = xasprintf("220 %s ESMTP Postrider\r\n", c->hostname);
 	s->hello = xasprintf("250 %s\r\n", c->hostname);
-	s->ehlo = ehlo_reply(c, offers);
 	s->message_size_limit = c->message_size_limit;
 	s->recipient_limit = c->recipient_limit;
 	s->error_limit = c->error_limit;
@@ -68,6 +64,5 @@ settings_unref(struct settings **sp)
 	free(s->hostname);
 	free(s->greeting);
 	free(s->hello);
-	free(s->ehlo);
 	free(s);
 }

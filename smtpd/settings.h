@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "common/buf.h"
 #include "conf/config.h"
 
 /* Extensions with parameters of MAIL and RCPT: RFC 1870, RFC 6152, RFC 3461. */
@@ -15,6 +16,7 @@ enum settings_offer {
 	OFFER_SIZE = 1,
 	OFFER_8BITMIME = 2,
 	OFFER_DSN = 4,
+	OFFER_STARTTLS = 8, /* RFC 3207; as long as a session has no TLS */
 };
 
 struct settings {
@@ -23,7 +25,6 @@ struct settings {
 	char *hostname;
 	char *greeting; /* whole replies, with their CRLF */
 	char *hello;	/* to HELO */
-	char *ehlo;
 	uint64_t message_size_limit;
 	uint32_t recipient_limit;
 	uint32_t error_limit;
@@ -42,6 +43,9 @@ struct settings {
  * processes behind this one do as well. One reference belongs to the caller.
  */
 struct settings *settings_new(const struct config *c, unsigned offers);
+
+/* Appends the reply to EHLO of a client that is offered these extensions. */
+void settings_format_ehlo(const struct settings *s, unsigned offers, struct buf *out);
 
 /* One more reference; one less (clears *s; frees at none; NULL is fine). */
 struct settings *settings_ref(struct settings *s);

@@ -15,6 +15,7 @@
 static const struct smtp_reply catalogue[REPLY_COUNT] = {
     ROW(REPLY_HELP, 214, "2.0.0",
 	"HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP; see RFC 5321", NULL),
+    ROW(REPLY_START_TLS, 220, "2.0.0", "Begin TLS", NULL),
     END(REPLY_CLOSING, 221, "2.0.0", "Goodbye", NULL),
     ROW(REPLY_OK, 250, "2.0.0", "OK", NULL),
     ROW(REPLY_SENDER_OK, 250, "2.1.0", "Sender OK", NULL),
@@ -39,6 +40,7 @@ static const struct smtp_reply catalogue[REPLY_COUNT] = {
     ROW(REPLY_TOO_MANY_RECIPIENTS, 452, "4.5.3",
 	"Too many recipients, send the rest in another message", "recipient-limit"),
     ROW(REPLY_NO_ROOM, 452, "4.3.1", "No room for mail now, try again later", "no-room"),
+    ROW(REPLY_NO_TLS, 454, "4.7.0", "TLS is not available now", "tls-unavailable"),
 
     ROW(REPLY_UNKNOWN, 500, "5.5.2", "Unknown command", "unknown-command"),
     ROW(REPLY_LINE_TOO_LONG, 500, "5.5.2", "Line too long", "command-line-limit"),
@@ -61,8 +63,10 @@ static const struct smtp_reply catalogue[REPLY_COUNT] = {
     ROW(REPLY_MAIL_FIRST, 503, "5.5.1", "Say MAIL first", "sequence"),
     ROW(REPLY_RECIPIENT_FIRST, 503, "5.5.1", "Say RCPT first", "sequence"),
     ROW(REPLY_NESTED, 503, "5.5.1", "A transaction is under way", "sequence"),
+    ROW(REPLY_TLS_ALREADY, 503, "5.5.1", "TLS is in use already", "sequence"),
     ROW(REPLY_ONLY_QUIT, 503, "5.5.1", "No service for this client, say QUIT", "sequence"),
     END(REPLY_EARLY_INPUT, 503, "5.5.1", "Input came before the reply to DATA", "early-input"),
+    END(REPLY_EARLY_CLEAR, 554, "5.5.1", "Input came before TLS", "early-input"),
     END(REPLY_EARLY_TALKER, 554, "5.5.1", "Input came before the greeting", "early-talker"),
     END(REPLY_FOREIGN, 554, "5.5.1", "This is an SMTP server", "not-smtp"),
     ROW(REPLY_NO_RECIPIENTS, 554, "5.5.1", "No valid recipients", "no-recipients"),

@@ -2,13 +2,17 @@
  * smtpd: talks SMTP with everybody, one process for each core, without a right to
  * anything but two sockets and the segments it is handed. See smtpd(8).
  */
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/process.h"
 #include "conf/config.h"
 #include "smtpd/listener.h"
 #include "smtpd/directory_client.h"
+#include "smtpd/keys_client.h"
 #include "smtpd/server.h"
 #include "smtpd/session.h"
 #include "smtpd/spool_client.h"
@@ -22,8 +26,8 @@
 #define STOP_POLL_MS 20
 
 /*
- * Clients wait in the backlog until the first segment is in hand and the directory answers, but no
- * longer than this: then they hear 452 or 451.
+ * Clients wait in the backlog until the first segment is in hand, the directory answers and the certificate
+ * is there, but no longer than this: then they hear 452, 451 or 454.
  */
 #define START_POLL_MS  5
 #define START_LIMIT_MS 5000
@@ -34,11 +38,16 @@ struct smtpd {
 	struct listeners listeners;
 	struct directory_client *directory;
 	struct spool_client *spool;
+	struct keys_client *keys; /* NULL: there is no certificate */
+	struct tls *tls; /* made with keys, after the rights are gone: it has a thread */
+	struct buf client_ca;
+	bool wants_tls;
 	struct event *counting, *start_poll, *stop_poll, *deadline;
 	unsigned start_polls;
 	struct server_counts said;
 	unsigned said_connections;
-	bool ready; /* the server is there */
+	bool ready;   /* the server is there */
+	bool started; /* the rights are gone */
 	bool overdue;
 };
 
@@ -54,6 +63,23 @@ make_server(struct smtpd *d, struct process *p, struct settings *settings)
 	d->ready = true;
 }
 
+/* Sessions that have TLS keep what they have; a certificate that is no longer configured harms nobody. */
+static int
+configure_tls(struct smtpd *d)
+{
+	if (!d->started || !d->wants_tls)
+		return 0;
+	if (d->tls == NULL) {
+		d->keys = keys_client_new(d->server.base, process_socket(d->process, "keys"));
+		d->tls = tls_new(d->server.base, &keys_client_ops, d->keys, clock_mono_ms);
+	}
+	if (tls_configure(d->tls, d->server.settings->hostname, buf_span(&d->client_ca)) != 0)
+		return -1;
+	d->server.tls = d->tls;
+	tls_prepare(d->tls);
+	return 0;
+}
+
 static int
 on_settings(struct process *p, struct wire_msg *m, void *arg)
 {
@@ -64,12 +90,16 @@ on_settings(struct process *p, struct wire_msg *m, void *arg)
 	if (c == NULL)
 		return -1;
 	settings = settings_new(c, OFFERS);
+	d->wants_tls = c->tls_certificate != NULL;
+	buf_release(&d->client_ca);
+	buf_init(&d->client_ca, WIRE_PAYLOAD_MAX);
+	buf_add_span(&d->client_ca, m->payload);
 	config_free(&c);
 	if (d->ready)
 		server_set_settings(&d->server, settings);
 	else
 		make_server(d, p, settings);
-	return 0;
+	return configure_tls(d);
 }
 
 static void
@@ -85,13 +115,7 @@ on_listener(struct process *p, struct wire_msg *m, int fd, void *arg)
 	    wire_get(m, "role", &text) != 0 || listener_role_parse(text, &role) != 0 ||
 	    (wire_get(m, "tls", &text) == 0 && listener_tls_parse(text, &tls) != 0))
 		fatalx("postriderd describes a listener wrongly");
-	if (tls == LISTENER_TLS_IMPLICIT) {
-		log_warnx("listener=%.*s is not served: this version does not speak TLS",
-		    SPAN_ARG(name));
-		close(fd);
-		return;
-	}
-	listeners_add(&d->listeners, name, role, fd);
+	listeners_add(&d->listeners, name, role, tls, fd);
 }
 
 static void
@@ -143,7 +167,10 @@ on_start_poll(evutil_socket_t fd, short what, void *arg)
 	struct smtpd *d = arg;
 
 	(void)fd, (void)what;
-	if ((!spool_client_ops.has_room(d->spool) || !directory_client_is_up(d->directory)) &&
+	if (d->tls != NULL && !tls_is_prepared(d->tls))
+		tls_prepare(d->tls);
+	if ((!spool_client_ops.has_room(d->spool) || !directory_client_is_up(d->directory) ||
+		(d->tls != NULL && !tls_is_prepared(d->tls))) &&
 	    ++d->start_polls < START_LIMIT_MS / START_POLL_MS)
 		return;
 	event_del(d->start_poll);
@@ -157,6 +184,9 @@ on_start(struct process *p, void *arg)
 	struct event_base *base = process_base(p);
 
 	d->process = p;
+	d->started = true;
+	if (configure_tls(d) != 0)
+		fatalx("TLS cannot be offered with these settings");
 	d->directory = directory_client_new(base, process_socket(p, "directory"));
 	d->spool = spool_client_new(base, process_socket(p, "queue"));
 	d->server.directory = d->directory;
@@ -226,5 +256,8 @@ main(void)
 	    .on_stop = on_stop};
 	static struct smtpd d;
 
+	/* What the algorithms do is not to depend on a file of the system. */
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+		fatalx("OpenSSL cannot be used");
 	return process_run(&ops, &d);
 }

@@ -1,15 +1,20 @@
 /*
- * transport: a connected stream socket: what was read goes to the caller's
- * buffer, what is to be said collects until it is flushed with one system call.
- * It knows nothing of SMTP. A cipher will stand between these functions and the
- * socket, so nobody else touches the descriptor.
+ * transport: a connected stream socket, in clear or with TLS: what was read goes
+ * to the caller's buffer, what is to be said collects until it is flushed with one
+ * system call. It knows nothing of SMTP, and nobody else touches the descriptor.
  *
- * Idle, it holds less than a KiB.
+ * What began in clear and goes on with TLS is another transport: nothing that was
+ * read or to be said before is in it. With TLS, an end that the other side has not
+ * announced (close_notify, RFC 8446 6.1) is an error, and after any end, announced
+ * or not, nothing is read any more: what comes in clear then is nobody's.
+ *
+ * Idle, it holds less than a KiB, besides what OpenSSL does.
  */
 #ifndef SMTPD_TRANSPORT_H
 #define SMTPD_TRANSPORT_H
 
 #include <event2/event.h>
+#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -28,7 +33,9 @@ struct transport {
 	const struct transport_ops *ops;
 	void *arg;
 	int fd;
+	SSL *ssl; /* NULL: in clear */
 	bool reading;
+	bool ended;	/* ssl is of no use any more */
 	size_t sent;	/* octets at the beginning of out that have left */
 	struct buf out; /* append to it what is to be said */
 };
@@ -39,14 +46,27 @@ enum transport_result {
 	TRANSPORT_GONE, /* the other side is gone */
 };
 
-/* Takes the descriptor, which does not block; reads as soon as the loop runs. ops must outlive it. */
-void transport_init(struct transport *t, struct event_base *base, int fd,
+/*
+ * Takes the descriptor, which does not block, and ssl (NULL: in clear), whose handshake is done. Reads as soon
+ * as the loop runs. ops must outlive it.
+ */
+void transport_init(struct transport *t, struct event_base *base, int fd, SSL *ssl,
     const struct transport_ops *ops, void *arg);
 
-/* Closes the descriptor and drops what was not sent. */
+/* Was it initialised, and not released or taken from? */
+bool transport_is_open(const struct transport *t);
+
+/* Closes the descriptor (with close_notify, if all has left) and drops what was not sent. Fine if it is not open. */
 void transport_release(struct transport *t);
 
-/* Octets read, 0 at the end of the stream, -1 with errno (EAGAIN: nothing there now). */
+/* Releases it without closing: the descriptor, which is the caller's. In clear only. */
+int transport_take(struct transport *t);
+
+/*
+ * Octets read, 0 at the end of the stream, -1 with errno (EAGAIN: nothing there now). With TLS n is
+ * TRANSPORT_READ_MIN or more.
+ */
+#define TRANSPORT_READ_MIN 16384
 ssize_t transport_read(struct transport *t, void *p, size_t n);
 
 /* Sends what has been appended to out. */

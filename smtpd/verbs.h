@@ -43,6 +43,9 @@ int cmd_xsubmitter_parse(
     struct span arg, unsigned offers, struct command *c, struct refusal *r);
 enum command_result cmd_xsubmitter_run(struct session *s, const struct command *c);
 
+/* STARTTLS: RFC 3207. */
+enum command_result cmd_starttls_run(struct session *s, const struct command *c);
+
 /* Verbs of SMTP that are not offered, and words of other protocols. */
 enum command_result cmd_absent_run(struct session *s, const struct command *c);
 enum command_result cmd_auth_run(struct session *s, const struct command *c);

@@ -12,6 +12,7 @@ status code equal to the reply's, and no octet that is not printable ASCII (RFC 
 
 import re
 import socket
+import ssl
 import time
 
 from lib.certificates import client_context
@@ -114,7 +115,7 @@ class RawClient:
             else:
                 for at in range(len(data)):
                     self.sock.sendall(data[at:at + 1])
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             return False
         return True
 

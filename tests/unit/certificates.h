@@ -49,7 +49,18 @@ certificate_to_pem(BIO *b, struct buf *out)
 	BIO_free(b);
 }
 
+static inline void
+certificate_extend(X509 *x, int nid, const char *value)
+{
+	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+
+	if (e == NULL || X509_add_ext(x, e, -1) != 1)
+		abort();
+	X509_EXTENSION_free(e);
+}
+
 /*
+ * A name that begins with "ca." is that of an authority.
  * For these DNS names ("a.test" or "a.test,DNS:b.test"; NULL: none), the first one as CN, valid from days_from to
  * days_to; signed by issuer, or by itself.
  */
@@ -60,7 +71,6 @@ certificate_make(struct certificate *c, const char *kind, const char *name, int 
 	static long serial = 1;
 	BIO *b;
 	char alternative[512];
-	X509_EXTENSION *e;
 
 	*c = (struct certificate){X509_new(), certificate_key(kind), {0}, {0}};
 	X509_set_version(c->x, 2);
@@ -74,11 +84,10 @@ certificate_make(struct certificate *c, const char *kind, const char *name, int 
 	X509_set_pubkey(c->x, c->key);
 	if (name != NULL) {
 		snprintf(alternative, sizeof alternative, "DNS:%s", name);
-		e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, alternative);
-		if (e == NULL || X509_add_ext(c->x, e, -1) != 1)
-			abort();
-		X509_EXTENSION_free(e);
+		certificate_extend(c->x, NID_subject_alt_name, alternative);
 	}
+	if (name != NULL && strncmp(name, "ca.", 3) == 0)
+		certificate_extend(c->x, NID_basic_constraints, "critical,CA:TRUE");
 	if (X509_sign(c->x, issuer != NULL ? issuer->key : c->key,
 		strcmp(kind, "ED25519") == 0 && issuer == NULL ? NULL : EVP_sha256()) == 0)
 		abort();

@@ -1,6 +1,7 @@
 /*
  * smtpd_client: the client of a session under test, over a socket pair: it writes, lets the session
- * and the fakes work, and checks every line that comes back. Used by test_dialogues.c and test_session.c.
+ * and the fakes work, and checks every line that comes back. Used by test_dialogues.c, test_session.c and
+ * test_session_tls.c, which speaks TLS over it.
  */
 #ifndef TESTS_UNIT_SMTPD_CLIENT_H
 #define TESTS_UNIT_SMTPD_CLIENT_H
@@ -8,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <openssl/ssl.h>
 
 #include "common/limits.h"
 #include "tests/unit/escapes.h"
@@ -26,6 +28,7 @@
 struct client {
 	struct fake fake;
 	int fd;
+	SSL *ssl; /* NULL: in clear */
 	bool closed;
 	char replies[1 << 16]; /* codes, separated by commas, `!` behind the last if closed */
 	char last[1024];       /* the last line of the last reply */
@@ -69,6 +72,31 @@ check_line(struct span line)
 		assert_true(line.len > 9 && line.p[4] == line.p[0] && line.p[5] == '.');
 }
 
+/* As recv and send, through TLS or not; an end that was not announced is an error. */
+static inline ssize_t
+client_receive(struct client *c, char *p, size_t n)
+{
+	int r;
+
+	if (c->ssl == NULL)
+		return recv(c->fd, p, n, 0);
+	r = SSL_read(c->ssl, p, (int)n);
+	return r > 0 ? r : SSL_get_error(c->ssl, r) == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+static inline ssize_t
+client_send_some(struct client *c, const char *p, size_t n)
+{
+	int r;
+
+	if (c->ssl == NULL)
+		return send(c->fd, p, n, MSG_NOSIGNAL);
+	r = SSL_write(c->ssl, p, (int)n);
+	if (r <= 0)
+		errno = SSL_get_error(c->ssl, r) == SSL_ERROR_WANT_WRITE ? EAGAIN : EPIPE;
+	return r > 0 ? r : -1;
+}
+
 static inline void
 client_read(struct client *c)
 {
@@ -76,7 +104,7 @@ client_read(struct client *c)
 	struct span rest, line;
 	ssize_t n;
 
-	while ((n = recv(c->fd, block, sizeof block, 0)) > 0) {
+	while ((n = client_receive(c, block, sizeof block)) > 0) {
 		buf_add(&c->got, block, (size_t)n);
 		fake_run(&c->fake);
 	}
@@ -108,7 +136,7 @@ client_say(struct client *c, struct span out, size_t piece)
 {
 	while (out.len > 0) {
 		struct span part = span_first(out, piece);
-		ssize_t n = send(c->fd, part.p, part.len, MSG_NOSIGNAL);
+		ssize_t n = client_send_some(c, part.p, part.len);
 
 		if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
 			break;

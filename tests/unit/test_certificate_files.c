@@ -1,6 +1,8 @@
 /* test_certificate_files: where the certificate of a name is found, what of it is believed, and when it is another one. */
 #include "conf/certificate_files.h"
 
+#include "conf/certificate_check.h"
+#include "tests/unit/certificates.h"
 #include "tests/unit/conf_fixture.h"
 
 static struct files files;
@@ -191,6 +193,51 @@ those_of_the_configuration(void **state)
 	free(k);
 }
 
+/* What postrider check says of a domain's certificate. */
+static void
+checked_before_a_client_does(void **state)
+{
+	struct certificate good, expired, foreign;
+	const struct {
+		const char *domain;
+		const struct certificate *certificate, *key;
+		const char *complaint; /* NULL: none */
+	} rows[] = {
+	    {"good.test", &good, &good, NULL},
+	    {"mixed.test", &good, &expired, "key.pem: does not belong to the certificate"},
+	    {"old.test", &expired, &expired, "certificate.pem: the certificate has expired"},
+	    {"foreign.test", &foreign, &foreign, "neither for foreign.test nor"},
+	};
+
+	(void)state;
+	certificate_make(&good, "EC:P-256", "mail.good.test,DNS:mixed.test", -1, 30, NULL);
+	certificate_make(&expired, "EC:P-256", "old.test", -30, -1, NULL);
+	certificate_make(&foreign, "EC:P-256", "elsewhere.test", -1, 30, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct config_errors errors = {NULL, 0, 0};
+		struct domain *d;
+		struct buf why;
+
+		buf_init(&why, 1024);
+		add(rows[i].domain, buf_str(&rows[i].certificate->certificate),
+		    buf_str(&rows[i].key->private));
+		domains_begin(domains);
+		assert_int_equal(
+		    domains_find(domains, span_str(rows[i].domain), &d, &why), LOOKUP_FOUND);
+		certificate_check(domains, d, &errors);
+		complaints_print(&errors);
+		check_row(rows[i].domain, errors.n == (rows[i].complaint != NULL));
+		check_row(rows[i].domain,
+		    rows[i].complaint == NULL ||
+			complaint_has(&errors, rows[i].domain, rows[i].complaint));
+		config_errors_release(&errors);
+		buf_release(&why);
+	}
+	certificate_release(&good);
+	certificate_release(&expired);
+	certificate_release(&foreign);
+}
+
 int
 main(void)
 {
@@ -199,6 +246,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(what_must_not_be_believed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_change_is_another_stamp, setup, teardown),
 	    cmocka_unit_test_setup_teardown(those_of_the_configuration, setup, teardown),
+	    cmocka_unit_test_setup_teardown(checked_before_a_client_does, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

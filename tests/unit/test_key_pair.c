@@ -176,6 +176,12 @@ knows_names_and_time(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		check_row(rows[i].name,
 		    key_pair_covers(&p, span_str(rows[i].name)) == rows[i].covered);
+	assert_true(key_pair_is_of(&p, span_str("mx.test")));
+	assert_true(key_pair_is_of(&p, span_str("test")));
+	assert_true(key_pair_is_of(&p, span_str("Wild.test")));
+	assert_false(key_pair_is_of(&p, span_str("x.test")));
+	assert_false(key_pair_is_of(&p, span_str("est")));
+	assert_false(key_pair_is_of(&p, span_str("a.mx.test")));
 	/* CVE-2009-2408: a NUL is no end of a name. */
 	assert_false(key_pair_covers(&p, span_make("mx.test\0.evil.test", 18)));
 	key_pair_release(&p);

@@ -47,7 +47,7 @@ bench_init(struct bench *b, enum listener_role role)
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&b->address, &b->address_len), 0);
 	assert_int_equal(listen(fd, CLIENTS), 0);
 	listeners_init(&b->listeners, &b->fake.server);
-	listeners_add(&b->listeners, span_str("one"), role, fd);
+	listeners_add(&b->listeners, span_str("one"), role, LISTENER_TLS_NONE, fd);
 	b->fake.server.on_session_end = on_session_end;
 	b->fake.server.arg = &b->listeners;
 	for (int i = 0; i < CLIENTS; i++)

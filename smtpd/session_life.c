@@ -1,0 +1,155 @@
+/*
+ * session_life: how a session begins, from the connection to the greeting, and how
+ * it ends. Part of session, see session.h. Called by the listener and the server, and
+ * by session_tls, which puts one session in the place of another.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "common/xalloc.h"
+#include "smtpd/session_private.h"
+#include "smtpd/session_tls.h"
+#include "smtpd/tls_handshake.h"
+#include "smtpd/txn.h"
+
+/* A client that talks before the greeting is sent away where greetings are delayed to find such clients. */
+bool
+session_delays_greeting(const struct session *s)
+{
+	return s->settings->greeting_delay_ms > 0 && s->origin.role != LISTENER_SUBMIT;
+}
+
+void
+session_greet(struct session *s)
+{
+	if (s->greeting_waits != 0)
+		return;
+	session_reply_text(s, s->settings->greeting);
+	session_set_state(s, SESSION_COMMAND);
+}
+
+/* RFC 5321 3.1: 554 instead of the greeting, and then only QUIT is served; 421 for what may pass. */
+static void
+refuse_client(struct session *s, const struct answer *a)
+{
+	struct verdict v = a->verdict;
+
+	v.code = v.kind == VERDICT_PERMANENT ? 554 : 421;
+	s->refused = true;
+	session_set_state(s, SESSION_COMMAND);
+	session_reply_verdict(s, &v, a->rule);
+}
+
+static void
+on_client_answer(const struct answer *a, void *arg)
+{
+	struct session *s = arg;
+
+	s->greeting_waits &= ~(unsigned)GREETING_WAITS_ANSWER;
+	/* Could not tell is no reason to send a client away: MAIL and RCPT ask again. */
+	if (s->state == SESSION_GREETING && a->told && a->verdict.kind != VERDICT_OK)
+		refuse_client(s, a);
+	else if (s->state == SESSION_GREETING)
+		session_greet(s);
+	session_continue(s);
+}
+
+struct session *
+session_make(struct server *sv, const struct session_origin *origin)
+{
+	struct session *s = xcalloc(1, sizeof *s);
+
+	s->server = sv;
+	s->settings = settings_ref(sv->settings);
+	s->origin = *origin;
+	snprintf(s->id, sizeof s->id, "%s.%" PRIx64, sv->tag, ++sv->next_session);
+	buf_init(&s->in, 2 * SERVER_INPUT_SIZE + s->settings->command_line_limit);
+	s->began_ms = sv->clock();
+	TAILQ_INSERT_TAIL(&sv->sessions, s, link);
+	sv->nsessions++;
+	return s;
+}
+
+void
+session_begin(struct session *s)
+{
+	s->greeting_waits = GREETING_WAITS_ANSWER;
+	if (session_delays_greeting(s))
+		s->greeting_waits |= GREETING_WAITS_DELAY;
+	session_set_state(s, SESSION_GREETING);
+	session_ask(s, QUESTION_CONNECT, on_client_answer);
+	session_set_timer(s);
+}
+
+struct session *
+session_new(struct server *sv, int fd, const struct session_origin *origin)
+{
+	struct session *s = session_make(sv, origin);
+
+	sv->counts.connections++;
+	log_debug("session=%s client=%s uid=%" PRId64 " connected", s->id,
+	    origin->text[0] != '\0' ? origin->text : "local", origin->uid);
+	if (origin->tls == LISTENER_TLS_IMPLICIT) {
+		session_tls_begin(s, fd);
+	} else {
+		session_open(s, fd, NULL);
+		session_begin(s);
+	}
+	return s;
+}
+
+static void
+leave_server(struct session *s)
+{
+	struct server *sv = s->server;
+
+	TAILQ_REMOVE(&sv->sessions, s, link);
+	sv->nsessions--;
+	wheel_cancel(&sv->wheel, &s->timer);
+	sv->question_ops->cancel(sv->directory, &s->call);
+}
+
+static void
+release(struct session **sp)
+{
+	struct session *s = *sp;
+
+	*sp = NULL;
+	txn_free(&s->txn);
+	tls_handshake_free(&s->handshake);
+	transport_release(&s->transport);
+	tls_info_free(&s->tls);
+	buf_release(&s->in);
+	free(s->helo);
+	settings_unref(&s->settings);
+	free(s);
+}
+
+void
+session_discard(struct session **s)
+{
+	leave_server(*s);
+	release(s);
+}
+
+void
+session_free(struct session **sp)
+{
+	struct session *s = *sp;
+	char text[SESSION_TLS_TEXT_SIZE];
+	struct server *sv;
+
+	if (s == NULL)
+		return;
+	sv = s->server;
+	log_info("session=%s client=%s uid=%" PRId64
+		 "%s end=\"%s\" accepted=%u refused=%u ms=%" PRIu64,
+	    s->id, s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid,
+	    session_tls_text(s, text), s->end != NULL ? s->end : "abandoned", s->accepted,
+	    s->refusals, sv->clock() - s->began_ms);
+	leave_server(s);
+	if (sv->on_session_end != NULL)
+		sv->on_session_end(s, sv->arg);
+	release(sp);
+}

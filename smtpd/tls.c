@@ -1,0 +1,97 @@
+/* tls: what TLS with clients needs once in a worker. See tls.h. */
+#include "smtpd/tls.h"
+
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "common/xalloc.h"
+#include "smtpd/tls_context.h"
+
+static void
+on_tickets(struct span keys, void *arg)
+{
+	struct tls *t = arg;
+
+	tls_tickets_set(t->tickets, keys);
+}
+
+struct tls *
+tls_new(struct event_base *base, const struct tls_source_ops *ops, void *source,
+    uint64_t (*clock)(void))
+{
+	struct tls *t = xcalloc(1, sizeof *t);
+
+	t->base = base;
+	t->source_ops = ops;
+	t->source = source;
+	t->provider = tls_provider_new();
+	t->names = tls_names_new(t->provider, ops, source, clock);
+	t->tickets = tls_tickets_new();
+	t->thread = worker_new(base);
+	TAILQ_INIT(&t->waiting);
+	ops->on_tickets(source, on_tickets, t);
+	return t;
+}
+
+void
+tls_free(struct tls **tp)
+{
+	struct tls *t = *tp;
+
+	if (t == NULL)
+		return;
+	*tp = NULL;
+	worker_free(&t->thread);
+	tls_names_cancel(&t->preparing);
+	tls_names_free(&t->names);
+	SSL_CTX_free(t->context);
+	tls_tickets_free(&t->tickets);
+	tls_provider_free(&t->provider);
+	free(t->hostname);
+	free(t);
+}
+
+int
+tls_configure(struct tls *t, const char *hostname, struct span client_ca)
+{
+	SSL_CTX *ctx;
+	struct buf why;
+
+	buf_init(&why, 1024);
+	ctx = tls_context_new(t->provider, t->tickets, client_ca, &why);
+	if (ctx == NULL)
+		log_warnx("%s", buf_str(&why));
+	buf_release(&why);
+	if (ctx == NULL)
+		return -1;
+	SSL_CTX_free(t->context);
+	t->context = ctx;
+	free(t->hostname);
+	t->hostname = xstrdup(hostname);
+	return 0;
+}
+
+static void
+on_prepared(struct tls_identity *identity, void *arg)
+{
+	struct tls *t = arg;
+
+	t->prepared = t->prepared || identity != NULL;
+}
+
+void
+tls_prepare(struct tls *t)
+{
+	if (t->preparing.name != NULL)
+		return;
+	t->preparing.fn = on_prepared;
+	t->preparing.arg = t;
+	if (tls_names_get(t->names, span_str(""), &t->preparing) != NULL)
+		t->prepared = true;
+}
+
+bool
+tls_is_prepared(const struct tls *t)
+{
+	return t->prepared;
+}

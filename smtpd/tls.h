@@ -1,0 +1,63 @@
+/*
+ * tls: what TLS with clients needs once in a worker: OpenSSL's context, the thread
+ * on which handshakes are computed, the certificates, and how many handshakes may
+ * be under way. A handshake itself is smtpd/tls_handshake.h.
+ */
+#ifndef SMTPD_TLS_H
+#define SMTPD_TLS_H
+
+#include <event2/event.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "common/worker.h"
+#include "smtpd/tls_names.h"
+#include "smtpd/tls_source.h"
+#include "smtpd/tls_tickets.h"
+
+/*
+ * Handshakes that have begun and hold memory for it, 40 KiB or so each; the others wait for their turn,
+ * which costs nothing.
+ */
+#define TLS_HANDSHAKES_MAX 256
+
+struct tls_handshake;
+
+struct tls {
+	struct event_base *base;
+	struct tls_provider *provider;
+	const struct tls_source_ops *source_ops;
+	void *source;
+	struct tls_names *names;
+	struct tls_tickets *tickets;
+	SSL_CTX *context; /* NULL: not configured */
+	char *hostname;	  /* for this name the certificate is this host's */
+	struct worker *thread;
+	unsigned under_way;
+	TAILQ_HEAD(tls_handshakes, tls_handshake) waiting;
+	struct tls_names_wait preparing;
+	bool prepared;
+};
+
+/* What is given is borrowed. clock gives milliseconds. */
+struct tls *tls_new(struct event_base *base, const struct tls_source_ops *ops, void *source,
+    uint64_t (*clock)(void));
+
+/* After all sessions; waits for what the thread is at. */
+void tls_free(struct tls **t);
+
+/*
+ * For handshakes to come. client_ca as in tls_context_new. -1, said in the log: it cannot be used, and
+ * what was before stays.
+ */
+int tls_configure(struct tls *t, const char *hostname, struct span client_ca);
+
+/* Asks for this host's certificate, so that it is in hand when the first client comes. */
+void tls_prepare(struct tls *t);
+
+/* Was it had, at some time? Until then STARTTLS has nothing to show. */
+bool tls_is_prepared(const struct tls *t);
+
+#endif

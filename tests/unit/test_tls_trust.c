@@ -1,0 +1,260 @@
+/* test_tls_trust: what clients bring along to be believed: session tickets, and certificates of their own. */
+#include "smtpd/tls.h"
+
+#include "tests/unit/tls_stage.h"
+
+static struct certificate ec, ca, client_good, client_bad;
+
+/* --- tickets --- */
+
+/* A handshake that offers what *session holds, and keeps the ticket it gets. Was it a resumption? */
+static bool
+resumes(struct stage *s, SSL_SESSION **session, int version, enum listener_role role,
+    const char *name)
+{
+	struct tls_peer p;
+	char octet;
+	int fds[2];
+	bool resumed;
+
+	pair(fds);
+	tls_peer_init(&p, fds[0], name, session);
+	SSL_set_max_proto_version(p.ssl, version);
+	assert_int_equal(shake(s, &p, fds[1], role), 0);
+	/* In TLS 1.3 tickets come behind the handshake. */
+	(void)SSL_read(p.ssl, &octet, 1);
+	if (version < TLS1_3_VERSION) { /* where a new ticket is no new session */
+		SSL_SESSION_free(*session);
+		*session = SSL_get1_session(p.ssl);
+	}
+	resumed = SSL_session_reused(p.ssl) == 1;
+	assert_int_equal(resumed, s->result.info->resumed);
+	SSL_shutdown(p.ssl);
+	tls_peer_release(&p);
+	return resumed;
+}
+
+static void
+tickets_are_good_in_all_workers(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	struct stage one, other;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		SSL_SESSION *session = NULL;
+		int v = versions[i];
+
+		stage_init(&one, &ec);
+		stage_init(&other, &ec);
+		memcpy(other.fake.tickets, one.fake.tickets, sizeof one.fake.tickets);
+		tls_fake_on_tickets(&other.fake, other.fake.on_tickets, other.fake.arg);
+		assert_false(resumes(&one, &session, v, LISTENER_MX, "mx.test"));
+		assert_non_null(session);
+		assert_int_equal(
+		    SSL_SESSION_get_ticket_lifetime_hint(session), TICKET_KEYS_LIFE_SEC);
+		assert_int_equal(SSL_SESSION_get_max_early_data(session), 0);
+		assert_true(resumes(&one, &session, v, LISTENER_MX, "mx.test"));
+		assert_true(resumes(&other, &session, v, LISTENER_MX, "mx.test"));
+		/* Postfix 20260805: a ticket of one service is not good at another. */
+		assert_false(resumes(&other, &session, v, LISTENER_SUBMISSION, "mx.test"));
+		assert_false(resumes(&other, &session, v, LISTENER_MX, "mx.test"));
+		assert_true(resumes(&other, &session, v, LISTENER_MX, "mx.test"));
+		SSL_SESSION_free(session);
+		stage_release(&one);
+		stage_release(&other);
+	}
+}
+
+static void
+ticket_keys_end(void **state)
+{
+	SSL_SESSION *session = NULL, *first;
+	struct stage s;
+
+	(void)state;
+	stage_init(&s, &ec);
+	assert_false(resumes(&s, &session, TLS1_2_VERSION, LISTENER_MX, NULL));
+	first = session;
+	SSL_SESSION_up_ref(first);
+	for (int i = 1; i < TICKET_KEYS; i++) {
+		ticket_keys_rotate(s.fake.tickets);
+		tls_fake_on_tickets(&s.fake, s.fake.on_tickets, s.fake.arg);
+		/* Opened by an old key, sealed anew by the first. */
+		assert_true(resumes(&s, &session, TLS1_2_VERSION, LISTENER_MX, NULL));
+	}
+	SSL_SESSION_free(session);
+	session = first;
+	ticket_keys_rotate(s.fake.tickets);
+	tls_fake_on_tickets(&s.fake, s.fake.on_tickets, s.fake.arg);
+	assert_false(resumes(&s, &session, TLS1_2_VERSION, LISTENER_MX, NULL));
+	SSL_SESSION_free(session);
+	stage_release(&s);
+}
+
+static void
+without_ticket_keys(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		SSL_SESSION *session = NULL;
+		struct stage s;
+
+		memset(&s, 0, sizeof s);
+		s.base = event_base_new();
+		s.fake.first = &ec;
+		s.tls = tls_new(s.base, &tls_fake_ops, &s.fake, test_clock);
+		assert_int_equal(tls_configure(s.tls, "mx.test", (struct span){NULL, 0}), 0);
+		assert_false(resumes(&s, &session, versions[i], LISTENER_MX, NULL));
+		assert_true(session == NULL || !SSL_SESSION_has_ticket(session));
+		assert_false(resumes(&s, &session, versions[i], LISTENER_MX, NULL));
+		SSL_SESSION_free(session);
+		stage_release(&s);
+	}
+}
+
+/* --- client certificates --- */
+
+static void
+client_certificates(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	const struct {
+		const char *name;
+		const struct certificate *certificate;
+		const char *subject;
+		bool distrusted;
+	} rows[] = {
+	    {"none", NULL, NULL, false},
+	    {"of our CA", &client_good, "CN=client.test", false},
+	    {"of nobody's", &client_bad, NULL, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t j = 0; j < sizeof rows / sizeof *rows; j++) {
+			SSL_SESSION *session = NULL;
+			struct tls_peer p;
+			struct stage s;
+			char octet;
+			int fds[2];
+
+			stage_init(&s, &ec);
+			assert_int_equal(
+			    tls_configure(s.tls, "mx.test", buf_span(&ca.certificate)), 0);
+			pair(fds);
+			tls_peer_init(&p, fds[0], NULL, &session);
+			SSL_set_max_proto_version(p.ssl, versions[i]);
+			if (rows[j].certificate != NULL)
+				assert_int_equal(
+				    SSL_use_cert_and_key(p.ssl, rows[j].certificate->x,
+					rows[j].certificate->key, NULL, 1),
+				    1);
+			check_row(rows[j].name, shake(&s, &p, fds[1], LISTENER_MX) == 0);
+			check_row(rows[j].name,
+			    (s.result.info->distrust != NULL) == rows[j].distrusted);
+			if (rows[j].subject != NULL)
+				assert_string_equal(s.result.info->subject, rows[j].subject);
+			else
+				assert_null(s.result.info->subject);
+			/* What a certificate is worth is looked at anew each time: no ticket. */
+			(void)SSL_read(p.ssl, &octet, 1);
+			check_row(rows[j].name,
+			    (session != NULL && SSL_SESSION_has_ticket(session)) ==
+				(rows[j].certificate == NULL));
+			SSL_SESSION_free(session);
+			tls_peer_release(&p);
+			stage_release(&s);
+		}
+	}
+}
+
+static void
+a_subject_is_a_strangers_text(void **state)
+{
+	struct certificate evil;
+	struct tls_peer p;
+	struct stage s;
+	int fds[2];
+
+	(void)state;
+	certificate_make(&evil, "EC:P-256", NULL, -1, 30, NULL);
+	X509_NAME_ENTRY_free(X509_NAME_delete_entry(X509_get_subject_name(evil.x), 0));
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(evil.x), "CN", MBSTRING_ASC,
+	    (const unsigned char *)"good.test\0.evil)\r\n\tby <x> \"(", 28, -1, 0);
+	X509_set_issuer_name(evil.x, X509_get_subject_name(ca.x));
+	X509_sign(evil.x, ca.key, EVP_sha256());
+	stage_init(&s, &ec);
+	assert_int_equal(tls_configure(s.tls, "mx.test", buf_span(&ca.certificate)), 0);
+	pair(fds);
+	tls_peer_init(&p, fds[0], NULL, NULL);
+	assert_int_equal(SSL_use_cert_and_key(p.ssl, evil.x, evil.key, NULL, 1), 1);
+	assert_int_equal(shake(&s, &p, fds[1], LISTENER_MX), 0);
+	assert_non_null(s.result.info->subject);
+	assert_int_equal(strncmp(s.result.info->subject, "CN=good.test?00.evil?", 21), 0);
+	for (const char *c = s.result.info->subject; *c != '\0'; c++)
+		assert_true(*c >= 0x20 && *c < 0x7f && strchr("()<>\"\\", *c) == NULL);
+	tls_peer_release(&p);
+	stage_release(&s);
+	certificate_release(&evil);
+}
+
+static void
+bad_authorities(void **state)
+{
+	struct stage s;
+	SSL_CTX *before;
+
+	(void)state;
+	stage_init(&s, &ec);
+	before = s.tls->context;
+	assert_int_equal(tls_configure(s.tls, "mx.test", span_str("nothing")), -1);
+	assert_int_equal(
+	    tls_configure(s.tls, "mx.test",
+		span_str("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")),
+	    -1);
+	assert_ptr_equal(s.tls->context, before);
+	assert_int_equal(shake_plain(&s, NULL), 0);
+	stage_release(&s);
+}
+
+static int
+make(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	certificate_make(&ec, "EC:P-256", "mx.test", -1, 30, NULL);
+	certificate_make(&ca, "EC:P-256", "ca.test", -1, 30, NULL);
+	certificate_make(&client_good, "EC:P-256", "client.test", -1, 30, &ca);
+	certificate_make(&client_bad, "EC:P-256", "client.test", -1, 30, NULL);
+	return 0;
+}
+
+static int
+unmake(void **state)
+{
+	struct certificate *const all[] = {&ec, &ca, &client_good, &client_bad};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		certificate_release(all[i]);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(tickets_are_good_in_all_workers),
+	    cmocka_unit_test(ticket_keys_end),
+	    cmocka_unit_test(without_ticket_keys),
+	    cmocka_unit_test(client_certificates),
+	    cmocka_unit_test(a_subject_is_a_strangers_text),
+	    cmocka_unit_test(bad_authorities),
+	};
+
+	log_set_level(LOG_LEVEL_FATAL);
+	return cmocka_run_group_tests(tests, make, unmake);
+}
