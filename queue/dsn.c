@@ -2,6 +2,7 @@
 #include "queue/dsn.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "common/limits.h"
 #include "common/utf8.h"
@@ -107,7 +108,7 @@ static int
 add_utf8_address(struct buf *out, struct span s)
 {
 	while (s.len > 0) {
-		bool escape = s.p[0] == '\\' || s.p[0] == '+' || s.p[0] == '=';
+		bool escape = memchr("\\+= ", s.p[0], 4) != NULL;
 		int r = escape ? buf_addf(out, "\\x{%X}", (unsigned char)s.p[0])
 			       : add_character(out, &s);
 
@@ -119,6 +120,20 @@ add_utf8_address(struct buf *out, struct span s)
 	return 0;
 }
 
+/* The type of an address is an atom (RFC 3461 4.2). */
+static bool
+is_type(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.p[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+		    !(c >= '0' && c <= '9') && c != '-')
+			return false;
+	}
+	return s.len > 0;
+}
+
 int
 dsn_add_original(struct buf *out, struct span orcpt)
 {
@@ -128,7 +143,7 @@ dsn_add_original(struct buf *out, struct span orcpt)
 
 	buf_init(&decoded, ADDRESS_ROOM);
 	buf_init(&line, ADDRESS_ROOM);
-	if (address.p == NULL || type.len == 0 || !is_plain(type))
+	if (address.p == NULL || !is_type(type))
 		goto done;
 	/* Characters beyond ASCII are no xtext; they come with SMTPUTF8 alone and stand for themselves. */
 	if (is_plain(address) ? xtext_decode(address, &decoded) != 0
@@ -177,8 +192,7 @@ is_orcpt(struct span s)
 {
 	ptrdiff_t semicolon = span_index(s, ';');
 
-	return semicolon > 0 && is_plain(span_first(s, (size_t)semicolon)) &&
-	       span_index(span_first(s, (size_t)semicolon), ' ') < 0 &&
+	return semicolon > 0 && is_type(span_first(s, (size_t)semicolon)) &&
 	       xtext_is_printable(span_skip(s, (size_t)semicolon + 1), ORCPT_MAX);
 }
 

@@ -10,7 +10,7 @@
 #include "tests/unit/sockets.h"
 
 #define SEGMENT	   (2U << 20)
-#define PATIENCE   300 /* ms: the first interval of retry */
+#define PATIENCE   1000 /* ms: the first interval of retry */
 #define RECIPIENTS 3
 
 struct world {
@@ -90,6 +90,21 @@ open_store(struct world *w)
 	assert_non_null(f->store);
 }
 
+static bool full; /* the next world has no room for reports */
+
+/* Names in the way of new segments. */
+static void
+fill_disk(struct world *w)
+{
+	char name[SPOOL_NAME_SIZE], path[64];
+
+	for (uint64_t n = 1; n < 40; n++) {
+		snprintf(
+		    path, sizeof path, "segments/%s.new", spool_segment_name(n, false, name));
+		(void)mkdirat(w->f.spoolfd, path, 0700);
+	}
+}
+
 /* A message of `from` to a, b, c @d.test, each with this NOTIFY, in state ACTIVE. */
 static void
 world_init(struct world *w, const char *from, const char *notify)
@@ -129,6 +144,8 @@ world_init(struct world *w, const char *from, const char *notify)
 	assert_int_equal(w->f.nseen, 1);
 	w->m = w->f.seen[0];
 	w->number = w->m->number;
+	if (full)
+		fill_disk(w);
 	start_reporter(w);
 	for (uint32_t i = 0; i < RECIPIENTS; i++)
 		recipient_set_state(message_recipient(w->m, i), RECIPIENT_ACTIVE);
@@ -322,6 +339,64 @@ tells_each_once(void **state)
 		if (w.f.seen[i]->report != NULL)
 			told += w.f.seen[i]->report->ntold;
 	assert_int_equal(told, 3);
+	world_release(&w);
+}
+
+/* CD-01: failed and on disk, the report not begun: the next start writes it. */
+static void
+tells_after_a_crash(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, "alice@e.test", "");
+	service_free(&w.service);
+	for (uint32_t i = 0; i < RECIPIENTS; i++)
+		refuse(&w, i);
+	fixture_turn(&w.f, 100);
+	assert_int_equal(reports(&w), 0);
+	stop_reporter(&w);
+	fixture_close(&w.f);
+	open_store(&w);
+	start_directory(&w);
+	start_reporter(&w);
+	assert_int_equal(w.f.nseen, 1);
+	reporter_consider(w.reporter, w.f.seen[0]);
+	wait_reports(&w, 1);
+	assert_int_equal(report(&w)->report->ntold, 3);
+	/* It was not tried since: nobody knows when the last attempt was. */
+	assert_false(says(&w, report(&w), "\nLast-Attempt-Date: "));
+	world_release(&w);
+}
+
+/* CD-03: no room to write it: it waits, and nothing is forgotten. */
+static void
+waits_for_room(void **state)
+{
+	char name[SPOOL_NAME_SIZE], path[64];
+	struct world w;
+
+	(void)state;
+	full = true;
+	world_init(&w, "alice@e.test", "");
+	full = false;
+	for (uint32_t i = 0; i < RECIPIENTS; i++)
+		refuse(&w, i);
+	fixture_turn(&w.f, 200);
+	assert_int_equal(reports(&w), 0);
+	assert_int_equal(message_failed(w.m), 3);
+	for (uint64_t n = 1; n < 40; n++) {
+		snprintf(
+		    path, sizeof path, "segments/%s.new", spool_segment_name(n, false, name));
+		(void)unlinkat(w.f.spoolfd, path, AT_REMOVEDIR);
+	}
+	for (int i = 0; i < 3000 && reports(&w) == 0; i++) {
+		fixture_turn(&w.f, 1);
+		if (i % 100 == 0)
+			reporter_on_ready(w.reporter);
+	}
+	wait_reports(&w, 1);
+	assert_int_equal(report(&w)->report->ntold, 3);
 	world_release(&w);
 }
 
@@ -593,6 +668,8 @@ main(void)
 	    cmocka_unit_test(does_not_wait_for_ever),
 	    cmocka_unit_test(tells_when_the_directory_is_back),
 	    cmocka_unit_test(tells_each_once),
+	    cmocka_unit_test(tells_after_a_crash),
+	    cmocka_unit_test(waits_for_room),
 	    cmocka_unit_test(keeps_silence),
 	    cmocka_unit_test(ends_at_the_postmaster),
 	    cmocka_unit_test(tells_of_success),
