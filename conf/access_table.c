@@ -1,0 +1,486 @@
+/*
+ * access_table: sendmail's access table. See access_table.h. The index is one hash:
+ * a key is its tag in lower case, a colon, and what stands behind it in one
+ * canonical form, so that a look-up is a handful of exact questions, from the
+ * longest to the shortest.
+ */
+#include "conf/access_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/hash.h"
+#include "common/xalloc.h"
+
+#define KEY_MAX (ADDRESS_MAX + 16)
+
+struct access_table {
+	struct hash index;
+	struct access_entry **entries;
+	size_t n;
+};
+
+struct parser {
+	struct access_table *table;
+	struct config_errors *errors;
+	const char *path;
+	unsigned line, wrong, foreign;
+};
+
+static const char *const tags[] = {
+    [ACCESS_CONNECT] = "connect", [ACCESS_FROM] = "from", [ACCESS_TO] = "to"};
+
+/* Tags of sendmail's features that are not part of who may send what. */
+static const char *const foreign_tags[] = {"ClientRate", "ClientConn", "GreetPause", "TLS_Srv",
+    "TLS_Clt", "TLS_Rcpt", "Try_TLS", "Srv_Features", "Clt_Features", "TLS_Srv_Features",
+    "TLS_Clt_Features", "AuthInfo", "CERTISSUER", "CERTSUBJECT", "Spam", "BadRCPTThrottle"};
+
+static const char *const action_names[] = {
+    "OK", "RELAY", "REJECT", "DISCARD", "QUARANTINE", "ERROR", "SKIP"};
+
+const char *
+access_action_name(enum access_action action)
+{
+	return action_names[action];
+}
+
+static void __attribute__((format(printf, 2, 3)))
+complain(struct parser *p, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	p->wrong++;
+	config_errors_add(p->errors, p->path, p->line, "%s", text);
+}
+
+/* Keys */
+
+static bool
+is_octets(struct span s)
+{
+	unsigned n = 0;
+	uint64_t v;
+
+	while (s.p != NULL && n < 4) {
+		struct span octet = span_cut(&s, '.');
+
+		if (octet.len == 0 || octet.len > 3 || span_to_u64(octet, 255, &v) != 0)
+			return false;
+		n++;
+	}
+	return s.p == NULL;
+}
+
+/* Groups of IPv6 as %x, which is what a client's address is compared with: "2001:db8". -1 if it is no such thing. */
+static int
+add_groups(struct buf *key, struct span s)
+{
+	struct netaddr a;
+	unsigned n = 0;
+
+	if (memmem(s.p, s.len, "::", 2) != NULL) {
+		if (netaddr_parse(s, &a) != 0 || a.family != AF_INET6)
+			return -1;
+		for (unsigned i = 0; i < 16; i += 2)
+			buf_addf(key, "%s%x", i > 0 ? ":" : "", a.ip[i] << 8 | a.ip[i + 1]);
+		return 0;
+	}
+	while (s.p != NULL) {
+		struct span group = span_cut(&s, ':');
+		char digits[5] = {0}, *end;
+
+		if (group.len == 0 || group.len > 4 || ++n > 8)
+			return -1;
+		memcpy(digits, group.p, group.len);
+		buf_addf(key, "%s%lx", n > 1 ? ":" : "", strtoul(digits, &end, 16));
+		if (*end != '\0' || digits[0] == '-' || digits[0] == '+')
+			return -1;
+	}
+	return 0;
+}
+
+static void
+add_lower(struct buf *key, struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		buf_add_char(
+		    key, s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] | 0x20) : s.p[i]);
+}
+
+/* user@ or user@domain. */
+static int
+add_mailbox(struct parser *p, struct buf *key, struct span s)
+{
+	char text[KEY_MAX + 2];
+	struct address a;
+	const char *why;
+	bool everywhere = s.p[s.len - 1] == '@';
+
+	if (s.len >= KEY_MAX) {
+		complain(p, "the key is too long");
+		return -1;
+	}
+	memcpy(text, s.p, s.len);
+	memcpy(text + s.len, "x", 2);
+	if (address_parse(
+		span_make(text, s.len + (everywhere ? 1 : 0)), ADDRESS_UTF8, &a, &why) != 0) {
+		complain(p, "%.*s: %s", SPAN_ARG(s), why);
+		return -1;
+	}
+	add_lower(key, address_local(&a));
+	buf_add_char(key, '@');
+	if (!everywhere)
+		buf_add_span(key, address_domain(&a));
+	return 0;
+}
+
+static int
+add_domain(struct parser *p, struct buf *key, struct span s)
+{
+	char domain[DOMAIN_MAX + 1];
+	const char *why;
+	size_t len;
+
+	if (domain_canonical(s, true, domain, &len, &why) != 0) {
+		complain(p, "%.*s: %s", SPAN_ARG(span_first(s, 200)), why);
+		return -1;
+	}
+	buf_add_str(key, domain);
+	return 0;
+}
+
+static bool
+is_foreign(struct span tag)
+{
+	for (size_t i = 0; i < sizeof foreign_tags / sizeof *foreign_tags; i++)
+		if (span_is_nocase(tag, foreign_tags[i]))
+			return true;
+	return false;
+}
+
+/* The tag in front of a key, cut off *s. -1 if there is none that is ours; *foreign if it is another feature's. */
+static int
+take_tag(struct span *s, bool *foreign)
+{
+	struct span rest = *s, tag = span_cut(&rest, ':');
+
+	*foreign = false;
+	if (rest.p == NULL)
+		return -1;
+	for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+		if (span_is_nocase(tag, tags[i])) {
+			*s = rest;
+			return (int)i;
+		}
+	}
+	*foreign = is_foreign(tag);
+	return -1;
+}
+
+/* The canonical key into buf: 0, 1 if the line is not for us, -1 after a complaint. */
+static int
+canonical_key(struct parser *p, struct span s, struct buf *key)
+{
+	bool foreign;
+	int tag = take_tag(&s, &foreign);
+	struct span groups = s;
+
+	if (foreign)
+		return 1;
+	if (s.len == 0) {
+		complain(p, "expected an address, network or domain behind the tag");
+		return -1;
+	}
+	buf_addf(key, "%s:", tag >= 0 ? tags[tag] : "");
+	if (span_starts_with_nocase(s, "IPv6:")) {
+		groups = span_skip(s, 5);
+		buf_add_str(key, "ipv6:");
+		if (add_groups(key, groups) == 0)
+			return 0;
+		complain(
+		    p, "%.*s: expected groups of hexadecimal digits behind IPv6:", SPAN_ARG(s));
+		return -1;
+	}
+	if (span_is(s, "<>")) {
+		buf_add_str(key, "<>");
+		return 0;
+	}
+	if (span_index(s, '@') >= 0)
+		return add_mailbox(p, key, s);
+	if (is_octets(s)) {
+		buf_add_span(key, s);
+		return 0;
+	}
+	return add_domain(p, key, s);
+}
+
+/* Right sides */
+
+/* "550 text", "550 5.7.1 text"; fallback is the status if the text has none. -1 if there is no code. */
+static int
+set_error(struct verdict *v, struct span s, struct span status)
+{
+	struct span code = span_cut(&s, ' '),
+		    rest = s.p != NULL ? span_trim(s) : span_make("", 0);
+	struct span word = rest, own = span_cut(&word, ' ');
+	uint64_t n;
+
+	if (code.len != 3 || span_to_u64(code, 599, &n) != 0 || n < 400)
+		return -1;
+	if (verdict_status_valid(own)) {
+		status = own;
+		rest = word.p != NULL ? span_trim(word) : span_make("", 0);
+	}
+	if (status.len == 0)
+		status = span_str(n < 500 ? "4.7.1" : "5.7.1");
+	if (rest.len == 0)
+		rest = span_str("Not accepted here");
+	verdict_set_parts(
+	    v, n < 500 ? VERDICT_TEMPORARY : VERDICT_PERMANENT, (int)n, status, rest);
+	return 0;
+}
+
+static struct span
+unquote(struct span s)
+{
+	return s.len >= 2 && s.p[0] == '"' && s.p[s.len - 1] == '"'
+		   ? span_make(s.p + 1, s.len - 2)
+		   : s;
+}
+
+/* What stands behind ERROR: — x.y.z:code text, code text, or one of them in quotes. */
+static int
+set_tagged_error(struct verdict *v, struct span s)
+{
+	struct span rest = s, status = span_cut(&rest, ':');
+
+	if (rest.p != NULL && verdict_status_valid(status))
+		return set_error(v, unquote(span_trim(rest)), status);
+	return set_error(v, unquote(s), span_make("", 0));
+}
+
+static int
+set_action(struct parser *p, struct access_entry *e, struct span s)
+{
+	static const enum access_action words[] = {
+	    ACCESS_OK, ACCESS_RELAY, ACCESS_REJECT, ACCESS_DISCARD, ACCESS_SKIP};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		if (span_is_nocase(s, action_names[words[i]])) {
+			e->action = words[i];
+			return 0;
+		}
+	}
+	if (span_starts_with_nocase(s, "QUARANTINE:")) {
+		e->action = ACCESS_QUARANTINE;
+		verdict_set_parts(&e->verdict, VERDICT_OK, 250, span_str("2.0.0"),
+		    span_trim(unquote(span_skip(s, strlen("QUARANTINE:")))));
+		return 0;
+	}
+	e->action = ACCESS_ERROR;
+	if (span_starts_with_nocase(s, "ERROR:")
+		? set_tagged_error(&e->verdict, span_trim(span_skip(s, strlen("ERROR:")))) == 0
+		: set_error(&e->verdict, unquote(s), span_make("", 0)) == 0)
+		return 0;
+	complain(p,
+	    "%.*s: expected OK, RELAY, REJECT, DISCARD, SKIP, QUARANTINE:text, "
+	    "ERROR:x.y.z:code text, or a reply such as 550 text",
+	    SPAN_ARG(span_first(s, 200)));
+	return -1;
+}
+
+static void
+entry_free(struct access_entry *e)
+{
+	if (e != NULL)
+		free(e->key);
+	free(e);
+}
+
+static void
+keep(struct parser *p, struct access_entry *e)
+{
+	struct access_table *t = p->table;
+	const struct access_entry *before = hash_find(&t->index, span_str(e->key));
+
+	if (before != NULL) {
+		complain(p, "the key stands in line %u already", before->line);
+		entry_free(e);
+		return;
+	}
+	(void)hash_insert(&t->index, span_str(e->key), e);
+	if ((t->n & (t->n - 1)) == 0)
+		t->entries =
+		    xreallocarray(t->entries, t->n > 0 ? 2 * t->n : 1, sizeof(*t->entries));
+	t->entries[t->n++] = e;
+}
+
+static void
+take_line(struct parser *p, struct span line)
+{
+	size_t end = 0;
+	struct access_entry *e;
+	struct buf key;
+	int r;
+
+	line = span_trim(line);
+	if (line.len == 0 || line.p[0] == '#')
+		return;
+	while (end < line.len && line.p[end] != ' ' && line.p[end] != '\t')
+		end++;
+	buf_init(&key, KEY_MAX * 2);
+	r = canonical_key(p, span_first(line, end), &key);
+	p->foreign += r > 0;
+	if (r == 0) {
+		e = xcalloc(1, sizeof *e);
+		e->line = p->line;
+		e->key = buf_take(&key);
+		if (set_action(p, e, span_trim(span_skip(line, end))) == 0)
+			keep(p, e);
+		else
+			entry_free(e);
+	}
+	buf_release(&key);
+}
+
+struct access_table *
+access_table_parse(
+    struct span text, const char *path, struct config_errors *errors, unsigned *foreign)
+{
+	struct parser p = {.errors = errors, .path = path};
+
+	p.table = xcalloc(1, sizeof *p.table);
+	hash_init(&p.table->index);
+	while (text.p != NULL) {
+		p.line++;
+		take_line(&p, span_cut(&text, '\n'));
+	}
+	if (foreign != NULL)
+		*foreign = p.foreign;
+	if (p.wrong > 0)
+		access_table_free(&p.table);
+	return p.table;
+}
+
+void
+access_table_free(struct access_table **tp)
+{
+	struct access_table *t = *tp;
+
+	if (t == NULL)
+		return;
+	*tp = NULL;
+	hash_release(&t->index);
+	for (size_t i = 0; i < t->n; i++)
+		entry_free(t->entries[i]);
+	free(t->entries);
+	free(t);
+}
+
+size_t
+access_table_count(const struct access_table *t)
+{
+	return t->n;
+}
+
+/* Look-ups */
+
+/* The line of one key, with the tag before without. */
+static const struct access_entry *
+find(const struct access_table *t, enum access_tag tag, struct span key)
+{
+	const struct access_entry *e;
+	struct buf b;
+
+	buf_init(&b, KEY_MAX * 2);
+	buf_addf(&b, "%s:", tags[tag]);
+	buf_add_span(&b, key);
+	e = hash_find(&t->index, buf_span(&b));
+	if (e == NULL) /* the colon begins the key without tag */
+		e = hash_find(&t->index, span_skip(buf_span(&b), strlen(tags[tag])));
+	buf_release(&b);
+	return e;
+}
+
+/* The key, then what is left of it without its first label (domains) or its last part (networks). */
+static const struct access_entry *
+find_domain(const struct access_table *t, enum access_tag tag, struct span domain)
+{
+	const struct access_entry *e = NULL;
+
+	while (e == NULL && domain.p != NULL && domain.len > 0) {
+		e = find(t, tag, domain);
+		(void)span_cut(&domain, '.');
+	}
+	return e;
+}
+
+static const struct access_entry *
+find_network(const struct access_table *t, struct span address, char separator)
+{
+	const struct access_entry *e = find(t, ACCESS_CONNECT, address);
+	ptrdiff_t at;
+
+	while (e == NULL && (at = span_rindex(address, separator)) > 0) {
+		address = span_first(address, (size_t)at);
+		if (separator == ':' && span_is(address, "ipv6"))
+			break;
+		e = find(t, ACCESS_CONNECT, address);
+	}
+	return e;
+}
+
+static const struct access_entry *
+unless_skip(const struct access_entry *e)
+{
+	return e != NULL && e->action == ACCESS_SKIP ? NULL : e;
+}
+
+const struct access_entry *
+access_table_find_client(
+    const struct access_table *t, const struct netaddr *client, struct span name)
+{
+	const struct access_entry *e = find_domain(t, ACCESS_CONNECT, name);
+	char text[NETADDR_TEXT_SIZE];
+	struct buf b;
+
+	if (e != NULL || client->family == 0)
+		return unless_skip(e);
+	if (client->family == AF_INET)
+		return unless_skip(
+		    find_network(t, span_str(netaddr_format(client, text)), '.'));
+	buf_init(&b, 128);
+	buf_add_str(&b, "ipv6");
+	for (unsigned i = 0; i < 16; i += 2)
+		buf_addf(&b, ":%x", client->ip[i] << 8 | client->ip[i + 1]);
+	e = find_network(t, buf_span(&b), ':');
+	buf_release(&b);
+	return unless_skip(e);
+}
+
+const struct access_entry *
+access_table_find_address(
+    const struct access_table *t, enum access_tag tag, const struct address *a)
+{
+	const struct access_entry *e;
+	struct buf b;
+
+	if (a->len == 0)
+		return unless_skip(find(t, tag, span_str("<>")));
+	buf_init(&b, KEY_MAX * 2);
+	add_lower(&b, address_local(a));
+	buf_add_char(&b, '@');
+	buf_add_span(&b, address_domain(a));
+	e = find(t, tag, buf_span(&b));
+	if (e == NULL)
+		e = find(t, tag, span_first(buf_span(&b), address_local(a).len + 1));
+	if (e == NULL)
+		e = find_domain(t, tag, address_domain(a));
+	buf_release(&b);
+	return unless_skip(e);
+}

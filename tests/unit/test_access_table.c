@@ -1,0 +1,171 @@
+/*
+ * test_access_table: sendmail's access table as administrators have it, and which line decides.
+ */
+#include "conf/access_table.h"
+
+#include <string.h>
+
+#include "tests/unit/testing.h"
+
+static const char table_text[] = "# our table\n"
+				 "\n"
+				 "Connect:192.0.2\t\tRELAY\n"
+				 "Connect:192.0.2.66\tREJECT\n"
+				 "Connect:10.1.2.3\tSKIP\n"
+				 "Connect:10\tREJECT\n"
+				 "IPv6:2001:db8:0:1\tRELAY\n"
+				 "Connect:IPv6:2001:db8::5\tDISCARD\n"
+				 "198.51.100.7\tOK\n"
+				 "Connect:spam.example\t550 No spam, please\n"
+				 "good.spam.example\tOK\n"
+				 "From:Friend@Example.com\tOK\n"
+				 "From:offers@\tERROR:5.7.1:550 No offers\n"
+				 "From:example.com\tERROR:\"450 Later\"\n"
+				 "From:<>\tQUARANTINE:bounces are looked at\n"
+				 "To:gone@a.test\tERROR:5.1.6:550 Moved away\n"
+				 "To:b.test\tRELAY\n"
+				 "b\xc3\xbc"
+				 "cher.test\tREJECT\n"
+				 "ClientRate:127.0.0.1\t0\n"
+				 "TLS_Srv:example.org\tVERIFY\n";
+
+static struct access_table *
+parse(const char *text, unsigned *foreign)
+{
+	struct config_errors errors = {0};
+	struct access_table *t = access_table_parse(span_str(text), "table", &errors, foreign);
+
+	if (t == NULL)
+		fail_msg("%s", errors.v[0].text);
+	config_errors_release(&errors);
+	return t;
+}
+
+static void
+test_clients(void **state)
+{
+	static const struct {
+		const char *address, *name;
+		unsigned line; /* that decides; 0: none */
+		enum access_action action;
+	} rows[] = {
+	    {"192.0.2.1", "", 3, ACCESS_RELAY}, {"192.0.2.66", "", 4, ACCESS_REJECT},
+	    {"192.0.20.1", "", 0, ACCESS_OK},
+	    {"10.1.2.3", "", 0, ACCESS_OK}, /* SKIP ends the search */
+	    {"10.1.2.4", "", 6, ACCESS_REJECT}, {"100.1.2.4", "", 0, ACCESS_OK},
+	    {"2001:db8:0:1::9", "", 7, ACCESS_RELAY}, {"2001:db8:0:10::9", "", 0, ACCESS_OK},
+	    {"2001:db8::5", "", 8, ACCESS_DISCARD}, {"198.51.100.7", "", 9, ACCESS_OK},
+	    {"203.0.113.1", "mx.spam.example", 10, ACCESS_ERROR},
+	    {"203.0.113.1", "good.spam.example", 11, ACCESS_OK},
+	    {"203.0.113.1", "notspam.example", 0, ACCESS_OK},
+	    {"192.0.2.1", "mx.spam.example", 10,
+		ACCESS_ERROR}, /* the name before the address */
+	};
+	unsigned foreign;
+	struct access_table *t = parse(table_text, &foreign);
+
+	(void)state;
+	assert_int_equal(foreign, 2);
+	assert_int_equal(access_table_count(t), 16);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct access_entry *e;
+		struct netaddr a;
+
+		assert_int_equal(netaddr_parse(span_str(rows[i].address), &a), 0);
+		e = access_table_find_client(t, &a, span_str(rows[i].name));
+		if ((e != NULL ? e->line : 0) != rows[i].line)
+			fail_msg("%s %s: line %u", rows[i].address, rows[i].name,
+			    e != NULL ? e->line : 0);
+		if (e != NULL)
+			assert_int_equal(e->action, rows[i].action);
+	}
+	access_table_free(&t);
+}
+
+static void
+test_addresses(void **state)
+{
+	static const struct {
+		enum access_tag tag;
+		const char *address;
+		unsigned line;
+		const char *want; /* "code status text", NULL: not looked at */
+	} rows[] = {
+	    {ACCESS_FROM, "friend@example.com", 12, NULL},
+	    {ACCESS_FROM, "FRIEND@example.com", 12, NULL},
+	    {ACCESS_FROM, "offers@example.com", 13, "550 5.7.1 No offers"},
+	    {ACCESS_FROM, "else@example.com", 14, "450 4.7.1 Later"},
+	    {ACCESS_FROM, "else@sub.example.com", 14, NULL},
+	    {ACCESS_FROM, "else@badexample.com", 0, NULL},
+	    {ACCESS_FROM, "", 15, "250 2.0.0 bounces are looked at"},
+	    {ACCESS_TO, "", 0, NULL},
+	    {ACCESS_TO, "gone@a.test", 16, "550 5.1.6 Moved away"},
+	    {ACCESS_TO, "here@a.test", 0, NULL},
+	    {ACCESS_TO, "x@b.test", 17, NULL},
+	    {ACCESS_FROM, "x@b.test", 0, NULL},
+	    {ACCESS_FROM, "x@spam.example", 0, NULL},
+	    {ACCESS_FROM, "x@good.spam.example", 11, NULL},
+	    {ACCESS_TO, "x@xn--bcher-kva.test", 18, NULL},
+	};
+	struct access_table *t = parse(table_text, NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct access_entry *e;
+		struct address a;
+		char got[500];
+
+		assert_int_equal(
+		    address_parse(span_str(rows[i].address), ADDRESS_ALLOW_EMPTY, &a, NULL), 0);
+		e = access_table_find_address(t, rows[i].tag, &a);
+		if ((e != NULL ? e->line : 0) != rows[i].line)
+			fail_msg("%s: line %u", rows[i].address, e != NULL ? e->line : 0);
+		if (e == NULL || rows[i].want == NULL)
+			continue;
+		snprintf(got, sizeof got, "%d %s %s", e->verdict.code, e->verdict.status,
+		    e->verdict.text);
+		assert_string_equal(got, rows[i].want);
+	}
+	access_table_free(&t);
+}
+
+static void
+test_errors_name_their_lines(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+	    {"Connect:192.0.2 MAYBE\n", "t:1: MAYBE: expected OK, RELAY"},
+	    {"\nConnect:192.0.2\n", "t:2: "},
+	    {"From: REJECT\n", "t:1: expected an address, network or domain"},
+	    {"a.test OK\nA.TEST REJECT\n", "t:2: the key stands in line 1 already"},
+	    {"Connect:IPv6:zz OK\n", "t:1: IPv6:zz: expected groups"},
+	    {"From:a@@b OK\n", "t:1: a@@b: "},
+	    {"a_b!c OK\n", "t:1: a_b!c: "},
+	    {"a.test 250 fine\n", "t:1: 250 fine: expected"},
+	    {"a.test ERROR:5.7.1:999 x\n", "t:1: ERROR:5.7.1:999 x: expected"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct config_errors errors = {0};
+
+		assert_null(access_table_parse(span_str(rows[i].text), "t", &errors, NULL));
+		assert_true(errors.n == 1);
+		if (strncmp(errors.v[0].text, rows[i].want, strlen(rows[i].want)) != 0)
+			fail_msg("%s", errors.v[0].text);
+		config_errors_release(&errors);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_clients),
+	    cmocka_unit_test(test_addresses),
+	    cmocka_unit_test(test_errors_name_their_lines),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
