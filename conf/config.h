@@ -88,6 +88,7 @@ struct config {
 	char *tls_certificate, *tls_key; /* NULL if not set */
 	bool tls_ask_client;		 /* for a certificate */
 	char *tls_client_ca;		 /* NULL if not set */
+	char *access_table;		 /* the file, NULL if not set */
 	struct config_netblocks relay_from;
 	struct config_strings
 	    relay_domains; /* canonical, sorted; ".example.org": all below it */

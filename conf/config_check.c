@@ -13,6 +13,7 @@
 
 #include "common/trusted_path.h"
 #include "common/xalloc.h"
+#include "conf/access_file.h"
 #include "conf/config_check_tls.h"
 #include "conf/datafile.h"
 
@@ -271,6 +272,17 @@ check_users(struct check *k)
 	}
 }
 
+static void
+check_access_table(struct check *k)
+{
+	struct access_table *t;
+
+	if (k->c->access_table == NULL)
+		return;
+	t = access_file_load(k->c->access_table, geteuid(), k->errors);
+	access_table_free(&t);
+}
+
 void
 config_check(struct config *c, struct config_lines *lines, struct config_errors *errors)
 {
@@ -283,5 +295,6 @@ config_check(struct config *c, struct config_lines *lines, struct config_errors 
 	check_release(&k);
 	check_relay_domains(&k);
 	check_relay_from(&k);
+	check_access_table(&k);
 	check_users(&k);
 }

@@ -38,6 +38,7 @@ static const struct config_key table[] = {
     {"postmaster", NULL, CONFIG_ADDRESS, MEMBER(postmaster), NULL, 0, 0, true},
     {"relay-from", NULL, CONFIG_NETBLOCKS, MEMBER(relay_from), NULL, 0, 0, true},
     {"relay-domains", NULL, CONFIG_DOMAINS, MEMBER(relay_domains), NULL, 0, 0, true},
+    {"access", NULL, CONFIG_PATH, MEMBER(access_table), NULL, 0, 0, true},
     {"smarthost", NULL, CONFIG_SMARTHOST, MEMBER(smarthost), NULL, 0, 0, true},
     {"resolver", NULL, CONFIG_RESOLVERS, MEMBER(resolver), NULL, 0, 0, true},
     {"message-size-limit", NULL, CONFIG_SIZE, MEMBER(message_size_limit), "50M", KIB, 64 * GIB, false},

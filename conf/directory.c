@@ -14,6 +14,7 @@
 struct directory {
 	struct config *config;
 	struct domains *domains;
+	struct access_file *senders; /* NULL: no access table is configured */
 	struct resolve_env env;
 	uint64_t questions;
 	uint64_t started; /* clock_mono_ms */
@@ -68,6 +69,7 @@ directory_free(struct directory **dp)
 		return;
 	*dp = NULL;
 	domains_free(&d->domains);
+	access_file_free(&d->senders);
 	config_free(&d->config);
 	free(d);
 }
@@ -84,6 +86,10 @@ directory_configure(struct directory *d, struct config *c)
 	config_free(&d->config);
 	d->config = c;
 	directory_env(&d->env, c, d->domains, d->env.privileged, &d->env.self);
+	access_file_free(&d->senders);
+	if (c->access_table != NULL)
+		d->senders = access_file_new(c->access_table, d->env.self.uid);
+	d->env.senders = d->senders;
 }
 
 int
@@ -144,6 +150,8 @@ send_decision(struct wire_out *w, const struct policy_answer *a)
 {
 	wire_add_verdict(w, &a->verdict);
 	wire_add_str(w, "rule", a->rule);
+	if (a->verdict.kind == VERDICT_OK && a->action != POLICY_DELIVER)
+		wire_add_str(w, "action", policy_action_name(a->action));
 	return 0;
 }
 
@@ -352,7 +360,9 @@ explain_client(struct directory *d, const struct policy_client *client,
 	bool hosted;
 
 	trace_init(&policy);
-	policy_mail(&d->env, client, from, NULL, &a);
+	policy_connect(&d->env, client, &policy, &a);
+	if (a.verdict.kind == VERDICT_OK)
+		policy_mail(&d->env, client, from, &policy, &a);
 	if (a.verdict.kind == VERDICT_OK)
 		policy_rcpt(&d->env, client, from, rcpt, &policy, &a);
 	hosted = r->n == 0 || r->v[0].kind == TARGET_MAILBOX;
@@ -489,6 +499,8 @@ directory_answer(
 		    strcmp(socket_name, questions[i].socket_name) != 0)
 			continue;
 		d->questions++;
+		if (d->senders != NULL)
+			access_file_refresh(d->senders, clock_mono_ms());
 		domains_begin(d->domains);
 		return questions[i].answer(d, m, w);
 	}

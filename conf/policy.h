@@ -8,6 +8,8 @@
  *			clients in relay-from to everywhere
  *	submission	authenticated users, to everywhere
  *	submit		users of this system (known by uid), to everywhere
+ * The access table (conf/access_table.h) comes first: it refuses clients, senders and recipients, lets clients
+ * relay, and has mail held or thrown away; but for users of this system, whom it does not concern.
  * A recipient in a hosted domain must resolve (conf/resolve.h), whoever sends.
  *
  * Pure, but for what the resolver asks.
@@ -30,11 +32,22 @@ struct policy_client {
 	struct span auth; /* account that has authenticated; empty: none */
 };
 
+/* What becomes of mail that was accepted. */
+enum policy_action {
+	POLICY_DELIVER,
+	POLICY_QUARANTINE, /* held in the queue: verdict.text says why */
+	POLICY_DISCARD,	   /* thrown away */
+};
+
 /* The decision. rule is a static word: "relay-from", "hosted", "no-such-user", … */
 struct policy_answer {
 	struct verdict verdict;
 	const char *rule;
+	enum policy_action action;
 };
+
+/* "deliver", "quarantine", "discard". */
+const char *policy_action_name(enum policy_action action);
 
 void policy_connect(const struct resolve_env *env, const struct policy_client *client,
     struct trace *trace, struct policy_answer *answer);

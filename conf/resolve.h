@@ -21,6 +21,7 @@
 #include "common/address.h"
 #include "common/hash.h"
 #include "common/verdict.h"
+#include "conf/access_file.h"
 #include "conf/config.h"
 #include "conf/domain.h"
 #include "conf/lookup.h"
@@ -45,6 +46,7 @@ struct resolve_env {
 	struct resolve_source source;
 	bool privileged; /* see domain_user_ids */
 	struct domain_ids self;
+	struct access_file *senders; /* the access table; NULL: none is configured */
 };
 
 enum target_kind {

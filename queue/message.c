@@ -244,6 +244,20 @@ set_atom(const char **atom, struct atom_table *atoms, struct span text)
 }
 
 void
+message_hold(struct message *m, const struct verdict *why)
+{
+	for (uint32_t i = 0; i < m->given; i++) {
+		struct recipient *r = message_recipient(m, i);
+
+		r->held = true;
+		r->next = 0;
+		recipient_set_state(r, RECIPIENT_HELD);
+		if (why != NULL)
+			recipient_set_reason(r, why);
+	}
+}
+
+void
 recipient_set_reason(struct recipient *r, const struct verdict *v)
 {
 	char text[sizeof v->text + sizeof v->status + 16];

@@ -179,6 +179,9 @@ const char *recipient_state_name(enum recipient_state state);
 /* To be resolved as if RCPT had named it, its attempts forgotten: DUE, or still HELD. It is in no list and not under way. */
 void recipient_requeue(struct recipient *r);
 
+/* All that RCPT named is HELD, from DUE; why may be NULL. */
+void message_hold(struct message *m, const struct verdict *why);
+
 /* Remembers the verdict for people ("code status text"); and back. */
 void recipient_set_reason(struct recipient *r, const struct verdict *v);
 void recipient_get_reason(const struct recipient *r, struct verdict *v);

@@ -35,6 +35,7 @@ envelope_format(const struct envelope *e, struct buf *out)
 	add_if(&w, "envid", e->envid);
 	add_if(&w, "ret", e->ret);
 	add_if(&w, "bounce-of", e->bounce_of);
+	add_if(&w, "hold", e->hold);
 	add_if(&w, "bounce-entries", e->bounce_entries);
 	add_if(&w, "bounce-delayed", e->bounce_delayed);
 	for (size_t i = 0; i < e->nrecipients; i++) {
@@ -77,6 +78,8 @@ take_field(struct envelope *e, const struct wire_field *f)
 		e->bounce_of = f->value;
 	else if (span_is(f->name, "bounce-entries"))
 		e->bounce_entries = f->value;
+	else if (span_is(f->name, "hold"))
+		e->hold = f->value;
 	else if (span_is(f->name, "bounce-delayed"))
 		e->bounce_delayed = f->value;
 	else if (span_is(f->name, "eight-bit"))

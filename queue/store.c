@@ -342,6 +342,16 @@ fill_report(struct message *m, const struct spool_segment *seg, const struct spo
 	}
 }
 
+/* What the access table wants looked at first. */
+static void
+hold_for(struct message *m, struct span why)
+{
+	struct verdict v;
+
+	verdict_set_parts(&v, VERDICT_TEMPORARY, 0, span_str("4.7.0"), why);
+	message_hold(m, &v);
+}
+
 static struct message *
 make_message(struct store *s, const struct spool_segment *seg, const struct spool_record *r,
     const struct envelope *e)
@@ -366,6 +376,8 @@ make_message(struct store *s, const struct spool_segment *seg, const struct spoo
 	m->eight_bit = e->eight_bit;
 	m->utf8 = e->utf8;
 	m->has_dsn = has_dsn;
+	if (e->hold.len > 0)
+		hold_for(m, e->hold);
 	fill_report(m, seg, r, e);
 	return m;
 }
@@ -430,6 +442,9 @@ take_record(struct spool_segment *seg, uint64_t offset, const struct spool_recor
 	if (m == NULL)
 		return;
 	(void)record_message(s->journal, m, end);
+	for (uint32_t i = 0; i < m->nrecipients; i++) /* the reason */
+		if (message_recipient(m, i)->state == RECIPIENT_HELD)
+			(void)record_deferred(s->journal, message_recipient(m, i));
 	s->ops->on_message(m, false, s->arg);
 }
 

@@ -61,12 +61,22 @@ add_place(struct buf *b, const struct spool_segment *s)
 	add_number(b, s->generation);
 }
 
+static bool
+all_held(const struct message *m)
+{
+	for (uint32_t i = 0; i < m->given; i++)
+		if (!m->own[i].held)
+			return false;
+	return true;
+}
+
 static unsigned
 message_flags(const struct message *m)
 {
 	return (m->eight_bit ? RECORD_EIGHT_BIT : 0U) | (m->utf8 ? RECORD_UTF8 : 0U) |
 	       (m->has_dsn ? RECORD_DSN : 0U) |
-	       (m->report != NULL && m->report->delayed ? RECORD_DELAYED : 0U);
+	       (m->report != NULL && m->report->delayed ? RECORD_DELAYED : 0U) |
+	       (all_held(m) ? RECORD_HELD : 0U);
 }
 
 /* That a message exists, and all there is to know of it. end: where the next record of its segment may begin. */

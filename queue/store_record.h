@@ -16,6 +16,7 @@ enum {
 	RECORD_UTF8 = 2,
 	RECORD_DSN = 4,
 	RECORD_DELAYED = 8, /* it is a report, of a delay */
+	RECORD_HELD = 16,   /* all that RCPT named are held */
 };
 
 /* Append to the journal; each returns the position. */

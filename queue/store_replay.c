@@ -144,6 +144,8 @@ make_message(struct replay *rp, const uint64_t v[12], struct span head, struct s
 	m->eight_bit = (v[10] & RECORD_EIGHT_BIT) != 0;
 	m->utf8 = (v[10] & RECORD_UTF8) != 0;
 	m->has_dsn = (v[10] & RECORD_DSN) != 0;
+	if ((v[10] & RECORD_HELD) != 0)
+		message_hold(m, NULL);
 	if (take_told(m, head, v[11], (v[10] & RECORD_DELAYED) != 0) != 0)
 		message_free(&m);
 	return m;

@@ -170,11 +170,32 @@ on_file(const struct verdict *v, void *arg)
 	session_continue(s);
 }
 
+/* Nobody is to have it: accepted, as far as the client is concerned. */
+static void
+discard(struct session *s)
+{
+	const struct txn *t = s->txn;
+
+	log_info("session=%s id=%s from=<%.*s> nrcpt=%zu size=%" PRIu64
+		 " client=%s uid=%" PRId64 " discarded rule=access-table",
+	    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->content->size,
+	    s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid);
+	session_reply_detail(s, REPLY_QUEUED, span_str(t->id));
+	s->junk = 0;
+	end_transaction(s);
+	session_continue(s);
+}
+
 static void
 commit(struct session *s)
 {
-	struct spool_message m = spool_message(s);
+	struct spool_message m;
 
+	if (!txn_is_kept(s->txn)) {
+		discard(s);
+		return;
+	}
+	m = spool_message(s);
 	session_set_state(s, SESSION_COMMITTING);
 	content_commit(s->txn->content, &m, on_committed, s);
 }

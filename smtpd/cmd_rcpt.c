@@ -62,6 +62,9 @@ on_answer(const struct answer *a, void *arg)
 
 	if (a->verdict.kind == VERDICT_OK) {
 		t->asked.hosted = span_is(a->rule, "hosted");
+		t->asked.discard = a->action == ANSWER_DISCARD;
+		if (a->action == ANSWER_HOLD && t->hold.len == 0)
+			t->hold = arena_copy(&t->strings, span_str(a->verdict.text));
 		recipients_add(&t->recipients, &t->asked);
 		session_reply(s, REPLY_RECIPIENT_OK);
 	} else {

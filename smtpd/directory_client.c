@@ -30,6 +30,16 @@ add_question(struct wire_out *w, const struct question *q)
 		wire_add(w, "rcpt", q->rcpt);
 }
 
+static enum answer_action
+action_of(const struct wire_msg *m)
+{
+	struct span s;
+
+	if (wire_get(m, "action", &s) != 0)
+		return ANSWER_DELIVER;
+	return span_is(s, "discard") ? ANSWER_DISCARD : ANSWER_HOLD;
+}
+
 static void
 on_answer(struct wire_msg *m, void *arg)
 {
@@ -40,6 +50,7 @@ on_answer(struct wire_msg *m, void *arg)
 		a.told = true;
 		if (wire_get(m, "rule", &a.rule) != 0)
 			a.rule = span_str("-");
+		a.action = action_of(m);
 	} else {
 		verdict_set(&a.verdict, VERDICT_TEMPORARY, 451, "4.3.0",
 		    "Cannot decide now, try again later");

@@ -30,10 +30,18 @@ struct question {
 	struct span from, rcpt; /* canonical */
 };
 
+/* What becomes of a recipient's mail once it is accepted. */
+enum answer_action {
+	ANSWER_DELIVER,
+	ANSWER_HOLD,	/* held in the queue; verdict.text says why */
+	ANSWER_DISCARD, /* thrown away */
+};
+
 struct answer {
 	bool told; /* false: could not tell, and verdict says so */
 	struct verdict verdict;
 	struct span rule; /* what decided, for the log */
+	enum answer_action action;
 };
 
 typedef void question_fn(const struct answer *a, void *arg);

@@ -16,6 +16,7 @@ struct recipient {
 	struct span orcpt;   /* as given, empty if none */
 	struct span notify;  /* as given, empty if none */
 	uint32_t hash;	     /* of the address */
+	bool discard;	     /* its mail is accepted and thrown away */
 	bool hosted;	     /* the directory delivers it here, perhaps behind an alias */
 };
 

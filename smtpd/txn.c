@@ -40,6 +40,15 @@ txn_is_full(const struct txn *t)
 	return t->strings.octets + t->recipients.n * 32 > ENVELOPE_MAX / 4;
 }
 
+bool
+txn_is_kept(const struct txn *t)
+{
+	for (size_t i = 0; i < t->recipients.n; i++)
+		if (!t->recipients.v[i].discard)
+			return true;
+	return false;
+}
+
 int
 txn_format_envelope(const struct txn *t, const struct txn_origin *o, struct buf *out)
 {
@@ -51,7 +60,7 @@ txn_format_envelope(const struct txn *t, const struct txn_origin *o, struct buf 
 	    .eight_bit = t->eight_bit || (t->content != NULL && t->content->eight_bit),
 	    .envid = t->envid,
 	    .ret = t->ret,
-	    .nrecipients = t->recipients.n,
+	    .hold = t->hold,
 	};
 	int r;
 
@@ -59,7 +68,9 @@ txn_format_envelope(const struct txn *t, const struct txn_origin *o, struct buf 
 	for (size_t i = 0; i < t->recipients.n; i++) {
 		const struct recipient *one = &t->recipients.v[i];
 
-		e.recipients[i] = (struct envelope_recipient){
+		if (one->discard)
+			continue;
+		e.recipients[e.nrecipients++] = (struct envelope_recipient){
 		    .address = one->address, .orcpt = one->orcpt, .notify = one->notify};
 	}
 	r = envelope_format(&e, out);

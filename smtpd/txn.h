@@ -24,6 +24,7 @@ struct txn {
 	uint64_t declared;    /* SIZE of MAIL, 0 if not given */
 	bool eight_bit;	      /* BODY=8BITMIME */
 	struct span envid, ret;
+	struct span hold; /* why the message is to be held in the queue, empty if it is not */
 	struct recipients recipients;
 	struct recipient asked;	 /* the one whose answer is awaited */
 	unsigned refused;	 /* RCPTs that were refused */
@@ -48,6 +49,9 @@ void txn_free(struct txn **t);
 
 /* Would the envelope of more recipients be in danger of exceeding ENVELOPE_MAX? */
 bool txn_is_full(const struct txn *t);
+
+/* Is there a recipient whose mail is not to be thrown away? */
+bool txn_is_kept(const struct txn *t);
 
 /* Appends the envelope as it is stored. -1 if it exceeds ENVELOPE_MAX. */
 int txn_format_envelope(const struct txn *t, const struct txn_origin *o, struct buf *out);
