@@ -124,7 +124,7 @@ def reported(mta):
 @pytest.mark.parametrize("kills", [False, True], ids=["peer", "peer-and-kills"])
 def test_every_recipient_ends_in_one_way(make_world, kills, seed):
     moods = Moods(seed)
-    world = make_world(retry=["200ms", "400ms"])
+    world = make_world(retry=["200ms", "400ms"], **{"segment-size": "1M"})
     sinks = [world.sink(domain, script=moods.script()) for domain in ("a.test", "b.test")]
     mta = world.start()
     killer = Killer(mta, *("remote", "queue", "directory", "remote", "queue", "remote") if kills else ())

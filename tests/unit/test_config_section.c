@@ -146,6 +146,41 @@ reports_each_error(void **state)
 	check_errors(rows, sizeof rows / sizeof *rows);
 }
 
+static void
+reports_all_errors_at_once(void **state)
+{
+	static const struct {
+		const char *line, *complaint;
+	} want[] = {
+	    {":5:", "expected a domain, .domain"},
+	    {":6:", "rate = fast: expected a rate such as"},
+	    {":7:", "did you mean concurrency?"},
+	    {":8:", "expected from 1 to 1000"},
+	    {":9:", "given twice, first on line 6"},
+	    {":10:", "expected a temporary status"},
+	    {":11:", "expected durations"},
+	    {":12:", "expected from 100ms to"},
+	    {":13:", "delay-warning = soon"},
+	};
+
+	(void)state;
+	assert_null(load("hostname = a.test\n"
+			 "destination \"a b\" { rate = nonsense }\n"  /* 5 */
+			 "destination one.test { rate = fast\n"	      /* 6 */
+			 "  concurency = 1\n"			      /* 7 */
+			 "  concurrency = 1001 }\n"		      /* 8 */
+			 "destination ONE.test { }\n"		      /* 9 */
+			 "retry-status 5.1.1 { retry = 1 }\n"	      /* 10 */
+			 "retry-status 4.1 { retry = { 1m, one } }\n" /* 11 */
+			 "destination two.test { lifetime = 1ms }\n"  /* 12 */
+			 "delay-warning = soon\n"));		      /* 13 */
+	complaints_print(&errors);
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+		check_row(
+		    want[i].line, complaint_has(&errors, want[i].line, want[i].complaint));
+	assert_int_equal(errors.n, sizeof want / sizeof *want);
+}
+
 int
 main(void)
 {
@@ -154,6 +189,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(takes_long_names, setup, teardown),
 	    cmocka_unit_test_setup_teardown(takes_many_destinations, setup, teardown),
 	    cmocka_unit_test_setup_teardown(reports_each_error, setup, teardown),
+	    cmocka_unit_test_setup_teardown(reports_all_errors_at_once, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
