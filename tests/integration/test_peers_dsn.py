@@ -32,23 +32,6 @@ def reports(mta, count, timeout=20):
     return [Report(one.parsed) for one in mta.wait_messages(SENDER, count, timeout=timeout)]
 
 
-def test_postfix_reports_success_itself(make_pair):
-    """Passed on to a server that offers DSN: the report comes from there, with our sender's envelope id."""
-    world, far = make_pair()
-    send(world.mta, {"x@remote.test": ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;first+2Bname@remote.test"],
-                     "quiet@remote.test": []}, ["RET=HDRS", "ENVID=id+2B1"])
-    far.wait(2)
-    report = reports(world.mta, 1, timeout=30)[0]
-    assert report.recipients() == ["x@remote.test"]
-    group = report.recipient("x@remote.test")
-    assert group["Action"] == "delivered" and report.groups[0]["Reporting-MTA"] == "dns; postfix.test"
-    assert report.groups[0]["Original-Envelope-Id"] == "id+1"
-    assert group["Original-Recipient"] == "rfc822;first+name@remote.test"
-    assert "the body" not in report.returned.as_string()
-    world.mta.wait_queue_empty()
-    assert len(world.mta.messages(SENDER)) == 1, "we said it too"
-
-
 def test_we_report_relayed_where_postfix_cannot(make_pair):
     """To a server without DSN: `relayed`, by us, for those who asked, in one report."""
     world, far = make_pair(smtpd_discard_ehlo_keywords="dsn")

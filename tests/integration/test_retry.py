@@ -161,3 +161,33 @@ def test_a_delayed_message_is_told_once(make_world):
     sink.wait(2)
     mta.wait_queue_empty()
     assert len(mta.messages(SENDER)) == 1 and len(mta.domains.all_files()) == 1
+
+
+def test_mail_for_a_dead_destination_is_delayed_too(make_world):
+    """Most of it is never tried itself; its senders are told all the same, once, with what the last probe met."""
+    world = make_world(**{"delay-warning": "2s", "retry": ["1s"], "queue-lifetime": "1h"})
+    world.dns.route("dead.test", "127.0.0.250")
+    mta = world.start()
+    with mta.smtp() as client:
+        for _ in range(25):
+            client.sendmail(SENDER, ["x@dead.test"], MESSAGE)
+    mta.wait_log("destination=dead.test does not answer")
+    found = mta.wait_messages(SENDER, 25, timeout=30)
+    for one in found:
+        group = Report(one.parsed).recipient("x@dead.test")
+        assert group["Action"] == "delayed" and group["Status"].startswith("4.4.1") and group["Will-Retry-Until"]
+    time.sleep(3)
+    assert len(mta.messages(SENDER)) == 25, "told twice"
+    assert len(mta.queue()) == 25
+
+
+def test_no_warning_about_what_is_nearly_over(make_world):
+    """delay-warning = 0s, and one later than the lifetime: only the end is told."""
+    for warning in ("0s", "1h"):
+        world = make_world(**{"delay-warning": warning, "retry": ["500ms"], "queue-lifetime": "2s"})
+        world.sink("remote.test", script={"RCPT": "450 4.2.1 later"})
+        mta = world.start()
+        mta.send(SENDER, "x@remote.test", MESSAGE)
+        assert Report(mta.wait_messages(SENDER, 1)[0].parsed).recipient("x@remote.test")["Action"] == "failed"
+        mta.wait_queue_empty()
+        assert len(mta.messages(SENDER)) == 1
