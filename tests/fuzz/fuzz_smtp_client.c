@@ -138,9 +138,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    .recipients = s.recipients,
 		    .nrecipients = 1 + data[0] / 6 % RECIPIENTS_MAX};
 		for (size_t i = 0; i < RECIPIENTS_MAX; i++)
-			s.recipients[i] = (struct smtp_recipient){.address = "r@d.test",
-			    .notify = "SUCCESS",
-			    .orcpt = "rfc822;r"};
+			s.recipients[i] = (struct smtp_recipient){
+			    .address = "r@d.test", .notify = "SUCCESS", .orcpt = "rfc822;r"};
 		MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
 		MUST(fcntl(sv[0], F_SETFL, O_NONBLOCK) == 0);
 		s.client = smtp_client_new(base, sv[0], &options, &ops, &s);
