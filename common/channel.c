@@ -354,11 +354,23 @@ take_frame(struct channel *c, size_t *at)
 	return leave(c) || gone ? -2 : 1;
 }
 
+/* Does a frame that a pause held back wait to be handed over? Nothing more is read until then. */
+static bool
+has_frame(const struct channel *c)
+{
+	size_t text_len, payload_len, nfds;
+
+	return c->in.len >= WIRE_HEADER_SIZE &&
+	       (wire_header_parse(
+		    (const unsigned char *)c->in.p, &text_len, &payload_len, &nfds) != 0 ||
+		   c->in.len >= WIRE_HEADER_SIZE + text_len + payload_len);
+}
+
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct channel *c = arg;
-	ssize_t n = receive(c);
+	ssize_t n = has_frame(c) ? 1 : receive(c);
 	size_t at = 0;
 	int r;
 

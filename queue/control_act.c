@@ -386,7 +386,8 @@ on_source_gone(struct channel *ch, const char *why, void *arg)
 {
 	struct act *a = arg;
 
-	(void)ch, (void)why;
+	(void)ch;
+	log_warnx("control: the search for what to %s ended early: %s", a->action->verb, why);
 	channel_free(&a->source);
 	a->cut = true;
 	arm(a, 0);

@@ -381,6 +381,31 @@ pausing_holds_messages_back(void **state)
 	pair_release(&p);
 }
 
+/* Each time it went on, more was read than handed over, until the buffer was full and the channel broke. */
+static void
+pausing_holds_the_sender_back(void **state)
+{
+	static char payload[50000];
+	struct wire_out w;
+	struct pair p;
+
+	(void)state;
+	pair_init(&p);
+	p.b.pause_in_message = true;
+	wire_out_init(&w, "v", 0);
+	w.payload = span_make(payload, sizeof payload);
+	for (int n = 0; n < 300; n++)
+		assert_int_equal(channel_send(p.a.channel, &w, -1), 0);
+	for (int n = 1; n <= 300; n++) {
+		assert_true(testing_run_until(p.base, &p.b.messages, n));
+		assert_int_equal(p.b.messages, n);
+		channel_resume(p.b.channel);
+	}
+	assert_int_equal(p.b.closed, 0);
+	wire_out_release(&w);
+	pair_release(&p);
+}
+
 /* They were lost when the last of them came together with the end of file. */
 static void
 what_a_pause_held_back_comes_before_the_end(void **state)
@@ -420,6 +445,7 @@ main(void)
 	    cmocka_unit_test(writing_to_one_that_is_gone_closes),
 	    cmocka_unit_test(may_be_freed_in_a_callback),
 	    cmocka_unit_test(pausing_holds_messages_back),
+	    cmocka_unit_test(pausing_holds_the_sender_back),
 	    cmocka_unit_test(what_a_pause_held_back_comes_before_the_end),
 	};
 
