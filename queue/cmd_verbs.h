@@ -22,6 +22,7 @@ int cmd_queue_requeue(struct cmd_context *ctx, char **argv);
 int cmd_queue_pause(struct cmd_context *ctx, char **argv);
 int cmd_queue_resume(struct cmd_context *ctx, char **argv);
 int cmd_queue_paused(struct cmd_context *ctx, char **argv);
+int cmd_queue_fsck(struct cmd_context *ctx, char **argv);
 int cmd_queue_remove(struct cmd_context *ctx, char **argv);
 int cmd_domain_add(struct cmd_context *ctx, char **argv);
 int cmd_domain_list(struct cmd_context *ctx, char **argv);

@@ -33,7 +33,7 @@ find_checkpoint(const struct journal_past *p)
 
 		if (checkpoint_is_whole(p, v))
 			found = v;
-		else
+		else if (p->corruptfd >= 0)
 			quarantine_move(p->dirfd, journal_file_name(v, ".ckpt", name),
 			    p->corruptfd,
 			    "this checkpoint is damaged; an older one and the logs were used");
@@ -54,7 +54,7 @@ replay_log(const struct journal_past *p, uint64_t number, journal_replay_fn *rep
 	*size += r.used;
 	if (r.state == JOURNAL_FILE_WHOLE || r.state == JOURNAL_FILE_CUT)
 		return true;
-	if (r.state == JOURNAL_FILE_DAMAGED)
+	if (r.state == JOURNAL_FILE_DAMAGED && p->corruptfd >= 0)
 		quarantine_copy(p->dirfd, journal_file_name(number, ".log", name), p->corruptfd,
 		    "records in the middle of this log are damaged; the others were used, and "
 		    "the "

@@ -11,7 +11,8 @@
 #include "queue/journal.h"
 
 struct journal_past {
-	int dirfd, corruptfd;
+	int dirfd;
+	int corruptfd; /* -1: damaged files stay where they are, nothing is changed */
 	uint64_t instance;
 };
 
@@ -30,7 +31,7 @@ struct journal_history {
 
 /*
  * Calls replay for every record of the newest whole checkpoint and of the logs that count with it; of a damaged
- * log for those that are intact. A damaged file is set aside and reported.
+ * log for those that are intact. A damaged file is set aside and reported, if corruptfd says where.
  */
 struct journal_history journal_past_replay(
     const struct journal_past *p, journal_replay_fn *replay, void *arg);

@@ -257,7 +257,7 @@ static void
 prepare_run(struct worker_task *t)
 {
 	struct segment_pool *p = (struct segment_pool *)(void *)t;
-	int r = p->renewing != NULL ? spool_segment_renew(p->segments_fd, &p->header)
+	int r = p->renewing != NULL ? spool_segment_renew(p->segments_fd, &p->header, false)
 				    : spool_segment_create(p->segments_fd, &p->header, false);
 
 	p->error = r != 0 ? errno : 0;

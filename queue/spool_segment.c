@@ -117,9 +117,9 @@ open_write(int dirfd, uint64_t number, bool large)
 }
 
 int
-spool_segment_renew(int dirfd, const struct spool_segment_header *h)
+spool_segment_renew(int dirfd, const struct spool_segment_header *h, bool large)
 {
-	int fd = open_write(dirfd, h->number, false), r, saved;
+	int fd = open_write(dirfd, h->number, large), r, saved;
 
 	if (fd < 0)
 		return -1;

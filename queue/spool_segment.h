@@ -62,7 +62,7 @@ int spool_segment_name_parse(const char *name, bool large, uint64_t *number);
 int spool_segment_create(int dirfd, const struct spool_segment_header *h, bool large);
 
 /* Writes and flushes a new header page. 0, or -1 with errno. May run on a worker thread. */
-int spool_segment_renew(int dirfd, const struct spool_segment_header *h);
+int spool_segment_renew(int dirfd, const struct spool_segment_header *h, bool large);
 
 /* Opens an existing file: regular, one link, intact header of this instance and name. NULL, and *why says what is wrong. */
 struct spool_segment *spool_segment_open(

@@ -66,6 +66,9 @@ bool store_has_room(const struct store *s);
  * makes them happen again. False if much waits already; on_may_dispatch says when that has changed.
  */
 bool store_may_dispatch(struct store *s);
+
+/* Can outcomes be recorded, or do they wait in memory for a journal that can be written? */
+bool store_is_healthy(const struct store *s);
 const struct store_counts *store_counts(const struct store *s);
 
 /* A message by number, or NULL; all of them (as idmap_next). */
