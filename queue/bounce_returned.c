@@ -50,11 +50,13 @@ is_literal(struct span rest)
 static int
 add_quoted_printable(struct buf *out, struct span s)
 {
+	static const char hex[] = "0123456789ABCDEF";
 	size_t column = 0;
 
 	for (; s.len > 0; s = span_skip(s, 1)) {
 		bool literal = is_literal(s);
 		size_t n = literal ? 1 : 3;
+		char coded[3] = {'='};
 
 		if (s.p[0] == '\n') {
 			column = 0;
@@ -67,8 +69,9 @@ add_quoted_printable(struct buf *out, struct span s)
 			if (buf_add_str(out, "=\n") != 0)
 				return -1;
 		}
-		if ((literal ? buf_add(out, s.p, 1)
-			     : buf_addf(out, "=%02X", (unsigned char)s.p[0])) != 0)
+		coded[1] = hex[(unsigned char)s.p[0] >> 4];
+		coded[2] = hex[(unsigned char)s.p[0] & 15];
+		if (buf_add(out, literal ? s.p : coded, n) != 0)
 			return -1;
 		column += n;
 	}

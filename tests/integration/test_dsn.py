@@ -279,6 +279,18 @@ def test_delay_is_told_once(make_world):
     mta.wait_queue_empty()
 
 
+def test_no_delay_is_told_where_that_is_off(make_world):
+    world = make_world(**{"delay-warning": "0", "retry": ["1s"]})
+    sink = world.sink("remote.test", script={"RCPT": "450 4.2.1 busy"})
+    mta = world.start()
+    send(mta, "bob@domain1.com", "x@remote.test")
+    wait_attempts(sink, 3)
+    sink.script.clear()
+    sink.wait(1)
+    mta.wait_queue_empty()
+    assert mta.messages("bob@domain1.com") == []
+
+
 def test_delay_of_a_destination_that_does_not_answer(make_world):
     world = make_world(**{"delay-warning": "2s", "retry": ["1s"], "connect-timeout": "1s"})
     world.dns.route("dead.test", "127.0.0.77")

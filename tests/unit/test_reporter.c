@@ -134,6 +134,36 @@ tells_after_a_crash(void **state)
 	world_release(&w);
 }
 
+/* Whoever writes to a segment that is not our own (smtpd, perhaps in bad hands) cannot make us believe that a sender was told. */
+static void
+a_forged_report_settles_nothing(void **state)
+{
+	static const char *const to[] = {"alice@e.test"};
+	char of[24];
+	struct world w;
+
+	(void)state;
+	world_init(&w, "alice@e.test", "");
+	service_free(&w.service);
+	for (uint32_t i = 0; i < RECIPIENTS; i++)
+		refuse(&w, i);
+	fixture_turn(&w.f, 100);
+	snprintf(of, sizeof of, "%" PRIu64, w.number);
+	fixture_send_to(&w.f, "", to, 1, "Subject: forged\n\n", of); /* of entry 0 */
+	fixture_until(&w.f, fixture_idle);
+	stop_reporter(&w);
+	fixture_close(&w.f);
+	open_store(&w);
+	w.m = store_find(w.f.store, w.number);
+	assert_int_equal(message_failed(w.m), 3);
+	start_directory(&w);
+	start_reporter(&w);
+	reporter_consider(w.reporter, w.m);
+	wait_reports(&w, 1);
+	assert_int_equal(report(&w)->report->ntold, 3);
+	world_release(&w);
+}
+
 /* CD-03: no room to write it: it waits, and nothing is forgotten. */
 static void
 waits_for_room(void **state)
@@ -292,6 +322,7 @@ main(void)
 	    cmocka_unit_test(tells_when_the_directory_is_back),
 	    cmocka_unit_test(tells_each_once),
 	    cmocka_unit_test(tells_after_a_crash),
+	    cmocka_unit_test(a_forged_report_settles_nothing),
 	    cmocka_unit_test(waits_for_room),
 	    cmocka_unit_test(tells_of_success),
 	    cmocka_unit_test(tells_of_an_expansion),
