@@ -57,10 +57,12 @@ struct recipient {
 	struct message *message;
 	union { /* the scheduler's alone */
 		struct {
-			TAILQ_ENTRY(recipient) link;	 /* while DUE, WAITING or PARKED */
-			struct destination *destination; /* while ACTIVE */
-			struct batch
-			    *batch; /* while DUE, WAITING or PARKED: see queue/waitlist.h */
+			TAILQ_ENTRY(recipient) link; /* while DUE, WAITING or PARKED */
+			union {
+				struct destination *destination; /* while ACTIVE */
+				struct batch
+				    *batch; /* in which it waits: see queue/waitlist.h */
+			};
 		};
 		struct {		      /* while DEFERRED or HELD */
 			struct heap_item due; /* key is monotonic milliseconds */

@@ -69,7 +69,7 @@ on_checkpoint(struct journal *j, void *arg)
 	record_checkpoint_pauses(j, &s->pauses);
 	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;)
 		record_checkpoint_segment(j, g);
-	while ((m = idmap_next(&s->messages, &at)) != NULL)
+	while ((m = message_map_next(&s->messages, &at)) != NULL)
 		if (m->unsettled > 0)
 			record_checkpoint_message(j, m);
 }
@@ -164,7 +164,7 @@ store_counts(const struct store *s)
 struct message *
 store_find(const struct store *s, uint64_t number)
 {
-	struct message *m = idmap_find(&s->messages, number);
+	struct message *m = message_map_find(&s->messages, number);
 
 	return m != NULL && m->unsettled > 0 ? m : NULL;
 }
@@ -175,7 +175,7 @@ store_next(const struct store *s, size_t *at)
 	struct message *m;
 
 	do {
-		m = idmap_next(&s->messages, at);
+		m = message_map_next(&s->messages, at);
 	} while (m != NULL && m->unsettled == 0);
 	return m;
 }
@@ -191,7 +191,7 @@ store_reap(evutil_socket_t fd, short what, void *arg)
 		struct message *m = s->done[i];
 
 		s->ops->on_gone(m, s->arg);
-		(void)idmap_remove(&s->messages, m->number);
+		(void)message_map_remove(&s->messages, m->number);
 		segment_pool_less(m->segment, message_extent(m), journal_position(s->journal));
 		s->counts.messages--;
 		s->counts.recipients -= m->nrecipients;
@@ -406,7 +406,7 @@ store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
 	struct envelope e;
 	struct message *m = NULL;
 
-	if (idmap_find(&s->messages, r->message) != NULL)
+	if (message_map_find(&s->messages, r->message) != NULL)
 		return NULL;
 	if (r->kind > SPOOL_COPY) {
 		store_keep_unknown(s, seg);
@@ -423,7 +423,7 @@ store_add_record(struct store *s, struct spool_segment *seg, uint64_t offset,
 		    seg->number, offset);
 		return NULL;
 	}
-	(void)idmap_insert(&s->messages, m->number, m);
+	(void)message_map_insert(&s->messages, m);
 	store_place(m, seg, offset);
 	s->counts.messages++;
 	s->counts.recipients += m->nrecipients;

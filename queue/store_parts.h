@@ -9,6 +9,7 @@
 #include "common/atom.h"
 #include "common/idmap.h"
 #include "queue/journal.h"
+#include "queue/message_map.h"
 #include "queue/pauses.h"
 #include "queue/spool_envelope.h"
 #include "queue/spool_scan.h"
@@ -20,10 +21,10 @@ struct store {
 	struct segment_pool *pool;
 	struct journal *journal;
 	struct pauses pauses;
-	struct atom_table *atoms; /* reverse-paths, reasons, hosts */
-	struct idmap messages;	  /* every message in the queue, by number */
-	struct idmap gone;	  /* while searching: those known to be settled */
-	struct idmap missing;	  /* during recovery: those whose segment is gone */
+	struct atom_table *atoms;    /* reverse-paths, reasons, hosts */
+	struct message_map messages; /* every message in the queue */
+	struct idmap gone;	     /* while searching: those known to be settled */
+	struct idmap missing;	     /* during recovery: those whose segment is gone */
 	struct store_counts counts;
 	struct event *reaper, *orphans;
 	struct message **done; /* to be freed at the end of the turn */

@@ -40,10 +40,10 @@ open_directory(int spoolfd, const char *name)
 	return fd;
 }
 
+/* A message in the map is counted, where it stands. */
 static void
 adopt_message(struct store *s, struct message *m)
 {
-	(void)idmap_insert(&s->messages, m->number, m);
 	store_place(m, m->segment, m->offset);
 	s->counts.messages++;
 	s->counts.recipients += m->nrecipients;
@@ -77,8 +77,10 @@ scan_record(struct spool_segment *seg, uint64_t offset, const struct spool_recor
 	if (end > seg->accounted)
 		seg->accounted = end;
 	m = store_recover_place(s, seg, offset, r);
-	if (m != NULL)
+	if (m != NULL) {
+		(void)message_map_insert(&s->messages, m);
 		adopt_message(s, m);
+	}
 	/* Of a copy that the journal knows nothing of the message stands elsewhere, or was settled. */
 	if (m != NULL || (r->kind == SPOOL_COPY && !s->searching) ||
 	    idmap_find(&s->gone, r->message) != NULL)
@@ -118,10 +120,11 @@ settle_told(struct store *s)
 	struct message *m;
 	size_t at = 0;
 
-	while ((m = idmap_next(&s->messages, &at)) != NULL) {
+	while ((m = message_map_next(&s->messages, &at)) != NULL) {
 		const struct message_report *p = m->report;
-		struct message *of =
-		    message_bounce_of(m) != 0 ? idmap_find(&s->messages, p->bounce_of) : NULL;
+		struct message *of = message_bounce_of(m) != 0
+					 ? message_map_find(&s->messages, p->bounce_of)
+					 : NULL;
 
 		for (uint32_t i = 0; of != NULL && i < p->ntold; i++) {
 			struct recipient *r = message_recipient(of, p->told[i]);
@@ -141,29 +144,90 @@ settle_told(struct store *s)
 	}
 }
 
-/* Messages with nothing left to do take their leave; the others are told to the scheduler. */
+/* Messages picked out of a walk: to be taken out of the map, or told of in their order, when it is over. */
+struct picked {
+	struct message **v;
+	size_t n, cap;
+};
+
+static void
+pick(struct picked *p, struct message *m)
+{
+	if (p->n == p->cap) {
+		p->cap = p->cap > 0 ? p->cap * 2 : 64;
+		p->v = xreallocarray(p->v, p->cap, sizeof(*p->v));
+	}
+	p->v[p->n++] = m;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const struct message *x = *(struct message *const *)a, *y = *(struct message *const *)b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Messages without a segment are missing, the others adopted. */
+static void
+adopt_all(struct store *s)
+{
+	struct picked missing = {.n = 0};
+	struct message *m;
+	size_t at = 0;
+
+	while ((m = message_map_next(&s->messages, &at)) != NULL) {
+		if (m->segment != NULL)
+			adopt_message(s, m);
+		else
+			pick(&missing, m);
+	}
+	for (size_t i = 0; i < missing.n; i++) {
+		(void)message_map_remove(&s->messages, missing.v[i]->number);
+		(void)idmap_insert(&s->missing, missing.v[i]->number, missing.v[i]);
+	}
+	free(missing.v);
+}
+
+static void
+forget_settled(struct store *s, struct message *m)
+{
+	(void)message_map_remove(&s->messages, m->number);
+	segment_pool_less(m->segment, message_extent(m), 0);
+	s->counts.messages--;
+	s->counts.recipients -= m->nrecipients;
+	message_free(&m);
+}
+
+/*
+ * Messages with nothing left to do take their leave; the others are told to the scheduler, those that are to be tried now in
+ * the order in which they came.
+ */
 static void
 announce(struct store *s)
 {
-	struct message **all = xcalloc(idmap_count(&s->messages) + 1, sizeof(*all)), *m;
-	size_t n = 0, at = 0;
+	struct picked settled = {.n = 0}, busy = {.n = 0};
+	struct message *m;
+	size_t at = 0;
 
-	while ((m = idmap_next(&s->messages, &at)) != NULL)
-		all[n++] = m;
-	for (size_t i = 0; i < n; i++) {
-		for (uint32_t k = 0; k < all[i]->nrecipients; k++)
-			message_recipient(all[i], k)->recovered = true;
-		if (all[i]->unsettled > 0) {
-			s->ops->on_message(all[i], true, s->arg);
-			continue;
-		}
-		(void)idmap_remove(&s->messages, all[i]->number);
-		segment_pool_less(all[i]->segment, message_extent(all[i]), 0);
-		s->counts.messages--;
-		s->counts.recipients -= all[i]->nrecipients;
-		message_free(&all[i]);
+	while ((m = message_map_next(&s->messages, &at)) != NULL) {
+		for (uint32_t k = 0; k < m->nrecipients; k++)
+			message_recipient(m, k)->recovered = true;
+		if (m->unsettled == 0)
+			pick(&settled, m);
+		else if (m->busy > 0)
+			pick(&busy, m);
+		else
+			s->ops->on_message(m, true, s->arg);
 	}
-	free(all);
+	if (busy.n > 0)
+		qsort(busy.v, busy.n, sizeof(*busy.v), by_number);
+	for (size_t i = 0; i < busy.n; i++)
+		s->ops->on_message(busy.v[i], true, s->arg);
+	for (size_t i = 0; i < settled.n; i++)
+		forget_settled(s, settled.v[i]);
+	free(busy.v);
+	free(settled.v);
 }
 
 /* A writer we have not heard of since our start: when it is gone, its segment is taken in. */
@@ -196,7 +260,8 @@ store_poll_orphans(struct store *s)
 
 /* What the replay has rebuilt, and the numbers of what it says was settled. */
 struct past {
-	struct idmap *alive, *gone;
+	const struct message_map *alive;
+	struct idmap *gone;
 };
 
 static void
@@ -207,7 +272,7 @@ note_gone(struct span record, void *arg)
 
 	if (span_is(span_cut(&record, ' '), "M") &&
 	    span_to_u64(span_cut(&record, ' '), UINT64_MAX, &number) == 0 &&
-	    idmap_find(p->alive, number) == NULL)
+	    message_map_find(p->alive, number) == NULL)
 		(void)idmap_insert(p->gone, number, p);
 }
 
@@ -216,9 +281,9 @@ note_gone(struct span record, void *arg)
  * all of it is unknown. But a message that was known once and is not in the queue now was settled.
  */
 static void
-search_everything(struct store *s, struct idmap *alive)
+search_everything(struct store *s)
 {
-	struct past p = {alive, &s->gone};
+	struct past p = {&s->messages, &s->gone};
 
 	log_warnx("spool: the journal is not whole, every segment is searched");
 	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;) {
@@ -242,11 +307,9 @@ set_limits(struct journal *j, const struct store_limits *limits)
 static void
 recover(struct store *s, struct event_base *base, const struct store_limits *limits)
 {
-	struct replay rp = {.pool = s->pool, .atoms = s->atoms, .pauses = &s->pauses};
-	struct message *m;
-	size_t at = 0;
+	struct replay rp = {
+	    .pool = s->pool, .atoms = s->atoms, .pauses = &s->pauses, .messages = &s->messages};
 
-	idmap_init(&rp.messages);
 	s->journal = journal_open(base, s->journalfd, s->corruptfd, s->instance, replay_record,
 	    &store_journal_ops, &rp);
 	journal_set_arg(s->journal, s);
@@ -255,12 +318,8 @@ recover(struct store *s, struct event_base *base, const struct store_limits *lim
 	s->searching = !journal_is_whole(s->journal) ||
 		       (journal_is_new(s->journal) && segment_pool_next(s->pool, NULL) != NULL);
 	if (s->searching)
-		search_everything(s, &rp.messages);
-	while ((m = idmap_next(&rp.messages, &at)) != NULL)
-		if (m->segment != NULL)
-			adopt_message(s, m);
-		else
-			(void)idmap_insert(&s->missing, m->number, m);
+		search_everything(s);
+	adopt_all(s);
 	replay_release(&rp);
 	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;)
 		scan_segment(s, g);
@@ -291,7 +350,7 @@ store_open_limited(struct event_base *base, int spoolfd, uint64_t segment_size,
 	s->said_room = true;
 	s->atoms = atom_table_new();
 	pauses_init(&s->pauses);
-	idmap_init(&s->messages);
+	message_map_init(&s->messages);
 	idmap_init(&s->gone);
 	idmap_init(&s->missing);
 	s->reaper = event_new(base, -1, 0, store_reap, s);
@@ -339,9 +398,9 @@ store_close(struct store **sp)
 	if (s->pool != NULL)
 		segment_pool_stop(s->pool);
 	journal_close(&s->journal);
-	while ((m = idmap_next(&s->messages, &at)) != NULL)
+	while ((m = message_map_next(&s->messages, &at)) != NULL)
 		message_free(&m);
-	idmap_release(&s->messages);
+	message_map_release(&s->messages);
 	idmap_release(&s->gone);
 	atom_table_free(&s->atoms);
 	pauses_release(&s->pauses);

@@ -45,7 +45,7 @@ take_numbers(struct span *rest, uint64_t *v, size_t n)
 static struct recipient *
 find_entry(struct replay *rp, uint64_t number, uint64_t entry)
 {
-	struct message *m = idmap_find(&rp->messages, number);
+	struct message *m = message_map_find(rp->messages, number);
 
 	return m != NULL && entry <= UINT32_MAX ? message_recipient(m, (uint32_t)entry) : NULL;
 }
@@ -189,13 +189,13 @@ apply_message(struct replay *rp, struct span rest)
 	s = find_life(rp, v + 1);
 	if (s != NULL)
 		account(s, v[5]);
-	if (idmap_find(&rp->messages, v[0]) != NULL)
+	if (message_map_find(rp->messages, v[0]) != NULL)
 		return 0;
 	m = make_message(rp, v, head, rest);
 	if (m == NULL)
 		return -1;
 	set_place(rp, m, s, v + 1);
-	(void)idmap_insert(&rp->messages, m->number, m);
+	(void)message_map_insert(rp->messages, m);
 	return 0;
 }
 
@@ -212,7 +212,7 @@ apply_moved(struct replay *rp, struct span rest)
 	s = find_life(rp, v + 1);
 	if (s != NULL)
 		account(s, v[5]);
-	m = idmap_find(&rp->messages, v[0]);
+	m = message_map_find(rp->messages, v[0]);
 	if (m != NULL) {
 		set_place(rp, m, s, v + 1);
 		m->offset = (uint32_t)v[4];
@@ -224,7 +224,7 @@ static void
 forget_if_settled(struct replay *rp, struct message *m)
 {
 	if (m->unsettled == 0) {
-		(void)idmap_remove(&rp->messages, m->number);
+		(void)message_map_remove(rp->messages, m->number);
 		forget_place(rp, m->number);
 		message_free(&m);
 	}
@@ -428,7 +428,7 @@ each_entry(struct replay *rp, struct span rest, void (*fn)(struct recipient *r))
 
 	if (take_numbers(&rest, &number, 1) != 0)
 		return -1;
-	m = idmap_find(&rp->messages, number);
+	m = message_map_find(rp->messages, number);
 	while (m != NULL && rest.len > 0 && result == 0) {
 		struct recipient *r = NULL;
 
@@ -608,5 +608,4 @@ replay_release(struct replay *rp)
 	while ((p = idmap_next(&rp->places, &at)) != NULL)
 		free(p);
 	idmap_release(&rp->places);
-	idmap_release(&rp->messages);
 }

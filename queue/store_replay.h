@@ -10,7 +10,7 @@
 
 #include "common/idmap.h"
 #include "queue/journal.h"
-#include "queue/message.h"
+#include "queue/message_map.h"
 #include "queue/pauses.h"
 #include "queue/segment_pool.h"
 
@@ -28,7 +28,7 @@ struct replay {
 	struct segment_pool *pool; /* NULL: no segment is known */
 	struct atom_table *atoms;
 	struct pauses *pauses;
-	struct idmap messages;
+	struct message_map *messages;
 	struct idmap places; /* struct replay_place by the number of the message */
 	uint64_t generation;
 	unsigned malformed; /* records that could not be understood */
@@ -37,7 +37,7 @@ struct replay {
 /* Applies one record. arg is a struct replay. */
 void replay_record(struct span record, void *arg);
 
-/* Frees the maps, not the messages. */
+/* Frees what it holds of its own. */
 void replay_release(struct replay *rp);
 
 #endif
