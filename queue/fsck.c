@@ -150,7 +150,7 @@ fsck_view_close(struct fsck_view *v)
 	struct message *m;
 	size_t at = 0;
 
-	while ((m = idmap_next(&v->replay.messages, &at)) != NULL)
+	while ((m = message_map_next(&v->replay.messages, &at)) != NULL)
 		message_free(&m);
 	replay_release(&v->replay);
 	segment_pool_free(&v->pool);
@@ -212,7 +212,7 @@ fsck_list_messages(struct fsck_report *r, struct idmap *numbers)
 	log_set_level(LOG_LEVEL_FATAL);
 	open_view(&v, r);
 	log_set_level(level);
-	while ((m = idmap_next(&v.replay.messages, &at)) != NULL)
+	while ((m = message_map_next(&v.replay.messages, &at)) != NULL)
 		(void)idmap_insert(numbers, m->number, r);
 	fsck_view_close(&v);
 }
