@@ -1,14 +1,23 @@
 /* compact_choice: which segment is worth emptying. See compact_choice.h. */
 #include "queue/compact_choice.h"
 
-/* What copies take beyond the octets of the records: the padding of their batches. */
-#define PADDING (64U << 10)
+#include "queue/compact_source.h"
+#include "queue/spool_batch.h"
+
+/* What copies take: the records, and the padding of their batches, one or more for each window that is read. */
+static uint64_t
+room_needed(const struct spool_segment *s)
+{
+	uint64_t batches = s->size / COMPACT_WINDOW + s->live / SPOOL_BATCH_MESSAGES + 2;
+
+	return s->live_octets + batches * SPOOL_PAGE;
+}
 
 static bool
 can_be_emptied(const struct spool_segment *s, uint64_t now, uint64_t quiet, uint64_t room)
 {
-	return s->live > 0 && s->live_octets < s->size / 3 * 2 &&
-	       s->live_octets + PADDING <= room && s->retry_at <= now &&
+	return s->live > 0 && s->live_octets < s->size / 3 * 2 && room_needed(s) <= room &&
+	       s->retry_at <= now &&
 	       (quiet == 0 || s->sealed_at == 0 || s->sealed_at + quiet <= now);
 }
 

@@ -10,6 +10,7 @@
 #include "tests/unit/spool_fixture.h"
 
 #include "common/log.h"
+#include "queue/compactor.h"
 #include "queue/own_writer.h"
 #include "queue/store_parts.h"
 #include "queue/store_wishes.h"
@@ -49,7 +50,8 @@ struct world_outcome {
 
 struct world {
 	struct fixture f;
-	struct own_writer *own; /* for reports; NULL until the first */
+	struct own_writer *own;	     /* for reports; NULL until the first */
+	struct compactor *compactor; /* while old segments are emptied */
 	uint64_t segment_size, random;
 	struct store_limits limits; /* from the next start on */
 	unsigned nmessages, noutcomes, ndurable;
@@ -524,7 +526,10 @@ world_close(struct world *w)
 {
 	bool healthy = journal_healthy(w->f.store->journal);
 
+	if (w->compactor != NULL)
+		compactor_stop(w->compactor);
 	own_writer_free(&w->own);
+	compactor_free(&w->compactor);
 	fixture_close(&w->f);
 	if (healthy && !w->failing && w->ndurable < w->noutcomes)
 		disk_note(NOTE_DURABLE, w->ndurable = w->noutcomes, 0, 0);

@@ -7,80 +7,7 @@
  * make check takes one image a point, of long scripts every second; CRASH_LONG=1
  * takes more scripts, every point, and several images of each.
  */
-#include "tests/unit/crash_check.h"
-
-#include <sys/wait.h>
-
-/* libc's calls, as the library under test sees them. */
-int
-mkdirat(int dirfd, const char *name, mode_t mode)
-{
-	return disk_mkdir(dirfd, name, mode);
-}
-
-int
-openat(int dirfd, const char *name, int flags, ...)
-{
-	va_list ap;
-	mode_t mode;
-
-	va_start(ap, flags);
-	mode = (flags & O_CREAT) != 0 ? va_arg(ap, mode_t) : 0;
-	va_end(ap);
-	return disk_open(dirfd, name, flags, mode);
-}
-
-ssize_t
-pwritev(int fd, const struct iovec *iov, int n, off_t offset)
-{
-	return disk_write(fd, iov, n, offset);
-}
-
-ssize_t
-pwrite(int fd, const void *p, size_t n, off_t offset)
-{
-	struct iovec iov = {(void *)(uintptr_t)p, n};
-
-	return disk_write(fd, &iov, 1, offset);
-}
-
-int
-fdatasync(int fd)
-{
-	return disk_flush(fd);
-}
-
-int
-fsync(int fd)
-{
-	return disk_flush(fd);
-}
-
-int
-fallocate(int fd, int mode, off_t offset, off_t len)
-{
-	return disk_allocate(fd, mode, offset, len);
-}
-
-int
-renameat(int from, const char *name, int to, const char *new_name)
-{
-	return disk_rename(from, name, to, new_name);
-}
-
-int
-unlinkat(int dirfd, const char *name, int flags)
-{
-	return disk_unlink(dirfd, name, flags);
-}
-
-/* In a short run every second point of a longer log is enough. */
-#define SHORT_LOG 200
-
-static bool long_run;
-static unsigned points, images, failures; /* over all tests */
-
-typedef void script_fn(struct world *w);
+#include "tests/unit/crash_play.h"
 
 /* Groups of messages in common flushes; some outcomes. */
 static void
@@ -334,86 +261,6 @@ script_random(struct world *w)
 	world_turn(w, 25);
 }
 
-static struct image_pick
-pick_at(uint64_t *random, unsigned which)
-{
-	static const unsigned chances[] = {128, 24, 232};
-	unsigned dice = (unsigned)(image_random(random) % 8);
-	struct image_pick pick = {.part = IMAGE_SOME, .random = image_random(random) | 1};
-
-	pick.chance = chances[image_random(random) % 3];
-	pick.torn = image_random(random) % 4 != 0;
-	pick.ordered = image_random(random) % 3 == 0;
-	if (long_run ? which == 0 : dice == 0)
-		pick.part = IMAGE_NOTHING;
-	else if (long_run ? which == 1 : dice == 1)
-		pick.part = IMAGE_EVERYTHING;
-	return pick;
-}
-
-/* Cuts the power here, once or several times. */
-static void
-cut_here(
-    struct check *c, const struct image *im, const char *name, uint64_t seed, uint64_t *random)
-{
-	points++;
-	for (unsigned k = 0; k < (long_run && im->npending > 0 ? 5U : 1U); k++) {
-		struct image_pick pick = pick_at(random, k);
-		unsigned stop = image_random(random) % 4 == 0
-				    ? 1 + (unsigned)(image_random(random) % 14)
-				    : 0;
-
-		c->limits.checkpoint_at_once = image_random(random) % 3 == 0;
-		snprintf(c->where, sizeof c->where,
-		    "%s(%" PRIu64 ") cut after %u of %u, image %u (part %d)", name, seed,
-		    im->at, disk->nops, k, pick.part);
-		check_image(c, im, pick, stop);
-		images++;
-	}
-}
-
-/* Cuts the power at every point of the recorded log, or at about one of so many, and at the last. */
-static void
-cut(struct world *w, const char *name, uint64_t seed, unsigned one_of)
-{
-	struct check *c = xcalloc(1, sizeof *c);
-	struct image *im = image_new();
-	struct promises *p = xcalloc(1, sizeof *p);
-	uint64_t random = seed * 77 + 1;
-
-	assert_false(disk->overflow);
-	assert_int_equal(disk->misuse, 0);
-	c->w = w;
-	c->p = p;
-	while (im->at < disk->nops) {
-		if (disk->ops[im->at].kind != DISK_NOTE)
-			image_step(im);
-		/* Everything noted before the next change is promised already. */
-		while (im->at < disk->nops && disk->ops[im->at].kind == DISK_NOTE)
-			promises_note(p, &disk->ops[im->at++]);
-		if (image_random(&random) % one_of == 0 || im->at == disk->nops)
-			cut_here(c, im, name, seed, &random);
-	}
-	image_free(&im);
-	free(p);
-	free(c);
-}
-
-static void
-play_and_cut(script_fn *script, const char *name, uint64_t seed)
-{
-	struct world *w = world_new(seed);
-
-	script(w);
-	world_close(w);
-	world_end(w);
-	cut(w, name, seed, long_run || disk->nops < SHORT_LOG ? 1 : 2);
-	print_message(
-	    "# %-12s %5u operations, %u messages, %u outcomes; so far %u points, %u images\n",
-	    name, disk->nops, w->nmessages, w->noutcomes, points, images);
-	free(w);
-}
-
 #define SCRIPT_TEST(name)                                                                      \
 	static void test_##name(void **state)                                                  \
 	{                                                                                      \
@@ -626,13 +473,9 @@ main(void)
 	    cmocka_unit_test(test_service_returns),
 	    cmocka_unit_test(test_excess),
 	};
-	static const char *const asks[] = {"CRASH_LONG", "POSTRIDER_TEST_LONG"};
 	int r;
 
-	for (size_t i = 0; i < sizeof asks / sizeof *asks; i++)
-		long_run |= getenv(asks[i]) != NULL && getenv(asks[i])[0] == '1';
-	log_init("test", LOG_LEVEL_FATAL);
-	disk_init();
+	play_init();
 	r = cmocka_run_group_tests(tests, NULL, NULL);
 	print_message(
 	    "# %u cut points, %u images, %u failed calls\n", points, images, failures);

@@ -100,7 +100,9 @@ test_moved_when_durable(void **state)
 		assert_true(store_find(c->f.store, c->sent[i])->segment->own);
 	assert_int_equal(old->live, 0);
 	assert_int_equal(old->live_octets, 0);
-	assert_int_equal(old->state, SEGMENT_SEALED); /* V is not on disk */
+	/* V is not on disk, whatever else is. */
+	segment_pool_on_durable(store_pool(c->f.store), journal_durable(c->f.store->journal));
+	assert_int_equal(old->state, SEGMENT_SEALED);
 	flush(c);
 	assert_true(old->state != SEGMENT_SEALED);
 	compact_check_contents(c);
@@ -140,6 +142,24 @@ test_whatever_happens_meanwhile(void **state)
 	assert_int_equal(message_recipient(m[3], 0)->state, RECIPIENT_DEFERRED);
 	assert_int_equal(message_recipient(m[4], 0)->state, RECIPIENT_FAILED);
 	assert_string_equal(message_recipient(m[5], 1)->address, "x@y.test");
+	compact_free(c);
+}
+
+/* The last that was written is the copy of a message that was settled meanwhile: a scan finds it, and passes it over. */
+static void
+test_a_dead_copy_stays_dead(void **state)
+{
+	struct compact *c = begin(2);
+
+	(void)state;
+	copy(c, 0);
+	compact_deliver(c, store_find(c->f.store, c->sent[0]));
+	wait_for_copies(c, 1);
+	assert_int_equal(store_counts(c->f.store)->moved, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		compact_restart(c);
+		assert_int_equal(compact_count(c), 1);
+	}
 	compact_free(c);
 }
 
@@ -203,6 +223,49 @@ test_no_place_but_a_good_copy_of_our_own(void **state)
 	assert_int_equal(old->live, 2);
 	compact_check_contents(c);
 	compact_restart(c);
+	compact_free(c);
+}
+
+/* The disk did not keep what it was given: found when it is read back, before the old place is given up. */
+static void
+on_durable_but_wrong(uint64_t number, uint64_t generation, uint64_t offset, void *arg)
+{
+	struct compact *c = arg;
+	struct spool_segment *s = segment_pool_find(store_pool(c->f.store), number, false);
+	char name[SPOOL_NAME_SIZE], path[64];
+	int fd;
+
+	(void)generation;
+	snprintf(path, sizeof path, "segments/%s", spool_segment_name(number, false, name));
+	fd = openat(c->f.spoolfd, path, O_WRONLY);
+	assert_true(pwrite(fd, "?", 1, SPOOL_PAGE + 2000) == 1);
+	close(fd);
+	assert_int_equal(store_intake(c->f.store, s, offset), 0);
+}
+
+static void
+test_read_back_before_it_counts(void **state)
+{
+	static const struct spool_writer_ops ops = {
+	    .on_durable = on_durable_but_wrong, .on_sealed = fixture_on_sealed};
+	struct compact *c = begin(2);
+	struct spool_writer *w = spool_writer_new(c->f.base, &ops, c);
+	struct spool_segment *s, *old = store_find(c->f.store, c->sent[0])->segment;
+	int fd;
+
+	(void)state;
+	own_writer_free(&c->own);
+	s = segment_pool_take_own(store_pool(c->f.store), c, &fd);
+	spool_writer_add_segment(
+	    w, s->number, s->generation, store_instance(c->f.store), s->size, s->accounted, fd);
+	copy_to(c, 0, w, 'S');
+	copy_to(c, 1, w, 'S');
+	wait_for_copies(c, 2);
+	assert_int_equal(store_counts(c->f.store)->moved, 1);
+	assert_ptr_equal(store_find(c->f.store, c->sent[0])->segment, old);
+	assert_ptr_equal(store_find(c->f.store, c->sent[1])->segment, s);
+	compact_check_contents(c);
+	spool_writer_free(&w);
 	compact_free(c);
 }
 
@@ -361,9 +424,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_moved_when_durable),
 	    cmocka_unit_test(test_whatever_happens_meanwhile),
+	    cmocka_unit_test(test_a_dead_copy_stays_dead),
 	    cmocka_unit_test(test_settled_after_the_move),
 	    cmocka_unit_test(test_moved_several_times),
 	    cmocka_unit_test(test_no_place_but_a_good_copy_of_our_own),
+	    cmocka_unit_test(test_read_back_before_it_counts),
 	    cmocka_unit_test(test_copies_count_without_the_journal),
 	    cmocka_unit_test(test_two_places_are_one_message),
 	    cmocka_unit_test(test_found_where_the_journal_does_not_know),
