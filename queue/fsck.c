@@ -137,7 +137,9 @@ fsck_view_open(struct fsck_view *v, const struct fsck_report *r)
 	*v = (struct fsck_view){.atoms = atom_table_new()};
 	pauses_init(&v->pauses);
 	v->pool = segment_pool_examine(r->spoolfd, r->instance, on_stray, NULL);
-	v->replay = (struct replay){.pool = v->pool, .atoms = v->atoms, .pauses = &v->pauses};
+	message_map_init(&v->messages);
+	v->replay = (struct replay){
+	    .pool = v->pool, .atoms = v->atoms, .pauses = &v->pauses, .messages = &v->messages};
 	if (past.dirfd < 0)
 		return;
 	v->history = journal_past_replay(&past, replay_record, &v->replay);
@@ -150,9 +152,10 @@ fsck_view_close(struct fsck_view *v)
 	struct message *m;
 	size_t at = 0;
 
-	while ((m = message_map_next(&v->replay.messages, &at)) != NULL)
+	while ((m = message_map_next(&v->messages, &at)) != NULL)
 		message_free(&m);
 	replay_release(&v->replay);
+	message_map_release(&v->messages);
 	segment_pool_free(&v->pool);
 	pauses_release(&v->pauses);
 	atom_table_free(&v->atoms);
@@ -212,7 +215,7 @@ fsck_list_messages(struct fsck_report *r, struct idmap *numbers)
 	log_set_level(LOG_LEVEL_FATAL);
 	open_view(&v, r);
 	log_set_level(level);
-	while ((m = message_map_next(&v.replay.messages, &at)) != NULL)
+	while ((m = message_map_next(&v.messages, &at)) != NULL)
 		(void)idmap_insert(numbers, m->number, r);
 	fsck_view_close(&v);
 }

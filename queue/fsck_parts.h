@@ -12,7 +12,8 @@
 /* The spool as the queue manager would know it at its start: journal replayed, segments opened, nothing changed. */
 struct fsck_view {
 	struct segment_pool *pool; /* NULL: segments/ or large/ cannot be opened */
-	struct replay replay;
+	struct message_map messages;
+	struct replay replay; /* points to what is beside it */
 	struct atom_table *atoms;
 	struct pauses pauses;
 	struct journal_history history;

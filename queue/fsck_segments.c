@@ -274,7 +274,7 @@ fsck_examine_segments(struct fsck_report *r, struct fsck_view *v)
 		examine_segment(v, s, r);
 	if (r->nsegments > 0)
 		qsort(r->segments, r->nsegments, sizeof *r->segments, by_name);
-	while ((m = message_map_next(&v->replay.messages, &at)) != NULL)
+	while ((m = message_map_next(&v->messages, &at)) != NULL)
 		judge_message(&w, m);
 	if (r->nbad > 0)
 		qsort(r->bad, r->nbad, sizeof *r->bad, by_file);
