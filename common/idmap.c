@@ -6,8 +6,6 @@
 #include "common/xalloc.h"
 
 #define CAP_FIRST 16
-#define CAP_LARGE                                                                              \
-	65536 /* from here it grows by half: a million ids are not to pay for two million */
 
 void
 idmap_init(struct idmap *m)
@@ -28,24 +26,8 @@ home(const struct idmap *m, uint64_t id)
 {
 	id ^= id >> 32;
 	id *= 0x9e3779b97f4a7c15;
-	/*
-	 * A remainder, not the highest bits: a map that is filled in the order of another (idmap_next) would
-	 * grow one long run from its beginning.
-	 */
-	return (uint32_t)(id >> 32) % (uint32_t)m->cap;
-}
-
-static size_t
-after(const struct idmap *m, size_t i)
-{
-	return i + 1 < m->cap ? i + 1 : 0;
-}
-
-/* How many slots i lies behind from, around the end if need be. */
-static size_t
-distance(const struct idmap *m, size_t from, size_t i)
-{
-	return i >= from ? i - from : i + m->cap - from;
+	id ^= id >> 29;
+	return id & (m->cap - 1);
 }
 
 /* The slot of the id, or the empty one where it would go. The map has slots. */
@@ -55,7 +37,7 @@ locate(const struct idmap *m, uint64_t id)
 	size_t i = home(m, id);
 
 	while (m->slots[i].value != NULL && m->slots[i].id != id)
-		i = after(m, i);
+		i = (i + 1) & (m->cap - 1);
 	return &m->slots[i];
 }
 
@@ -65,7 +47,7 @@ grow(struct idmap *m)
 	struct idmap_slot *old = m->slots;
 	size_t cap = m->cap;
 
-	m->cap = cap == 0 ? CAP_FIRST : cap < CAP_LARGE ? cap * 2 : cap + cap / 2;
+	m->cap = cap > 0 ? cap * 2 : CAP_FIRST;
 	m->slots = xcalloc(m->cap, sizeof *m->slots);
 	for (size_t i = 0; i < cap; i++)
 		if (old[i].value != NULL)
@@ -97,7 +79,7 @@ idmap_insert(struct idmap *m, uint64_t id, void *value)
 void *
 idmap_remove(struct idmap *m, uint64_t id)
 {
-	size_t hole;
+	size_t mask = m->cap - 1, hole;
 	struct idmap_slot *slot;
 	void *value;
 
@@ -108,8 +90,8 @@ idmap_remove(struct idmap *m, uint64_t id)
 	if (value == NULL)
 		return NULL;
 	hole = (size_t)(slot - m->slots);
-	for (size_t i = after(m, hole); m->slots[i].value != NULL; i = after(m, i)) {
-		if (distance(m, home(m, m->slots[i].id), i) >= distance(m, hole, i)) {
+	for (size_t i = (hole + 1) & mask; m->slots[i].value != NULL; i = (i + 1) & mask) {
+		if (((i - home(m, m->slots[i].id)) & mask) >= ((i - hole) & mask)) {
 			m->slots[hole] = m->slots[i];
 			hole = i;
 		}

@@ -16,7 +16,8 @@ struct idmap_slot {
 };
 
 struct idmap {
-	struct idmap_slot *slots; /* cap of them; NULL until the first insertion */
+	struct idmap_slot
+	    *slots; /* cap of them, a power of two; NULL until the first insertion */
 	size_t cap, count;
 };
 

@@ -89,39 +89,11 @@ walks_over_every_value_once(void **state)
 	assert_null(idmap_find(&m, id_of(1)));
 }
 
-/* Filled in the order in which another map gives its values: no slower than in any other. */
-static void
-copy_of_a_large_map(void **state)
-{
-	static int values[300000];
-	struct idmap m, copy;
-	size_t at = 0, n = sizeof values / sizeof *values;
-	int *v;
-
-	(void)state;
-	idmap_init(&m);
-	idmap_init(&copy);
-	for (size_t i = 0; i < n; i++)
-		assert_int_equal(
-		    idmap_insert(&m, (uint64_t)(i / 25000 + 1) << 24 | i % 25000, &values[i]),
-		    0);
-	while ((v = idmap_next(&m, &at)) != NULL) {
-		size_t i = (size_t)(v - values);
-
-		assert_int_equal(
-		    idmap_insert(&copy, (uint64_t)(i / 25000 + 1) << 24 | i % 25000, v), 0);
-	}
-	assert_int_equal(idmap_count(&copy), n);
-	idmap_release(&m);
-	idmap_release(&copy);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(behaves_like_an_array),
-	    cmocka_unit_test(copy_of_a_large_map),
 	    cmocka_unit_test(walks_over_every_value_once),
 	};
 
