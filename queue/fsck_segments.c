@@ -74,7 +74,7 @@ on_record(struct spool_segment *s, uint64_t offset, const struct spool_record *r
     struct span envelope, void *arg)
 {
 	struct walk *w = arg;
-	struct message *m = idmap_find(&w->view->replay.messages, rec->message);
+	struct message *m = message_map_find(&w->view->messages, rec->message);
 
 	(void)envelope;
 	w->segment->records++;
@@ -83,7 +83,7 @@ on_record(struct spool_segment *s, uint64_t offset, const struct spool_record *r
 		w->segment->live++;
 		w->segment->live_octets += spool_record_extent(rec);
 		count_message(w, m);
-		(void)idmap_remove(&w->view->replay.messages, m->number);
+		(void)message_map_remove(&w->view->messages, m->number);
 		message_free(&m);
 	} else if (m == NULL && offset >= s->accounted && !s->complete &&
 		   rec->kind == SPOOL_MESSAGE) {
@@ -288,7 +288,7 @@ fsck_confirm_messages(struct fsck_report *r)
 
 	fsck_view_open(&v, r);
 	for (size_t i = 0; i < r->nbad; i++) {
-		const struct message *m = idmap_find(&v.replay.messages, r->bad[i].number);
+		const struct message *m = message_map_find(&v.messages, r->bad[i].number);
 
 		if (m != NULL && (m->segment == NULL || fsck_check_content(m) != 0)) {
 			r->bad[kept++] = r->bad[i];
