@@ -21,6 +21,8 @@
 #define SLICE_MS       5
 #define STEPS_A_LOOK   8 /* at the clock */
 #define TURN_US	       1000
+#define ROUND_US       20000
+#define ROUNDS_MAX     50
 #define PROGRESS_MS    1000
 #define ENTRY_ALL      UINT32_MAX
 #define ACTS_MAX       64
@@ -30,6 +32,7 @@
 struct action {
 	const char *verb;
 	bool bounce;
+	bool patient; /* one that is being resolved is waited for: that takes milliseconds */
 	/* Is there something to do about a recipient in this state? */
 	bool (*could)(const struct recipient *r);
 	/* Does it; false if that is not possible now. */
@@ -39,6 +42,11 @@ struct action {
 struct target {
 	uint64_t message;
 	uint32_t entry; /* ENTRY_ALL: all that fit the filter */
+};
+
+struct targets {
+	struct target *v;
+	size_t n, cap;
 };
 
 struct act {
@@ -51,8 +59,9 @@ struct act {
 	struct channel
 	    *source; /* a child that names targets; NULL: there are no more to come */
 	struct event *turn;
-	struct target *targets;
-	size_t ntargets, cap, at;
+	struct targets targets, later; /* later: being resolved when it was their turn */
+	size_t at;
+	unsigned rounds;   /* through later */
 	uint32_t entry_at; /* in a target that means all entries */
 	bool cut;	   /* the child did not come to its end */
 	uint64_t progress_at;
@@ -86,7 +95,8 @@ act_free(struct act *a)
 	event_free(a->turn);
 	queue_filter_release(&a->filter);
 	wire_out_release(&a->answer);
-	free(a->targets);
+	free(a->targets.v);
+	free(a->later.v);
 	free(a->note);
 	free(a);
 }
@@ -155,20 +165,21 @@ may_release(const struct recipient *r)
 	return r->held;
 }
 
-/* Is nothing under way? */
+/* Is nothing under way, but for a question to the directory? */
 static bool
 is_idle(const struct recipient *r)
 {
-	return r->state == RECIPIENT_HELD || scheduler_has(r);
+	return r->state == RECIPIENT_HELD || r->state == RECIPIENT_RESOLVING ||
+	       scheduler_has(r);
 }
 
 static const struct action actions[] = {
-    {"retry", false, may_retry, manager_retry},
-    {"hold", false, may_hold, manager_hold},
-    {"release", false, may_release, manager_release},
-    {"requeue", false, is_idle, manager_requeue},
-    {"remove", false, is_idle, manager_remove},
-    {"remove", true, is_idle, manager_fail},
+    {"retry", false, false, may_retry, manager_retry},
+    {"hold", false, false, may_hold, manager_hold},
+    {"release", false, false, may_release, manager_release},
+    {"requeue", false, true, is_idle, manager_requeue},
+    {"remove", false, true, is_idle, manager_remove},
+    {"remove", true, true, is_idle, manager_fail},
 };
 
 struct selection {
@@ -229,13 +240,13 @@ write_selection(struct snapshot_out *out, void *arg)
 /* Acting */
 
 static void
-add_target(struct act *a, uint64_t message, uint32_t entry)
+add_target(struct targets *t, uint64_t message, uint32_t entry)
 {
-	if (a->ntargets == a->cap) {
-		a->cap = a->cap > 0 ? a->cap * 2 : 64;
-		a->targets = xreallocarray(a->targets, a->cap, sizeof *a->targets);
+	if (t->n == t->cap) {
+		t->cap = t->cap > 0 ? t->cap * 2 : 64;
+		t->v = xreallocarray(t->v, t->cap, sizeof *t->v);
 	}
-	a->targets[a->ntargets++] = (struct target){message, entry};
+	t->v[t->n++] = (struct target){message, entry};
 }
 
 static void
@@ -243,6 +254,10 @@ act_on(struct act *a, struct recipient *r)
 {
 	uint64_t number = r->message->number;
 
+	if (a->action->patient && r->state == RECIPIENT_RESOLVING) {
+		add_target(&a->later, number, r->entry);
+		return;
+	}
 	if (!a->action->could(r) || !a->action->act(a->control->manager, r))
 		return;
 	a->recipients++;
@@ -263,7 +278,7 @@ add_unknown(struct act *a, uint64_t number)
 static void
 step(struct act *a)
 {
-	const struct target *t = &a->targets[a->at];
+	const struct target *t = &a->targets.v[a->at];
 	struct message *m = store_find(manager_store(a->control->manager), t->message);
 	struct recipient *r;
 
@@ -325,6 +340,17 @@ say_progress(struct act *a, uint64_t now)
 	client_send(a->client, &w, -1);
 }
 
+/* Those that were being resolved, once more. */
+static void
+begin_round(struct act *a)
+{
+	struct targets done = a->targets;
+
+	a->targets = a->later;
+	a->later = done;
+	arm(a, ROUND_US);
+}
+
 static void
 on_turn(evutil_socket_t fd, short what, void *arg)
 {
@@ -332,19 +358,21 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	uint64_t began = clock_mono_ms(), now = began;
 
 	(void)fd, (void)what;
-	for (unsigned n = 1; a->at < a->ntargets && now - began < SLICE_MS; n++) {
+	for (unsigned n = 1; a->at < a->targets.n && now - began < SLICE_MS; n++) {
 		step(a);
 		if (n % STEPS_A_LOOK == 0)
 			now = clock_mono_ms();
 	}
 	say_progress(a, now);
-	if (a->at < a->ntargets) {
+	if (a->at < a->targets.n) {
 		arm(a, TURN_US);
 		return;
 	}
-	a->at = a->ntargets = 0;
+	a->at = a->targets.n = 0;
 	if (a->source != NULL)
 		channel_resume(a->source);
+	else if (a->later.n > 0 && a->rounds++ < ROUNDS_MAX)
+		begin_round(a);
 	else
 		finish(a);
 }
@@ -363,7 +391,7 @@ take_targets(struct act *a, const struct wire_msg *m)
 			(void)spool_id_parse(f->value, &number);
 		else if (span_is(f->name, "rcpt") &&
 			 span_to_u64(f->value, ENTRY_ALL - 1, &entry) == 0)
-			add_target(a, number, (uint32_t)entry);
+			add_target(&a->targets, number, (uint32_t)entry);
 	}
 }
 
@@ -422,7 +450,7 @@ act_new(const struct control_request *r, const struct action *action, int source
 	a->filter = *r->filter;
 	*r->filter = (struct queue_filter){.ids = NULL};
 	for (size_t i = 0; i < a->filter.nids; i++)
-		add_target(a, a->filter.ids[i], ENTRY_ALL);
+		add_target(&a->targets, a->filter.ids[i], ENTRY_ALL);
 	arm(a, 0);
 }
 

@@ -6,14 +6,18 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
+import tempfile
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from lib import control
-from lib.instance import BIN
+from lib.instance import BIN, BUILD, TEST_USERS, Instance
 from lib.waiting import wait_for
 
 MESSAGE = "From: <bob@domain1.com>\r\nSubject: {}\r\n\r\nhello {}\r\n"
@@ -425,3 +429,57 @@ def test_the_socket_refuses_what_it_does_not_know(deferred):
 def test_json_of_an_empty_list(mta):
     assert json.loads(mta.command("queue", "list", "--json").stdout) == {
         "messages": [], "more": False, "total-messages": 0, "total-recipients": 0}
+
+
+# --- many ---
+
+@pytest.fixture
+def crowded():
+    """A running Postrider with 20,000 deferred messages, none of them due within the hour."""
+    generator = BUILD / "bench/million"
+    if not generator.exists():
+        pytest.skip("build/bench/million is not built: make check builds it")
+    # Below /tmp as every instance's directory, so that the queue's user gets there.
+    spool = Path(tempfile.mkdtemp(prefix="prt-many-", dir="/tmp"))
+    spool.chmod(0o755)
+    subprocess.run([generator, "--mode", "make", "--spool", spool, "--count", "20000", "--next", "3600", "--spread", "3600",
+                    "--domains", "50", "--senders", "10", "--reasons", "3"], check=True, capture_output=True, timeout=50)
+    if os.geteuid() == 0:
+        for path in spool.rglob("*"):
+            os.chown(path, int(TEST_USERS["queue"]), int(TEST_USERS["queue"]))
+    mta = Instance(spool=spool, settings={"retry": ["3600s"], "resolver": ["127.0.0.1:1"], "log-level": "info"})
+    mta.add_domain("domain1.com", ["bob"])
+    try:
+        with mta:
+            mta.start()
+            yield mta
+    finally:
+        shutil.rmtree(spool, ignore_errors=True)
+
+
+def test_thousands_in_one_command_while_mail_comes_in(crowded):
+    """Everything is acted on, once, and the loop goes on answering: a look at the status and a message take no longer
+    than a slice or two, give or take a busy machine."""
+    mta, waits, stop = crowded, [], threading.Event()
+
+    def look():
+        while not stop.is_set():
+            began = time.monotonic()
+            control.ask(mta.spool / "sockets/control/queue", "status")
+            mta.send("x@else.test", "bob@domain1.com", MESSAGE.format(0, 0))
+            waits.append(time.monotonic() - began)
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        assert mta.json("queue", "summary", "--domain", "*.example")["total-recipients"] == 20000
+        assert mta.json("queue", "hold", "--yes", "--domain", "*.example")["recipients"] == 20000
+        assert mta.json("queue", "list", "--held", "--limit", "1")["total-messages"] == 20000
+        assert mta.json("queue", "release", "--yes", "--held")["recipients"] == 20000
+        assert mta.json("queue", "requeue", "--yes", "--domain", "*.example")["recipients"] == 20000
+        assert len(re.findall(r"^0\w{12} ", mta.sendmail("-bp", "-q!Rbob@").stdout, re.M)) == 20000
+        assert mta.json("queue", "remove", "--yes", "--domain", "*.example")["recipients"] == 20000
+    finally:
+        stop.set()
+        thread.join()
+    assert len(waits) >= 5 and max(waits) < 3, sorted(waits)[-5:]
+    assert mta.json("queue", "list", "--domain", "*.example")["messages"] == []
