@@ -37,6 +37,7 @@ config_free(struct config **cp)
 	free(c->tls_key);
 	free(c->tls_client_ca);
 	free(c->smarthost);
+	free(c->auth_domain);
 	free(c->postmaster);
 	free(c->user_smtpd);
 	free(c->user_directory);

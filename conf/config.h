@@ -111,6 +111,9 @@ struct config {
 	uint32_t workers;		      /* smtpd processes */
 	uint32_t remote_port;		      /* 25 */
 	bool allow_loopback_destinations;
+	bool auth_without_tls; /* passwords in clear */
+	char *auth_domain; /* canonical; of user names without one; NULL: they are refused */
+	uint32_t auth_failures_per_client, auth_failures_per_account;
 
 	/* milliseconds */
 	uint64_t idle_timeout;

@@ -125,19 +125,21 @@ check_listeners(struct check *k)
 	}
 }
 
-/* What the keys can say and this release's smtpd cannot do: AUTH. Refused here and nowhere else. */
+/* Where a password cannot come nobody could log in. */
 static void
-check_release(struct check *k)
+check_submission(struct check *k)
 {
 	const struct config *c = k->c;
 
 	for (size_t i = 0; i < c->nlisteners; i++) {
 		const struct config_listener *l = &c->listeners[i];
 
-		if (l->role == LISTENER_SUBMISSION)
+		if (l->role == LISTENER_SUBMISSION && l->tls == LISTENER_TLS_NONE &&
+		    !c->auth_without_tls)
 			COMPLAIN(k, listener_line(k, i),
-			    "listen \"%s\": role = submission is not offered by this release, "
-			    "expected mx",
+			    "listen \"%s\": role = submission without TLS, and so without "
+			    "logins: expected a certificate (tls { }), or for tests "
+			    "auth-without-tls = yes",
 			    l->address);
 	}
 }
@@ -292,7 +294,7 @@ config_check(struct config *c, struct config_lines *lines, struct config_errors 
 	check_spool(&k);
 	config_check_tls(c, lines, errors);
 	check_listeners(&k);
-	check_release(&k);
+	check_submission(&k);
 	check_relay_domains(&k);
 	check_relay_from(&k);
 	check_access_table(&k);

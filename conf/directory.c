@@ -98,6 +98,12 @@ directory_fd(const struct directory *d)
 	return domains_fd(d->domains);
 }
 
+const struct resolve_env *
+directory_view(const struct directory *d)
+{
+	return &d->env;
+}
+
 void
 directory_refresh(struct directory *d)
 {

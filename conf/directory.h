@@ -30,6 +30,9 @@ void directory_configure(struct directory *d, struct config *c);
 int directory_answer(
     struct directory *d, const char *socket_name, const struct wire_msg *m, struct wire_out *w);
 
+/* What it knows now, as the resolver sees it: after directory_refresh, until the next question. */
+const struct resolve_env *directory_view(const struct directory *d);
+
 /* As domains_fd and domains_begin: what the loop watches, and does when it becomes readable. */
 int directory_fd(const struct directory *d);
 void directory_refresh(struct directory *d);

@@ -13,6 +13,7 @@
 #include "common/sandbox.h"
 #include "common/service.h"
 #include "common/xalloc.h"
+#include "conf/authenticator.h"
 #include "conf/directory.h"
 
 struct listening {
@@ -30,6 +31,7 @@ struct waiting {
 
 struct program {
 	struct directory *directory;
+	struct authenticator *authenticator; /* from the start on */
 	struct event *changed;
 	bool started;
 	SLIST_HEAD(, listening) listening;
@@ -42,6 +44,14 @@ on_message(struct client *c, struct wire_msg *m, void *arg)
 	struct program *p = arg;
 	struct wire_out w;
 
+	if (span_is(m->verb, "authenticate") &&
+	    strcmp(client_service(c), "smtpd/directory") == 0) {
+		directory_refresh(p->directory);
+		if (authenticator_ask(p->authenticator, directory_view(p->directory), c, m) !=
+		    0)
+			client_drop(c, "asks what makes no sense");
+		return;
+	}
 	client_answer_init(&w, m);
 	if (directory_answer(p->directory, client_service(c), m, &w) != 0) {
 		wire_out_release(&w);
@@ -52,7 +62,25 @@ on_message(struct client *c, struct wire_msg *m, void *arg)
 		client_drop(c, "the answer cannot be sent");
 }
 
-static const struct service_ops service_ops = {.on_message = on_message};
+static void
+on_down(struct client *c, void *arg)
+{
+	struct program *p = arg;
+
+	if (p->authenticator != NULL)
+		authenticator_forget(p->authenticator, c);
+}
+
+static void
+reply_to(void *asker, struct wire_out *w)
+{
+	struct client *c = asker;
+
+	if (client_send(c, w, -1) != 0)
+		client_drop(c, "the answer cannot be sent");
+}
+
+static const struct service_ops service_ops = {.on_message = on_message, .on_down = on_down};
 
 /* Of the processes only the one a socket is for may connect; control is for root and ourselves. */
 static uid_t
@@ -122,6 +150,8 @@ on_settings(struct process *process, struct wire_msg *m, void *arg)
 		event_free(p->changed);
 	p->changed = NULL;
 	directory_configure(p->directory, c);
+	if (p->authenticator != NULL)
+		authenticator_configure(p->authenticator, c);
 	watch_changes(process, p);
 	return 0;
 }
@@ -175,6 +205,8 @@ on_start(struct process *process, void *arg)
 {
 	struct program *p = arg;
 
+	p->authenticator = authenticator_new(process_base(process), reply_to);
+	authenticator_configure(p->authenticator, directory_view(p->directory)->config);
 	p->started = true;
 	while (!SLIST_EMPTY(&p->waiting)) {
 		struct waiting *w = SLIST_FIRST(&p->waiting);
@@ -185,7 +217,7 @@ on_start(struct process *process, void *arg)
 	}
 }
 
-/* Every question is answered at once, so nothing is under way. */
+/* Questions are answered at once, but for logins, which their clients try again. */
 static void
 on_stop(struct process *process, void *arg)
 {
@@ -196,6 +228,7 @@ on_stop(struct process *process, void *arg)
 	if (p->changed != NULL)
 		event_free(p->changed);
 	p->changed = NULL;
+	authenticator_free(&p->authenticator);
 	directory_free(&p->directory);
 	process_exit(process);
 }

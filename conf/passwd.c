@@ -8,6 +8,7 @@
 #include "common/utf8.h"
 #include "common/xalloc.h"
 #include "conf/fold.h"
+#include "conf/password_hash.h"
 
 #define LINE_MAX_OCTETS 4096
 
@@ -70,6 +71,19 @@ parse_home(struct parser *p, struct span home, struct span name, char out[FOLD_P
 	return NULL;
 }
 
+/* How much of the second field is kept. A form that is not known keeps its user out, and his mail comes in. */
+static uint16_t
+keep_stored(struct parser *p, struct span stored, struct span name)
+{
+	if (password_hash_form(stored, NULL) == PASSWORD_UNKNOWN)
+		config_errors_add(p->errors, p->path, p->line,
+		    "user %.*s cannot log in: expected a password in a form of crypt(5) that "
+		    "is "
+		    "not too old or too costly, or one with a {SCHEME} of postrider-domain(5)",
+		    SPAN_ARG(name));
+	return (uint16_t)(stored.len <= PASSWORD_STORED_MAX ? stored.len : 0);
+}
+
 static const char *
 parse_line(struct parser *p, struct span line)
 {
@@ -103,8 +117,10 @@ parse_line(struct parser *p, struct span line)
 	u.home_len = (uint16_t)strlen(home);
 	u.name = (uint32_t)p->text.len;
 	u.home = u.name + u.name_len;
+	u.stored_len = keep_stored(p, field[1], span_make(name, u.name_len));
 	if (buf_add(&p->text, name, u.name_len) != 0 ||
-	    buf_add(&p->text, home, u.home_len) != 0)
+	    buf_add(&p->text, home, u.home_len) != 0 ||
+	    buf_add(&p->text, field[1].p, u.stored_len) != 0)
 		return "expected fewer users";
 	if ((p->f->nusers & (p->f->nusers - 1)) == 0)
 		p->f->users = xreallocarray(
@@ -162,7 +178,7 @@ passwd_parse(struct passwd_file *f, struct span text, const char *path, struct s
 	size_t first_error = errors != NULL ? errors->n : 0;
 
 	*f = (struct passwd_file){.nusers = 0};
-	buf_init(&p.text, 2 * (size_t)PASSWD_MAX);
+	buf_init(&p.text, 3 * (size_t)PASSWD_MAX);
 	while (text.p != NULL) {
 		struct span line = span_cut(&text, '\n');
 		const char *wrong;
@@ -237,4 +253,10 @@ struct span
 passwd_home(const struct passwd_file *f, const struct passwd_user *u)
 {
 	return span_make(f->text + u->home, u->home_len);
+}
+
+struct span
+passwd_stored(const struct passwd_file *f, const struct passwd_user *u)
+{
+	return span_make(f->text + u->home + u->home_len, u->stored_len);
 }

@@ -4,8 +4,8 @@
  *	user:hash:uid:gid:name:home:shell
  *
  * passwd(5) with everything behind user:hash optional; what Dovecot writes behind
- * the seventh field is left alone. Password hashes are not kept. Pure: the text
- * in, a table out. Names are found without regard to ASCII case (fold.h).
+ * the seventh field is left alone. What the second field may hold is in
+ * password_hash.h. Pure: the text in, a table out. Names are found without regard to ASCII case (fold.h).
  */
 #ifndef CONF_PASSWD_H
 #define CONF_PASSWD_H
@@ -25,6 +25,7 @@ struct passwd_user {
 	uint32_t code;	     /* hash of the name: the table's order */
 	uint32_t name, home; /* where in passwd_file.text */
 	uint16_t home_len;
+	uint16_t stored_len; /* of the stored password, which stands behind the home */
 	uint8_t name_len;
 	bool has_uid, has_gid; /* else: the domain directory's */
 	uid_t uid;
@@ -36,7 +37,7 @@ struct passwd_file {
 	struct passwd_user *users; /* sorted by code, so that a look-up touches little memory */
 	size_t nusers;
 	size_t first; /* index of the user who stands first in the file */
-	char *text;   /* names (folded) and homes */
+	char *text;   /* names (folded), homes and stored passwords */
 	size_t text_len;
 };
 
@@ -58,5 +59,8 @@ const struct passwd_user *passwd_first(const struct passwd_file *f);
 /* The folded name, and the home relative to the domain's directory. They live as long as f. */
 struct span passwd_name(const struct passwd_file *f, const struct passwd_user *u);
 struct span passwd_home(const struct passwd_file *f, const struct passwd_user *u);
+
+/* The second field, for password_hash_verify; empty if it was longer than any known form. Lives as long as f. */
+struct span passwd_stored(const struct passwd_file *f, const struct passwd_user *u);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "conf/account.h"
 
 static void
 decide(struct policy_answer *a, struct trace *trace, const char *rule)
@@ -123,6 +124,33 @@ lacks_login(
 	return true;
 }
 
+/*
+ * Who has logged in sends as himself: his address, its subaddresses, and aliases that lead to him. The null
+ * reverse-path is of reports, and anybody's.
+ */
+static bool
+is_not_theirs(const struct resolve_env *env, const struct policy_client *client,
+    const struct address *from, struct trace *trace, struct policy_answer *answer)
+{
+	enum lookup l;
+
+	if (client->auth.len == 0 || from->len == 0)
+		return false;
+	l = account_owns(env, client->auth, from);
+	if (l == LOOKUP_FOUND)
+		return false;
+	if (l == LOOKUP_UNKNOWN) {
+		verdict_set(&answer->verdict, VERDICT_TEMPORARY, 451, "4.3.0",
+		    "Cannot tell now whose address this is, try again later");
+		decide(answer, trace, "cannot-tell");
+	} else {
+		verdict_set(&answer->verdict, VERDICT_PERMANENT, 553, "5.7.1",
+		    "%.*s may not send as %s", SPAN_ARG(client->auth), from->text);
+		decide(answer, trace, "sender-not-yours");
+	}
+	return true;
+}
+
 void
 policy_mail(const struct resolve_env *env, const struct policy_client *client,
     const struct address *from, struct trace *trace, struct policy_answer *answer)
@@ -137,6 +165,8 @@ policy_mail(const struct resolve_env *env, const struct policy_client *client,
 	if (table != NULL &&
 	    table_refuses(env, access_table_find_address(table, ACCESS_FROM, from), 550,
 		"5.7.1", "No mail is taken from this sender", trace, answer))
+		return;
+	if (is_not_theirs(env, client, from, trace, answer))
 		return;
 	allow(answer, trace, "everybody", "2.1.0");
 }

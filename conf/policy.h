@@ -6,7 +6,7 @@
  * Who may do what:
  *	mx		everybody, to mailboxes of hosted domains and to relay-domains;
  *			clients in relay-from to everywhere
- *	submission	authenticated users, to everywhere
+ *	submission	authenticated users, as themselves, to everywhere
  *	submit		users of this system (known by uid), to everywhere
  * The access table (conf/access_table.h) comes first: it refuses clients, senders and recipients, lets clients
  * relay, and has mail held or thrown away; but for users of this system, whom it does not concern.

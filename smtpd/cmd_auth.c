@@ -1,15 +1,57 @@
 /*
- * AUTH (RFC 4954): nobody can log in here, so every attempt fails. Who goes on trying passwords
- * all the same is sent away.
+ * AUTH (RFC 4954 4), on listeners of submission, inside TLS. Elsewhere nobody can log in, and
+ * who goes on trying is sent away.
  */
+#include "smtpd/login.h"
 #include "smtpd/session.h"
 #include "smtpd/verbs.h"
+
+int
+cmd_auth_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r)
+{
+	struct auth_args *a = &c->args.auth;
+
+	(void)offers;
+	r->reply = REPLY_LOGIN_SYNTAX;
+	a->mechanism = span_cut(&arg, ' ');
+	a->has_response = arg.p != NULL;
+	a->response = arg;
+	if (a->mechanism.len == 0 || (a->has_response && span_index(arg, ' ') >= 0))
+		return -1;
+	/* "=": the initial response is there, and empty. */
+	if (a->has_response && span_is(arg, "="))
+		a->response = span_make("", 0);
+	return 0;
+}
+
+static enum command_result
+refuse(struct session *s, enum smtp_reply_id id)
+{
+	session_reply(s, id);
+	return COMMAND_FAILED;
+}
 
 enum command_result
 cmd_auth_run(struct session *s, const struct command *c)
 {
-	(void)c;
-	session_reply(s, ++s->logins < s->settings->auth_failure_limit ? REPLY_NOT_OFFERED
-								       : REPLY_TOO_MANY_LOGINS);
-	return COMMAND_FAILED;
+	const struct auth_args *a = &c->args.auth;
+	bool plain = span_is_nocase(a->mechanism, "PLAIN");
+
+	if (s->helo == NULL && s->origin.role == LISTENER_SUBMISSION)
+		return refuse(s, REPLY_HELLO_FIRST);
+	if (s->txn != NULL && s->origin.role == LISTENER_SUBMISSION)
+		return refuse(s, REPLY_NESTED);
+	if (s->account != NULL)
+		return refuse(s, REPLY_LOGIN_ALREADY);
+	if (!login_is_offered(s) || !s->esmtp) {
+		if (++s->logins >= s->settings->auth_failure_limit)
+			return refuse(s, REPLY_TOO_MANY_LOGINS);
+		return refuse(
+		    s, s->origin.role == LISTENER_SUBMISSION && s->helo != NULL && s->esmtp
+			   ? REPLY_LOGIN_TLS
+			   : REPLY_NOT_OFFERED);
+	}
+	if (!plain && !span_is_nocase(a->mechanism, "LOGIN"))
+		return refuse(s, REPLY_LOGIN_MECHANISM);
+	return login_begin(s, plain ? LOGIN_PLAIN : LOGIN_LOGIN, a->has_response, a->response);
 }

@@ -14,6 +14,16 @@
 #include "smtpd/txn.h"
 #include "smtpd/verbs.h"
 
+/* RFC 3848. */
+static const char *
+protocol_name(const struct session *s)
+{
+	static const char *const names[] = {"ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"};
+
+	return s->esmtp ? names[(s->tls != NULL ? 2 : 0) + (s->account != NULL ? 1 : 0)]
+			: "SMTP";
+}
+
 static void
 begin_content(struct session *s)
 {
@@ -34,9 +44,7 @@ begin_content(struct session *s)
 	    .helo = span_str(s->helo),
 	    .client = local ? NULL : &s->origin.client,
 	    .uid = s->origin.uid,
-	    .protocol = !s->esmtp	 ? "SMTP"
-			: s->tls != NULL ? "ESMTPS"
-					 : "ESMTP",
+	    .protocol = protocol_name(s),
 	    .tls = s->tls,
 	    .id = t->id,
 	    .when = t->received_ms / 1000,
@@ -118,6 +126,7 @@ spool_message(struct session *s)
 	struct txn_origin o = {
 	    .client = span_str(s->origin.text),
 	    .helo = span_str(s->helo),
+	    .auth = span_str(s->account),
 	    .uid = s->origin.uid,
 	};
 
@@ -135,10 +144,11 @@ log_accepted(const struct session *s)
 	char text[SESSION_TLS_TEXT_SIZE];
 
 	log_info("session=%s id=%s from=<%.*s> nrcpt=%zu size=%" PRIu64
-		 " client=%s uid=%" PRId64 "%s accepted",
+		 " client=%s uid=%" PRId64 "%s%s%s accepted",
 	    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->content->size,
 	    s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid,
-	    session_tls_text(s, text));
+	    session_tls_text(s, text), s->account != NULL ? " auth=" : "",
+	    s->account != NULL ? s->account : "");
 }
 
 static void

@@ -1,11 +1,12 @@
 /*
  * MAIL (RFC 5321 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152), RET and ENVID
- * (RFC 3461). A parameter is known where its extension is offered. The
+ * (RFC 3461), AUTH (RFC 4954). A parameter is known where its extension is offered. The
  * transaction is made before the directory is asked, and ends if the answer is no;
  * no command runs in between.
  */
 #include <inttypes.h>
 
+#include "common/xtext.h"
 #include "smtpd/dsn_param.h"
 #include "smtpd/param.h"
 #include "smtpd/session.h"
@@ -13,7 +14,7 @@
 #include "smtpd/verbs.h"
 
 /* The parameters that there are, each with the extension that brings it. */
-enum mail_param { PARAM_SIZE, PARAM_BODY, PARAM_RET, PARAM_ENVID, PARAM_COUNT };
+enum mail_param { PARAM_SIZE, PARAM_BODY, PARAM_RET, PARAM_ENVID, PARAM_AUTH, PARAM_COUNT };
 
 static const struct {
 	const char *keyword;
@@ -23,6 +24,7 @@ static const struct {
     [PARAM_BODY] = {"BODY", OFFER_8BITMIME},
     [PARAM_RET] = {"RET", OFFER_DSN},
     [PARAM_ENVID] = {"ENVID", OFFER_DSN},
+    [PARAM_AUTH] = {"AUTH", OFFER_AUTH},
 };
 
 static int
@@ -53,6 +55,29 @@ parse_body(struct span value, bool *eight_bit)
 	return *eight_bit || span_is_nocase(value, "7BIT") ? 0 : -1;
 }
 
+/*
+ * RFC 4954 5: who first submitted the message, as somebody says whom we trust no further than his login:
+ * as if it were AUTH=<>, which that section allows. It still has to be an address.
+ */
+static int
+parse_submitter(struct span value)
+{
+	struct address a;
+	struct buf text;
+	const char *why;
+	int r;
+
+	if (span_is(value, "<>"))
+		return 0;
+	buf_init(&text, ADDRESS_MAX);
+	r = xtext_decode(value, &text) != 0 ||
+		    address_parse(buf_span(&text), ADDRESS_UTF8, &a, &why) != 0
+		? -1
+		: 0;
+	buf_release(&text);
+	return r;
+}
+
 static int
 parse_value(enum mail_param which, struct span value, struct mail_args *m)
 {
@@ -67,6 +92,8 @@ parse_value(enum mail_param which, struct span value, struct mail_args *m)
 	case PARAM_ENVID:
 		m->envid = value;
 		return dsn_param_envid_valid(value) ? 0 : -1;
+	case PARAM_AUTH:
+		return parse_submitter(value);
 	case PARAM_COUNT:
 		break;
 	}

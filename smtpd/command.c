@@ -32,7 +32,7 @@ static const struct verb verbs[] = {
     {"BDAT", PHASE_RECIPIENT, COMMAND_CHUNK, cmd_bdat_parse, cmd_bdat_run},
     {"XSUBMITTER", PHASE_CONNECTED | PHASE_READY, COMMAND_QUEUE_MANAGER, cmd_xsubmitter_parse,
 	cmd_xsubmitter_run},
-    {"AUTH", SERVED, 0, NULL, cmd_auth_run},
+    {"AUTH", SERVED, 0, cmd_auth_parse, cmd_auth_run},
     {"STARTTLS", PHASE_READY,
 	COMMAND_LAST | COMMAND_SECURES | COMMAND_JUNK | COMMAND_NO_ARGUMENT, NULL,
 	cmd_starttls_run},
@@ -139,7 +139,7 @@ perform(struct session *s, struct command *c, struct span arg, bool input_follow
 		return refuse(s, out_of_sequence(s, phase, v));
 	if ((v->flags & COMMAND_NO_ARGUMENT) != 0 && arg.len > 0)
 		return refuse(s, REPLY_NO_ARGUMENT_ALLOWED);
-	if (v->parse != NULL && v->parse(arg, s->esmtp ? s->settings->offers : 0, c, &r) != 0) {
+	if (v->parse != NULL && v->parse(arg, s->esmtp ? session_offers(s) : 0, c, &r) != 0) {
 		session_reply_detail(s, r.reply, r.detail);
 		return COMMAND_FAILED;
 	}

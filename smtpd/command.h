@@ -58,6 +58,12 @@ struct rcpt_args {
 	struct span notify, orcpt; /* as given, empty if not */
 };
 
+struct auth_args {
+	struct span mechanism;
+	struct span response; /* as given */
+	bool has_response;
+};
+
 struct bdat_args {
 	uint64_t size;
 	bool last;
@@ -70,6 +76,7 @@ struct command {
 		struct mail_args mail;
 		struct rcpt_args rcpt;
 		struct bdat_args bdat;
+		struct auth_args auth;
 		uint32_t uid; /* XSUBMITTER */
 	} args;
 };

@@ -9,6 +9,9 @@
 /* A directory that is up answers within a millisecond; a client waits five minutes (RFC 5321 4.5.3.2). */
 #define ANSWER_TIMEOUT_MS 10000
 
+/* Hashing takes its time, and others may be before. */
+#define LOGIN_TIMEOUT_MS 60000
+
 struct directory_client {
 	struct peer *peer;
 };
@@ -20,7 +23,11 @@ add_question(struct wire_out *w, const struct question *q)
 	wire_add_str(w, "role", listener_role_name(q->role));
 	if (q->uid >= 0)
 		wire_add_u64(w, "uid", (uint64_t)q->uid);
-	if (q->kind == QUESTION_CONNECT)
+	if (q->kind == QUESTION_LOGIN) {
+		wire_add(w, "user", q->user);
+		wire_add(w, "password", q->password);
+	}
+	if (q->kind == QUESTION_CONNECT || q->kind == QUESTION_LOGIN)
 		return;
 	wire_add(w, "helo", q->helo);
 	if (q->auth.len > 0)
@@ -50,6 +57,8 @@ on_answer(struct wire_msg *m, void *arg)
 		a.told = true;
 		if (wire_get(m, "rule", &a.rule) != 0)
 			a.rule = span_str("-");
+		if (wire_get(m, "account", &a.account) != 0)
+			a.account = span_make("", 0);
 		a.action = action_of(m);
 	} else {
 		verdict_set(&a.verdict, VERDICT_TEMPORARY, 451, "4.3.0",
@@ -62,15 +71,18 @@ on_answer(struct wire_msg *m, void *arg)
 static void
 ask(void *arg, const struct question *q, struct question_call *call)
 {
-	static const char *const verbs[] = {
-	    [QUESTION_CONNECT] = "connect", [QUESTION_MAIL] = "mail", [QUESTION_RCPT] = "rcpt"};
+	static const char *const verbs[] = {[QUESTION_CONNECT] = "connect",
+	    [QUESTION_MAIL] = "mail",
+	    [QUESTION_RCPT] = "rcpt",
+	    [QUESTION_LOGIN] = "authenticate"};
 	struct directory_client *p = arg;
 	struct wire_out w;
 
 	call->id = peer_next_id(p->peer);
 	wire_out_init(&w, verbs[q->kind], call->id);
 	add_question(&w, q);
-	peer_call(p->peer, &w, ANSWER_TIMEOUT_MS, on_answer, call);
+	peer_call(p->peer, &w, q->kind == QUESTION_LOGIN ? LOGIN_TIMEOUT_MS : ANSWER_TIMEOUT_MS,
+	    on_answer, call);
 }
 
 static void

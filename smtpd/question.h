@@ -19,6 +19,7 @@ enum question_kind {
 	QUESTION_CONNECT,
 	QUESTION_MAIL,
 	QUESTION_RCPT,
+	QUESTION_LOGIN, /* is this the password of the user? */
 };
 
 struct question {
@@ -27,7 +28,8 @@ struct question {
 	struct span client; /* address, empty for the submit socket */
 	int64_t uid;	    /* of the submitter, -1 for the network */
 	struct span helo, auth;
-	struct span from, rcpt; /* canonical */
+	struct span from, rcpt;	    /* canonical */
+	struct span user, password; /* of QUESTION_LOGIN */
 };
 
 /* What becomes of a recipient's mail once it is accepted. */
@@ -40,7 +42,8 @@ enum answer_action {
 struct answer {
 	bool told; /* false: could not tell, and verdict says so */
 	struct verdict verdict;
-	struct span rule; /* what decided, for the log */
+	struct span rule;    /* what decided, for the log */
+	struct span account; /* who has logged in, canonical */
 	enum answer_action action;
 };
 

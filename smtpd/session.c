@@ -18,6 +18,7 @@
 
 #include "common/log.h"
 #include "common/xalloc.h"
+#include "smtpd/login.h"
 #include "smtpd/session_input.h"
 #include "smtpd/session_private.h"
 #include "smtpd/session_tls.h"
@@ -54,6 +55,7 @@ state_name(enum session_state state)
 	    [SESSION_HANDSHAKE] = "handshake",
 	    [SESSION_GREETING] = "greeting",
 	    [SESSION_COMMAND] = "command",
+	    [SESSION_LOGIN] = "login",
 	    [SESSION_OVERLONG] = "overlong",
 	    [SESSION_CHUNK] = "chunk",
 	    [SESSION_WAITING] = "waiting",
@@ -82,6 +84,7 @@ time_for(const struct session *s, enum session_state state)
 			   ? s->settings->greeting_delay_ms
 			   : LONG_MS;
 	case SESSION_COMMAND:
+	case SESSION_LOGIN:
 	case SESSION_OVERLONG:
 	case SESSION_CHUNK:
 	case SESSION_CONTENT:
@@ -139,6 +142,7 @@ takes_input(const struct session *s)
 	switch (s->state) {
 	case SESSION_GREETING:
 	case SESSION_COMMAND:
+	case SESSION_LOGIN:
 	case SESSION_OVERLONG:
 	case SESSION_CHUNK:
 	case SESSION_CONTENT:
@@ -178,8 +182,11 @@ session_ask(struct session *s, enum question_kind kind, question_fn *fn)
 	    .client = span_str(s->origin.text),
 	    .uid = s->origin.uid,
 	    .helo = span_str(s->helo),
+	    .auth = span_str(s->account),
 	};
 
+	if (kind == QUESTION_LOGIN)
+		login_fill(s->login, &q);
 	if (s->txn != NULL) {
 		q.from = s->txn->from;
 		q.rcpt = s->txn->asked.address;
@@ -201,7 +208,8 @@ session_finish(struct session *s)
 unsigned
 session_offers(const struct session *s)
 {
-	return s->settings->offers | (session_tls_is_offered(s) ? OFFER_STARTTLS : 0U);
+	return s->settings->offers | (session_tls_is_offered(s) ? OFFER_STARTTLS : 0U) |
+	       (login_is_offered(s) ? OFFER_AUTH : 0U);
 }
 
 static void
@@ -255,6 +263,7 @@ give_up(struct session *s)
 {
 	s->server->question_ops->cancel(s->server->directory, &s->call);
 	txn_free(&s->txn);
+	login_free(&s->login);
 	buf_release(&s->in);
 }
 
@@ -285,7 +294,7 @@ session_set_timer(struct session *s)
 static void
 settle(struct session *s)
 {
-	if (s->server->stopping && s->state == SESSION_COMMAND)
+	if (s->server->stopping && (s->state == SESSION_COMMAND || s->state == SESSION_LOGIN))
 		session_reply(s, REPLY_STOPPING);
 	if (s->state == SESSION_CLOSING)
 		give_up(s);
@@ -340,6 +349,7 @@ session_on_time(struct session *s)
 			session_greet(s);
 			break;
 		case SESSION_COMMAND:
+		case SESSION_LOGIN:
 		case SESSION_OVERLONG:
 		case SESSION_CHUNK:
 			session_reply(s, REPLY_IDLE);

@@ -33,6 +33,7 @@ enum session_state {
 	SESSION_GREETING, /* the greeting waits for its delay and the answer about the client */
 	SESSION_HANDSHAKE,  /* the TLS handshake is under way; there is no transport yet */
 	SESSION_COMMAND,    /* reading commands */
+	SESSION_LOGIN,	    /* reading the client's next line of AUTH */
 	SESSION_OVERLONG,   /* dropping the rest of a command line that is too long */
 	SESSION_CHUNK,	    /* dropping the octets of a chunk that was refused */
 	SESSION_WAITING,    /* a command waits for its answer; input waits behind it */
@@ -62,6 +63,7 @@ enum session_greeting_wait {
 	GREETING_WAITS_ANSWER = 2,
 };
 
+struct login;
 struct tls_handshake;
 
 struct session {
@@ -83,6 +85,8 @@ struct session {
 	unsigned greeting_waits;
 	const struct verb *verb; /* the command under way */
 	struct txn *txn;	 /* NULL: none */
+	struct login *login;	 /* the AUTH under way; NULL: none */
+	char *account;		 /* who has logged in, canonical; NULL: nobody */
 	struct question_call call;
 	unsigned replies; /* to commands and messages, so far */
 	unsigned awaited; /* what replies will be when the waiting command is done */

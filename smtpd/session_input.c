@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "smtpd/line.h"
+#include "smtpd/login.h"
 #include "smtpd/session.h"
 #include "smtpd/verbs.h"
 
@@ -15,6 +16,20 @@
 
 /* A part of a command line keeps no more memory than this, whatever came before it. */
 #define KEPT_CAP_MAX 4096
+
+/* RFC 4954 4: the line of AUTH and those that follow may be as long as this. */
+#define LOGIN_LINE_MAX (12288U + 2)
+
+static size_t
+line_limit(const struct session *s, struct span in)
+{
+	size_t limit = s->settings->command_line_limit;
+
+	if (limit < LOGIN_LINE_MAX &&
+	    (s->state == SESSION_LOGIN || span_starts_with_nocase(in, "AUTH ")))
+		return LOGIN_LINE_MAX;
+	return limit;
+}
 
 /* The command line at the front of *in. False if it is not whole yet. */
 static bool
@@ -27,15 +42,19 @@ take_command(struct session *s, struct span *in)
 		return true;
 	}
 	s->verb = NULL;
-	switch (line_take(in, s->settings->command_line_limit, &line)) {
+	switch (line_take(in, line_limit(s, *in), &line)) {
 	case LINE_WHOLE:
-		command_dispatch(s, line, in->len > 0);
+		if (s->state == SESSION_LOGIN)
+			login_line(s, line);
+		else
+			command_dispatch(s, line, in->len > 0);
 		if (s->state == SESSION_COMMAND)
 			session_set_state(s, SESSION_COMMAND);
 		return true;
 	case LINE_MORE:
 		return false;
 	case LINE_LONG:
+		login_free(&s->login);
 		s->dropped = 0;
 		session_set_state(s, SESSION_OVERLONG);
 		return true;
@@ -92,6 +111,7 @@ consume(struct session *s, struct span *in)
 			return;
 		switch (s->state) {
 		case SESSION_COMMAND:
+		case SESSION_LOGIN:
 			if (!take_command(s, in))
 				return;
 			break;

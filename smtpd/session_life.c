@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/xalloc.h"
+#include "smtpd/login.h"
 #include "smtpd/session_private.h"
 #include "smtpd/session_tls.h"
 #include "smtpd/tls_handshake.h"
@@ -121,6 +122,8 @@ release(struct session **sp)
 	transport_release(&s->transport);
 	tls_info_free(&s->tls);
 	buf_release(&s->in);
+	login_free(&s->login);
+	free(s->account);
 	free(s->helo);
 	settings_unref(&s->settings);
 	free(s);

@@ -19,6 +19,8 @@ settings_format_ehlo(const struct settings *s, unsigned offers, struct buf *out)
 		buf_add_str(out, "250-DSN\r\n");
 	if ((offers & OFFER_STARTTLS) != 0)
 		buf_add_str(out, "250-STARTTLS\r\n");
+	if ((offers & OFFER_AUTH) != 0)
+		buf_add_str(out, "250-AUTH PLAIN LOGIN\r\n");
 	buf_add_str(out, "250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
 }
 
@@ -36,6 +38,7 @@ settings_new(const struct config *c, unsigned offers)
 	s->recipient_limit = c->recipient_limit;
 	s->error_limit = c->error_limit;
 	s->auth_failure_limit = c->auth_failure_limit;
+	s->auth_without_tls = c->auth_without_tls;
 	s->hop_limit = c->hop_limit;
 	s->command_line_limit = c->command_line_limit;
 	s->connection_limit = c->connection_limit;

@@ -16,6 +16,7 @@ enum settings_offer {
 	OFFER_SIZE = 1,
 	OFFER_8BITMIME = 2,
 	OFFER_DSN = 4,
+	OFFER_AUTH = 16,    /* RFC 4954; where somebody may log in */
 	OFFER_STARTTLS = 8, /* RFC 3207; as long as a session has no TLS */
 };
 
@@ -29,6 +30,7 @@ struct settings {
 	uint32_t recipient_limit;
 	uint32_t error_limit;
 	uint32_t auth_failure_limit;
+	bool auth_without_tls;
 	uint32_t hop_limit;
 	uint32_t command_line_limit;
 	uint32_t connection_limit;

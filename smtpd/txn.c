@@ -56,6 +56,7 @@ txn_format_envelope(const struct txn *t, const struct txn_origin *o, struct buf 
 	    .from = t->from,
 	    .client = o->client,
 	    .helo = o->helo,
+	    .auth = o->auth,
 	    .uid = o->uid,
 	    .eight_bit = t->eight_bit || (t->content != NULL && t->content->eight_bit),
 	    .envid = t->envid,

@@ -38,7 +38,8 @@ struct txn {
 struct txn_origin {
 	struct span client; /* address, empty for local submission */
 	struct span helo;
-	int64_t uid; /* -1 if it came from the network */
+	struct span auth; /* account, empty if nobody has logged in */
+	int64_t uid;	  /* -1 if it came from the network */
 };
 
 /* from is copied. */

@@ -46,9 +46,12 @@ enum command_result cmd_xsubmitter_run(struct session *s, const struct command *
 /* STARTTLS: RFC 3207. */
 enum command_result cmd_starttls_run(struct session *s, const struct command *c);
 
+/* AUTH: RFC 4954 4; the rest of the exchange is in smtpd/login.h. */
+int cmd_auth_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r);
+enum command_result cmd_auth_run(struct session *s, const struct command *c);
+
 /* Verbs of SMTP that are not offered, and words of other protocols. */
 enum command_result cmd_absent_run(struct session *s, const struct command *c);
-enum command_result cmd_auth_run(struct session *s, const struct command *c);
 enum command_result cmd_foreign_run(struct session *s, const struct command *c);
 
 #endif

@@ -144,7 +144,7 @@ reports_each_error(void **state)
 	    {"listen \"127.0.0.1:25\" { tls = maybe }",
 		":4:", "expected starttls, implicit or none"},
 	    {"listen \"127.0.0.1:25\" { role = submission }",
-		":4:", "not offered by this release"},
+		":4:", "role = submission without TLS"},
 	    {"idle-timeout = 5", ":4:", "expected a duration"},
 	    {"idle-timeout = 5 s", ":4:", "expected a duration"},
 	    {"greeting-delay = -1", ":4:", "expected a duration"},

@@ -101,7 +101,7 @@ skips_wrong_lines_alone(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		char *text = xasprintf("before:y\n%s\nafter:y\n", rows[i].line);
+		char *text = xasprintf("before:x\n%s\nafter:x\n", rows[i].line);
 		struct passwd_file f;
 
 		check_row(rows[i].line, parse(&f, text) == 0);

@@ -19,7 +19,8 @@ from lib.stub_dns import StubDNS
 from lib.waiting import reserve_port, wait_for
 
 LIMITS = {"message-size-limit": 1048576, "recipient-limit": 100, "command-line-limit": 2048, "error-limit": 10,
-          "auth-failure-limit": 3, "hop-limit": 50, "idle-timeout": "5s", "allow-loopback-destinations": True,
+          "auth-failure-limit": 3, "auth-failures-per-client": 10000, "auth-failures-per-account": 10000,
+          "hop-limit": 50, "idle-timeout": "5s", "allow-loopback-destinations": True,
           "postmaster": "postmaster@a.test", "connection-limit-per-client": 100}
 # Parts of the fixture that a server may not know yet: what to try, fullest first.
 OPTIONAL = ("submission", "starttls", "plain")

@@ -1,0 +1,201 @@
+/* login: AUTH after the command. See login.h. Called by cmd_auth and by session_input. */
+#include "smtpd/login.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base64.h"
+#include "common/log.h"
+#include "common/utf8.h"
+#include "common/xalloc.h"
+#include "smtpd/session.h"
+
+/* What a response may be when it is decoded: two names and a password with room. */
+#define RESPONSE_MAX 12288
+
+void
+login_free(struct login **lp)
+{
+	if (*lp == NULL)
+		return;
+	explicit_bzero(*lp, sizeof **lp);
+	free(*lp);
+	*lp = NULL;
+}
+
+static enum login_step
+keep_user(struct login *l, struct span user)
+{
+	l->has_user = true;
+	if (user.len == 0 || user.len > sizeof l->user || !utf8_valid(user) ||
+	    span_has_control(user))
+		return LOGIN_FAILS;
+	memcpy(l->user, user.p, user.len);
+	l->user_len = user.len;
+	return LOGIN_MORE;
+}
+
+static enum login_step
+keep_password(struct login *l, struct span password)
+{
+	if (password.len == 0 || password.len > sizeof l->password ||
+	    span_index(password, '\0') >= 0)
+		return LOGIN_FAILS;
+	memcpy(l->password, password.p, password.len);
+	l->password_len = password.len;
+	return LOGIN_READY;
+}
+
+/* RFC 4616 2: [authzid] NUL authcid NUL passwd. Nobody acts for another here. */
+static enum login_step
+take_plain(struct login *l, struct span message)
+{
+	struct span as = span_cut(&message, '\0'), user;
+
+	if (message.p == NULL)
+		return LOGIN_WRONG;
+	user = span_cut(&message, '\0');
+	if (message.p == NULL || span_index(message, '\0') >= 0)
+		return LOGIN_WRONG;
+	if (keep_user(l, user) != LOGIN_MORE || (as.len > 0 && !span_eq_nocase(as, user)))
+		return LOGIN_FAILS;
+	return keep_password(l, message);
+}
+
+enum login_step
+login_take(struct login *l, struct span response)
+{
+	enum login_step step = LOGIN_WRONG;
+	struct buf message;
+
+	buf_init(&message, RESPONSE_MAX);
+	/* Room in advance: growing would leave a password in memory that is no longer ours. */
+	if (buf_reserve(&message, response.len / 4 * 3 + 3) != 0 ||
+	    base64_decode(response, &message) != 0)
+		step = LOGIN_WRONG;
+	else if (l->mechanism == LOGIN_PLAIN)
+		step = take_plain(l, buf_span(&message));
+	else if (!l->has_user)
+		/* A user who cannot be is still asked for his password, as everybody is. */
+		step =
+		    keep_user(l, buf_span(&message)) == LOGIN_WRONG ? LOGIN_WRONG : LOGIN_MORE;
+	else
+		step = keep_password(l, buf_span(&message));
+	if (message.p != NULL)
+		explicit_bzero(message.p, message.cap);
+	buf_release(&message);
+	return step;
+}
+
+bool
+login_is_offered(const struct session *s)
+{
+	return s->origin.role == LISTENER_SUBMISSION &&
+	       (s->tls != NULL || s->settings->auth_without_tls);
+}
+
+void
+login_fill(const struct login *l, struct question *q)
+{
+	q->user = span_make(l->user, l->user_len);
+	q->password = span_make(l->password, l->password_len);
+}
+
+/* One attempt more that came to nothing; who goes on is sent away. */
+static void
+fail(struct session *s, enum smtp_reply_id id)
+{
+	login_free(&s->login);
+	if (s->state == SESSION_LOGIN)
+		session_set_state(s, SESSION_COMMAND);
+	session_reply(
+	    s, ++s->logins < s->settings->auth_failure_limit ? id : REPLY_TOO_MANY_LOGINS);
+}
+
+static void
+on_answer(const struct answer *a, void *arg)
+{
+	struct session *s = arg;
+	struct span user = span_make(s->login->user, s->login->user_len);
+
+	if (a->verdict.kind == VERDICT_OK && a->account.len > 0) {
+		s->account = xspandup(a->account);
+		log_info("session=%s login=%s mechanism=%s client=%s", s->id, s->account,
+		    s->login->mechanism == LOGIN_PLAIN ? "PLAIN" : "LOGIN", s->origin.text);
+		login_free(&s->login);
+		session_reply(s, REPLY_LOGGED_IN);
+	} else {
+		log_info("session=%s login failed rule=%.*s user=<%.*s> client=%s", s->id,
+		    SPAN_ARG(a->rule), SPAN_ARG(user), s->origin.text);
+		if (a->verdict.kind == VERDICT_PERMANENT) {
+			fail(s, REPLY_LOGIN_FAILED);
+		} else {
+			login_free(&s->login);
+			session_reply_verdict(s, &a->verdict, a->rule);
+		}
+	}
+	session_finish(s);
+}
+
+static void
+challenge(struct session *s)
+{
+	/* "Username:" and "Password:", which is what clients of LOGIN know. */
+	session_reply_text(s, s->login->mechanism == LOGIN_PLAIN ? "334 \r\n"
+			      : s->login->has_user		 ? "334 UGFzc3dvcmQ6\r\n"
+								 : "334 VXNlcm5hbWU6\r\n");
+	session_set_state(s, SESSION_LOGIN);
+}
+
+static enum command_result
+take(struct session *s, struct span response)
+{
+	switch (login_take(s->login, response)) {
+	case LOGIN_WRONG:
+		fail(s, REPLY_LOGIN_CODING);
+		return COMMAND_FAILED;
+	case LOGIN_MORE:
+		challenge(s);
+		return COMMAND_DONE;
+	case LOGIN_FAILS:
+		/* Asked all the same, so that it takes as long: nobody has this name and password. */
+		s->login->user_len = s->login->password_len = 0;
+		break;
+	case LOGIN_READY:
+		break;
+	}
+	session_ask(s, QUESTION_LOGIN, on_answer);
+	return COMMAND_WAITING;
+}
+
+enum command_result
+login_begin(
+    struct session *s, enum login_mechanism mechanism, bool has_response, struct span response)
+{
+	s->login = xcalloc(1, sizeof *s->login);
+	s->login->mechanism = mechanism;
+	if (has_response)
+		return take(s, response);
+	challenge(s);
+	return COMMAND_DONE;
+}
+
+void
+login_line(struct session *s, struct span line)
+{
+	unsigned before = s->replies;
+	enum command_result r;
+
+	s->verb = command_find(span_str("AUTH"));
+	if (span_is(line, "*")) {
+		fail(s, REPLY_LOGIN_CANCELLED);
+		r = COMMAND_FAILED;
+	} else {
+		r = take(s, line);
+	}
+	assert(s->replies == before + (r == COMMAND_WAITING ? 0 : 1));
+	s->awaited = s->replies + 1;
+	if (r == COMMAND_WAITING)
+		session_set_state(s, SESSION_WAITING);
+}
