@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/crc32c.h"
 #include "common/xalloc.h"
 #include "queue/cmd_queue.h"
 #include "queue/cmd_verbs.h"
@@ -21,6 +23,8 @@
 struct content {
 	int fd;
 	uint64_t offset, size;
+	uint32_t crc;
+	ino_t file;
 };
 
 /* The next piece at *at, which is moved. 0 at the end, -1 after a line on standard error. */
@@ -123,25 +127,82 @@ print_json(const struct content *c, const struct wire_msg *m)
 	return cmd_print_json(json);
 }
 
+/* Does it fit its checksum? -1 after a line on standard error. */
 static int
-show(const struct cmd_context *ctx, struct control_client *client, const struct wire_msg *m,
+is_intact(const struct content *c)
+{
+	char piece[PIECE];
+	uint32_t crc = 0;
+	uint64_t at = 0;
+	ssize_t n;
+
+	while ((n = read_piece(c, &at, piece)) > 0)
+		crc = crc32c(crc, piece, (size_t)n);
+	return n < 0 ? -1 : crc == c->crc;
+}
+
+static int
+show(const struct cmd_context *ctx, const struct content *c, const struct wire_msg *m,
     bool envelope)
 {
-	struct content c = {.fd = control_client_take_fd(client)};
-	int r = 0;
+	if (ctx->json)
+		return print_json(c, m);
+	if (envelope)
+		print_envelope(m);
+	return copy_content(c);
+}
 
-	if (c.fd < 0 || wire_get_u64(m, "offset", INT64_MAX, &c.offset) != 0 ||
-	    wire_get_u64(m, "size", INT64_MAX / 8, &c.size) != 0)
+/* What the answer says of the content. -1: malformed. c->fd is the caller's to close. */
+static int
+take_content(struct control_client *client, const struct wire_msg *m, struct content *c)
+{
+	struct stat st;
+	uint64_t crc;
+
+	c->fd = control_client_take_fd(client);
+	if (c->fd < 0 || wire_get_u64(m, "offset", INT64_MAX, &c->offset) != 0 ||
+	    wire_get_u64(m, "size", INT64_MAX / 8, &c->size) != 0 ||
+	    wire_get_u64(m, "crc", UINT32_MAX, &crc) != 0 || fstat(c->fd, &st) != 0)
+		return -1;
+	c->crc = (uint32_t)crc;
+	c->file = st.st_ino;
+	return 0;
+}
+
+/*
+ * One question and its answer. The queue goes on meanwhile, and the message may be gone from where it
+ * was said to stand: *again, unless it was said to stand there before, too.
+ */
+static int
+ask_and_show(const struct cmd_context *ctx, const char *id, bool envelope, struct content *c,
+    bool *again)
+{
+	struct content before = *c;
+	struct control_client *client;
+	struct wire_msg answer;
+	struct wire_out w;
+	int r, intact;
+
+	*again = false;
+	wire_out_init(&w, "cat", 1);
+	wire_add_str(&w, "message", id);
+	r = cmd_ask(ctx, "queue", &w, &client, &answer);
+	c->fd = -1;
+	if (r == 0)
+		r = cmd_verdict_status(&answer);
+	if (r == 0 && take_content(client, &answer, c) != 0)
 		r = cmd_fail(EX_PROTOCOL, "the queue manager's answer is malformed");
-	else if (ctx->json)
-		r = print_json(&c, m);
-	else {
-		if (envelope)
-			print_envelope(m);
-		r = copy_content(&c);
+	if (r == 0) {
+		intact = is_intact(c);
+		*again = intact == 0 && (before.file != c->file || before.offset != c->offset);
+		if (intact == 0 && !*again)
+			fprintf(stderr, "postrider: the message is damaged, "
+					"it does not fit its checksum\n");
+		r = intact < 0 ? EX_IOERR : *again ? 0 : show(ctx, c, &answer, envelope);
 	}
-	if (c.fd >= 0)
-		close(c.fd);
+	if (c->fd >= 0)
+		close(c->fd);
+	control_client_close(&client);
 	return r;
 }
 
@@ -151,10 +212,9 @@ cmd_queue_cat(struct cmd_context *ctx, char **argv)
 	struct cmd_queue_filter none = {.held = false};
 	bool envelope = false;
 	const struct cmd_option options[] = {{.name = "envelope", .given = &envelope}};
-	struct control_client *c;
+	struct content c = {.fd = -1};
 	struct cmd_args args;
-	struct wire_msg answer;
-	struct wire_out w;
+	bool again;
 	int r = cmd_parse(ctx, argv, options, 1, 1, 1, &args);
 
 	if (r != CMD_GO_ON)
@@ -162,13 +222,8 @@ cmd_queue_cat(struct cmd_context *ctx, char **argv)
 	r = cmd_queue_check(ctx, &none, &args);
 	if (r != 0)
 		return r;
-	wire_out_init(&w, "cat", 1);
-	wire_add_str(&w, "message", args.v[0]);
-	r = cmd_ask(ctx, "queue", &w, &c, &answer);
-	if (r == 0)
-		r = cmd_verdict_status(&answer);
-	if (r == 0)
-		r = show(ctx, c, &answer, envelope);
-	control_client_close(&c);
+	do {
+		r = ask_and_show(ctx, args.v[0], envelope, &c, &again);
+	} while (again);
 	return r;
 }

@@ -54,5 +54,6 @@ control_cat(const struct control_request *r)
 	add_envelope(&w, store, msg);
 	wire_add_u64(&w, "offset", store_content_offset(msg));
 	wire_add_u64(&w, "size", msg->content_len);
+	wire_add_u64(&w, "crc", msg->content_crc);
 	client_send(r->client, &w, fd);
 }

@@ -62,6 +62,20 @@ def test_show_and_cat(held):
     assert held.mta.command("queue", "cat", "AAAAAAAAAAAA").returncode != 0
 
 
+def test_cat_of_a_damaged_message_says_so(held):
+    one = by_recipient(held.mta, "a@one.test")
+    for path in (held.mta.spool / "segments").iterdir():
+        octets = path.read_bytes()
+        if b"hello 0" in octets:
+            with open(path, "r+b") as segment:
+                segment.seek(octets.index(b"hello 0"))
+                segment.write(b"HELLO")
+    text = held.mta.command("queue", "cat", one["id"])
+    assert "HELLO 0" in text.stdout and "damaged" in text.stderr
+    other = held.mta.command("queue", "cat", by_recipient(held.mta, "b@one.test")["id"])
+    assert other.returncode == 0 and "damaged" not in other.stderr
+
+
 def test_cat_of_a_large_message(make_world):
     world = make_world(retry=["300s"])
     world.sink("one.test", script={"RCPT": "450 4.2.1 later"})
