@@ -262,6 +262,7 @@ static void
 give_up(struct session *s)
 {
 	s->server->question_ops->cancel(s->server->directory, &s->call);
+	tls_names_cancel(&s->identity_wait);
 	txn_free(&s->txn);
 	login_free(&s->login);
 	buf_release(&s->in);

@@ -72,9 +72,10 @@ struct session {
 	struct server *server;
 	struct settings *settings;
 	struct transport transport;
-	struct tls_handshake *handshake; /* in SESSION_HANDSHAKE */
-	struct tls_info *tls;		 /* what was agreed on; NULL: in clear */
-	struct buf in;			 /* read and not yet used; holds no memory when empty */
+	struct tls_names_wait identity_wait; /* while STARTTLS waits for a certificate */
+	struct tls_handshake *handshake;     /* in SESSION_HANDSHAKE */
+	struct tls_info *tls;		     /* what was agreed on; NULL: in clear */
+	struct buf in; /* read and not yet used; holds no memory when empty */
 	enum session_state state;
 	struct session_origin origin;
 	char id[56];

@@ -271,7 +271,9 @@ what_counts_goes_on_counting(void **state)
 		fake_sleep(&s.c.fake, 4000);
 		assert_string_equal(say(&s.c, "NOOP\\r\\n"), "250");
 	}
-	assert_string_equal(say(&s.c, STARTTLS), "220");
+	assert_string_equal(say(&s.c, STARTTLS), ""); /* it is asked again by now */
+	tls_fake_answer(&s.source);
+	assert_string_equal(say(&s.c, ""), "220");
 	secure_prepare_client(&s, NULL);
 	assert_int_equal(secure_shake(&s), 0);
 	fake_sleep(&s.c.fake, 4000);
@@ -286,10 +288,62 @@ not_now(void **state)
 
 	(void)state;
 	secure_init(&s, false);
+	s.source.away = true;
 	secure_connect(&s, LISTENER_TLS_STARTTLS);
-	assert_string_equal(say(&s.c, E STARTTLS), "220,250,454");
+	assert_string_equal(say(&s.c, E), "220,250");
+	assert_string_equal(say(&s.c, STARTTLS), "");
+	tls_fake_answer(&s.source);
+	assert_string_equal(say(&s.c, ""), "454");
 	assert_string_equal(say(&s.c, M R), "250,250");
 	secure_close(&s);
+}
+
+/* STARTTLS waits for an answer; what the client does meanwhile. */
+static void
+while_it_is_asked(void **state)
+{
+	struct secure s;
+
+	(void)state;
+	/* It waits as well. */
+	secure_init(&s, false);
+	secure_connect(&s, LISTENER_TLS_STARTTLS);
+	assert_string_equal(say(&s.c, E), "220,250");
+	assert_string_equal(say(&s.c, STARTTLS), "");
+	tls_fake_answer(&s.source);
+	assert_string_equal(say(&s.c, ""), "220");
+	secure_prepare_client(&s, NULL);
+	assert_int_equal(secure_shake(&s), 0);
+	assert_string_equal(say(&s.c, E), "250");
+	secure_close(&s);
+	/* It talks on in clear: that is no handshake. */
+	secure_init(&s, false);
+	secure_connect(&s, LISTENER_TLS_STARTTLS);
+	assert_string_equal(say(&s.c, E), "220,250");
+	assert_string_equal(say(&s.c, STARTTLS), "");
+	send(s.c.fd, "MAIL FROM:<>\r\n", 14, 0);
+	fake_run(&s.c.fake);
+	tls_fake_answer(&s.source);
+	assert_string_equal(say(&s.c, ""), "220");
+	secure_prepare_client(&s, NULL);
+	assert_int_equal(secure_shake(&s), -1);
+	assert_int_equal(s.c.fake.nmessages, 0);
+	secure_close(&s);
+	/* It goes, or the service ends: nobody is told the answer. */
+	for (int i = 0; i < 2; i++) {
+		secure_init(&s, false);
+		secure_connect(&s, LISTENER_TLS_STARTTLS);
+		assert_string_equal(say(&s.c, E), "220,250");
+		assert_string_equal(say(&s.c, STARTTLS), "");
+		if (i == 0)
+			shutdown(s.c.fd, SHUT_RDWR);
+		else
+			server_abandon(&s.c.fake.server);
+		fake_run(&s.c.fake);
+		tls_fake_answer(&s.source);
+		fake_run(&s.c.fake);
+		secure_close(&s);
+	}
 }
 
 static void
@@ -560,6 +614,7 @@ main(void)
 	    cmocka_unit_test(everything_said_is_forgotten),
 	    cmocka_unit_test(what_counts_goes_on_counting),
 	    cmocka_unit_test(not_now),
+	    cmocka_unit_test(while_it_is_asked),
 	    cmocka_unit_test(the_trace_field_and_the_log_tell),
 	    cmocka_unit_test(implicit_from_the_first_octet),
 	    cmocka_unit_test(commands_right_behind_the_handshake),

@@ -1,0 +1,432 @@
+"""TLS with clients, as real clients have it: who gets which certificate, what is resumed, what changes while
+it runs, and what is left when the process with the keys is away."""
+
+import os
+import re
+import shutil
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from lib.certificates import client_context, fingerprint, make_certificate
+from lib.instance import Listener
+from lib.smtp_raw import RawClient
+from lib.waiting import wait_for
+
+MESSAGE = "Subject: inside\r\n\r\nhello\r\n"
+
+
+class Secured:
+    """An instance with a certificate: listener 0 does STARTTLS, listener 1 implicit TLS."""
+
+    def __init__(self, world, kind="ec"):
+        self.world, self.mta = world, world.mta
+        self.mta.listeners = [Listener(), Listener(tls="implicit")]
+        self.mta.certificate = make_certificate(self.mta.root, kind=kind)
+
+    def start(self):
+        self.mta.start()
+        return self
+
+    def domain_certificate(self, domain, pair):
+        """Puts the pair into a domain's etc/tls, each file by rename as certificate tools do."""
+        folder = self.mta.domains.root / domain / "etc/tls"
+        folder.mkdir(exist_ok=True)
+        for source, name in zip(pair, ("certificate.pem", "key.pem")):
+            shutil.copy(source, folder / ".new")
+            (folder / ".new").chmod(0o600 if name == "key.pem" else 0o644)
+            self.give(folder / ".new", domain)
+            (folder / ".new").rename(folder / name)
+        folder.chmod(0o755)
+        self.give(folder, domain)
+
+    def give(self, path, domain):
+        if self.mta.privileged:
+            os.chown(path, self.mta.domains.owners[domain], self.mta.domains.owners[domain])
+
+    def connect(self, context=None, name=None, session=None):
+        """A client behind the handshake of listener 1, its greeting read."""
+        listener = self.mta.listeners[1]
+        sock = (context or client_context()).wrap_socket(
+            socket.create_connection((listener.host, listener.port), 10), server_hostname=name, session=session)
+        assert sock.recv(512).startswith(b"220 ")
+        return sock
+
+    def shown(self, name=None):
+        """The fingerprint of the certificate that a client with this SNI gets."""
+        with self.connect(name=name) as sock:
+            return fingerprint(sock.getpeercert(True))
+
+
+@pytest.fixture
+def make_secured(make_world):
+    """A function that makes Secured, not started."""
+    def make(kind="ec", **settings):
+        return Secured(make_world(**settings), kind)
+    return make
+
+
+@pytest.fixture
+def secured(make_secured):
+    return make_secured().start()
+
+
+# --- clients ---
+
+@pytest.mark.parametrize("kind", ["ec", "rsa", "ed25519"])
+def test_smtplib(make_secured, kind):
+    """Both ways in; the trace field and the log say how."""
+    secured = make_secured(kind).start()
+    mta = secured.mta
+    with mta.smtp() as client:
+        client.ehlo()
+        assert client.has_extn("starttls")
+        client.starttls(context=client_context())
+        client.ehlo()
+        assert not client.has_extn("starttls")
+        client.sendmail("a@else.test", "bob@domain1.com", MESSAGE)
+    with smtplib.SMTP_SSL(mta.listeners[1].host, mta.listeners[1].port, context=client_context(), timeout=10) as client:
+        client.sendmail("a@else.test", "bob@domain1.com", MESSAGE)
+    for one in mta.wait_messages("bob@domain1.com", 2):
+        assert re.search(rb"\n\t\(TLSv1\.3 TLS_[A-Z0-9_]+\)\n\tby mx\.test \(Postrider\) with ESMTPS id ", one.raw)
+    assert len(mta.wait_log(r" tls=TLSv1\.3 cipher=TLS_[A-Z0-9_]+ sni= accepted", count=2)) == 2
+
+
+def s_client(secured, *args, say="QUIT\n", port=None):
+    """openssl s_client against listener 0 (STARTTLS), or another port without; its output."""
+    where = ["-connect", f"127.0.0.1:{port}"] if port else ["-starttls", "smtp", "-connect", f"127.0.0.1:{secured.mta.port}"]
+    done = subprocess.run(["openssl", "s_client", *where, "-crlf", "-ign_eof", *args], input=say, capture_output=True,
+                          text=True, timeout=20, check=False)
+    return done.stdout + done.stderr
+
+
+def test_openssl(secured):
+    port = secured.mta.listeners[1].port
+    for version, suite in (("-tls1_2", "ECDHE-ECDSA-AES256-GCM-SHA384"), ("-tls1_3", "TLS_AES_256_GCM_SHA384")):
+        for where in (None, port):
+            text = s_client(secured, version, port=where)
+            assert suite in text and "221 2.0.0" in text, text
+            assert "Compression: NONE" in text
+    for refused in (["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], ["-tls1_2", "-cipher", "kRSA"], ["-alpn", "http/1.1"]):
+        text = s_client(secured, *refused)
+        assert "alert" in text and "221 2.0.0" not in text, f"{refused}: {text}"
+    assert "ALPN protocol: smtp" in s_client(secured, "-alpn", "smtp")
+    assert len(secured.mta.wait_log(r"refused=TLS rule=tls-handshake client=127\.0\.0\.1 why=", count=3)) >= 3
+
+
+def swaks_lacks():
+    """Why swaks cannot be used, None if it can."""
+    if not shutil.which("swaks"):
+        return "swaks is not installed"
+    support = subprocess.run(["swaks", "--support"], capture_output=True, text=True, timeout=30, check=False)
+    return None if "TLS supported" in support.stdout else "swaks cannot do TLS (apt-get install libnet-ssleay-perl)"
+
+
+@pytest.mark.skipif(swaks_lacks() is not None, reason=str(swaks_lacks()))
+@pytest.mark.parametrize("how", [["--tls"], ["--tls-on-connect"]])
+def test_swaks(secured, how):
+    port = secured.mta.listeners[1].port if "on-connect" in how[0] else secured.mta.port
+    done = subprocess.run(["swaks", "--server", f"127.0.0.1:{port}", *how, "--from", "a@else.test", "--to", "bob@domain1.com",
+                           "--helo", "client.test", "--tls-sni", "mx.test"], capture_output=True, text=True, timeout=30,
+                          check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert b"sni=mx.test)" in secured.mta.wait_messages("bob@domain1.com")[0].raw
+
+
+def test_postfix_sends_encrypted_only(make_pair):
+    """A real Postfix that sends with TLS or not at all, and comes back with its ticket."""
+    world, far = make_pair(settings={}, smtp_tls_security_level="encrypt", smtp_tls_loglevel="1",
+                           smtp_tls_session_cache_database="btree:{root}/data/cache")
+    mta = world.mta
+    mta.certificate = make_certificate(mta.root, kind="rsa")
+    mta.write_config()
+    mta.reload()
+    mta.wait_log("reloaded: the new configuration is in force")
+    for number in range(3):
+        with smtplib.SMTP(far.host, far.port, timeout=10) as client:
+            client.sendmail("x@remote.test", "bob@domain1.com", f"Subject: {number}\r\n\r\nhello\r\n")
+        for one in mta.wait_messages("bob@domain1.com", number + 1, timeout=20):
+            assert b"with ESMTPS id" in one.raw
+    assert "Untrusted TLS connection established to" in far.log()
+    assert mta.wait_log(r" resumed=yes sni=.* accepted")
+
+
+# --- which certificate ---
+
+def test_a_certificate_for_each_domain(make_secured):
+    secured = make_secured()
+    mta = secured.mta
+    mta.add_domain("domain3.com", ["bob"])
+    (mta.domains.root / "alias.com").symlink_to("domain1.com")
+    own = make_certificate(mta.root, "domain1.com", "one", names=("mail.domain1.com", "*.pop.domain1.com", "alias.com"))
+    secured.domain_certificate("domain1.com", own)
+    secured.start()
+    main = fingerprint(mta.certificate[0])
+    for name, want in ((None, main), ("mx.test", main), ("domain1.com", own[0]), ("mail.domain1.com", own[0]),
+                       ("a.pop.domain1.com", own[0]), ("alias.com", own[0]), ("other.domain1.com", main),
+                       ("domain2.com", main), ("domain3.com", main), ("nowhere.test", main), ("DOMAIN1.com", own[0])):
+        assert secured.shown(name) == (want if want == main else fingerprint(want)), name
+    with mta.smtp() as client:
+        client._host = "mail.domain1.com"  # what smtplib gives as SNI
+        client.starttls(context=client_context())
+        client.sendmail("a@else.test", "bob@domain1.com", MESSAGE)
+    assert b"sni=mail.domain1.com)" in mta.wait_messages("bob@domain1.com")[0].raw
+
+
+def test_new_files_without_a_reload(secured):
+    """This host's and a domain's; a pair that does not fit leaves the one before, and the log says so once."""
+    mta = secured.mta
+    first, second = mta.certificate, make_certificate(mta.root, stem="second")
+    assert secured.shown() == fingerprint(first[0])
+    stolen = make_certificate(mta.root, stem="third")
+    old = fingerprint(first[0])
+    shutil.copy(second[0], mta.root / "new")
+    os.rename(mta.root / "new", first[0])  # the certificate is there, its key is not yet
+    assert secured.shown() == old
+    time.sleep(1.2)
+    for _ in range(3):
+        assert secured.shown() == old
+    wrong = rf"{re.escape(first[1])}: does not belong to the certificate .*; the pair before stays in force"
+    assert len(mta.wait_log(wrong)) == 1
+    shutil.copy(second[1], mta.root / "new")
+    os.chmod(mta.root / "new", 0o600)
+    os.rename(mta.root / "new", first[1])
+    wait_for(lambda: secured.shown() == fingerprint(second[0]), 3, "the new certificate")
+
+    secured.domain_certificate("domain1.com", make_certificate(mta.root, "domain1.com", "d1"))
+    wait_for(lambda: secured.shown("domain1.com") == fingerprint(str(mta.root / "d1.pem")), 3, "the domain's certificate")
+    secured.domain_certificate("domain1.com", (str(mta.root / "d1.pem"), stolen[1]))
+    time.sleep(1.2)
+    assert secured.shown("domain1.com") == fingerprint(str(mta.root / "d1.pem"))
+    mta.wait_log(r"domain1\.com/etc/tls/key\.pem: does not belong to the certificate")
+    (mta.domains.root / "domain1.com/etc/tls/key.pem").chmod(0o644)
+    time.sleep(1.2)
+    assert secured.shown("domain1.com") == fingerprint(str(mta.root / "d1.pem"))
+    mta.wait_log(r"domain1\.com/etc/tls/key\.pem: may be read by others")
+    shutil.rmtree(mta.domains.root / "domain1.com/etc/tls")
+    wait_for(lambda: secured.shown("domain1.com") == fingerprint(second[0]), 3, "this host's certificate")
+    done = mta.command("check")
+    assert done.returncode == 0, done.stdout
+
+
+def test_check_tells_before_a_client_does(secured):
+    mta = secured.mta
+    secured.domain_certificate("domain1.com", make_certificate(mta.root, "elsewhere.test", "d1"))
+    done = mta.command("check")
+    assert done.returncode != 0
+    assert re.search(r"domain1\.com/etc/tls/certificate\.pem: is a certificate neither for domain1\.com nor", done.stdout)
+    os.chmod(mta.certificate[1], 0o640)
+    done = mta.command("check")
+    assert re.search(r"postrider\.conf:\d+: key = .*: may be read by others \(mode 0640\)", done.stdout), done.stdout
+
+
+# --- reload ---
+
+def test_listeners_change_by_reload(secured):
+    mta = secured.mta
+
+    def offered():
+        with RawClient("127.0.0.1", mta.port) as client:
+            return "STARTTLS" in client.hello().keywords()
+
+    def reload():
+        before = mta.log().count("reloaded: ")
+        mta.write_config()
+        mta.reload()
+        wait_for(lambda: mta.log().count("reloaded: ") > before, 10, "the reload")
+
+    assert offered()
+    mta.listeners[0].tls = "none"
+    reload()
+    wait_for(lambda: not offered(), 5, "no STARTTLS")
+    certificate, mta.certificate = mta.certificate, None
+    mta.listeners[0].tls = None
+    mta.write_config()
+    mta.reload()
+    mta.wait_log(r"tls = implicit needs tls \{ certificate")
+    mta.listeners[1].tls = None
+    mta.write_config()
+    mta.reload()
+    wait_for(lambda: not offered(), 5, "no STARTTLS without a certificate")
+    mta.certificate = certificate
+    mta.listeners[1].tls = "implicit"
+    mta.write_config()
+    mta.reload()
+    wait_for(offered, 5, "STARTTLS again")
+    wait_for(lambda: secured.shown() == fingerprint(certificate[0]), 5, "implicit TLS again")
+
+
+# --- resumption ---
+
+def resumed(secured, context, session):
+    """Whether a connection that brings the session along is resumed; and the session it ends with."""
+    with secured.connect(context, session=session) as sock:
+        sock.sendall(b"QUIT\r\n")
+        assert sock.recv(512).startswith(b"221 ")
+        return sock.session_reused, sock.session
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tickets_are_good_everywhere_and_outlive_smtpd(secured, version):
+    """Twenty connections meet both workers; a worker that was restarted has the same keys; keys makes new ones."""
+    context = client_context()
+    context.minimum_version = context.maximum_version = version
+    reused, session = resumed(secured, context, None)
+    assert not reused
+    for _ in range(20):
+        reused, session = resumed(secured, context, session)
+        assert reused
+    for pid in secured.mta.pids("smtpd"):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len(secured.mta.pids("smtpd")) == 2, 5, "two workers")
+    for _ in range(10):
+        reused, session = resumed(secured, context, session)
+        assert reused
+    secured.mta.kill("keys")
+    secured.mta.wait_log("process=keys .* ended by signal 9")
+    wait_for(lambda: secured.mta.pids("keys"), 5, "keys again")
+
+    def again():
+        try:
+            return resumed(secured, context, session)
+        except (OSError, ssl.SSLError):
+            return None
+    reused, session = wait_for(again, 5, "a handshake with the new keys")
+    reused, session = resumed(secured, context, session)
+    reused, session = resumed(secured, context, session)
+    assert reused
+
+
+# --- client certificates ---
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_client_certificates(make_secured, version):
+    secured = make_secured()
+    mta = secured.mta
+    authority = make_certificate(mta.root, "ca.test", "ca", authority=True)
+    good = make_certificate(mta.root, "client.test", "client", issuer=authority)
+    bad = make_certificate(mta.root, "client.test", "self")
+    render = mta.render
+    mta.render = lambda: render().replace("tls { ", f'tls {{ client-certificates = ask  client-ca = "{authority[0]}"  ')
+    secured.start()
+    for pair, subject in ((good, b"verified client CN=client.test)"), (bad, None), (None, None)):
+        context = client_context()
+        context.minimum_version = context.maximum_version = version
+        if pair:
+            context.load_cert_chain(*pair)
+        with mta.smtp() as client:
+            client.starttls(context=context)
+            client.sendmail("a@else.test", "bob@domain1.com", MESSAGE)
+        raw = wait_for(lambda: mta.messages("bob@domain1.com"), 10, "the message")[0].raw
+        assert (b"verified client" in raw) == (subject is not None)
+        assert subject is None or subject in raw
+        for path in mta.domains.files("bob@domain1.com"):
+            path.unlink()
+    assert len(mta.wait_log(r"client certificate is not believed: self-signed certificate")) == 1
+    assert len(mta.wait_log(r'subject="CN=client\.test" accepted')) == 1
+
+
+# --- the process with the keys ---
+
+@pytest.mark.root
+def test_no_private_key_outside_keys(make_secured):
+    """PV-25: neither smtpd nor anybody else who serves strangers has the key in memory; keys has it."""
+    secured = make_secured("ec").start()
+    mta = secured.mta
+    for _ in range(5):
+        secured.shown()
+    text = subprocess.run(["openssl", "ec", "-in", mta.certificate[1], "-noout", "-text"], capture_output=True, text=True,
+                          timeout=10, check=True).stdout
+    found = re.search(r"priv:\s+((?:[0-9a-f]{2}[:\s]*)+)pub", text)
+    number = bytes.fromhex(re.sub(r"[:\s]", "", found.group(1)))[-32:]
+    # As it stands in PEM and DER, and as OpenSSL's numbers lie in memory: least significant word first.
+    needles = (number, number[::-1])
+
+    def holds(pid):
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+            for line in maps:
+                area = re.match(r"([0-9a-f]+)-([0-9a-f]+) r", line)
+                if not area or "[v" in line:
+                    continue
+                begin, end = int(area.group(1), 16), int(area.group(2), 16)
+                memory.seek(begin)
+                try:
+                    octets = memory.read(end - begin)
+                except OSError:
+                    continue
+                if any(needle in octets for needle in needles):
+                    return True
+        return False
+
+    assert holds(mta.pid("keys")), "the test sees nothing"
+    for role in ("smtpd", "queue", "remote", "local"):
+        for pid in mta.pids(role):
+            assert not holds(pid), f"{role} has the private key in memory"
+
+
+def test_without_keys(secured):
+    """Stopped, so that it stays away: mail in clear and sessions with TLS go on; STARTTLS hears 454 in time."""
+    mta = secured.mta
+    with mta.smtp() as inside, RawClient("127.0.0.1", mta.port) as clear:
+        inside.starttls(context=client_context())
+        clear.hello()
+        keys = mta.kill("keys", signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            inside.sendmail("a@else.test", "bob@domain1.com", MESSAGE)
+            mta.send("a@else.test", "bob@domain1.com", MESSAGE)
+            with RawClient("127.0.0.1", mta.port) as waiting:
+                waiting.hello()
+                time.sleep(1.2)
+                waiting.send(b"STARTTLS\r\n")
+                mta.send("a@else.test", "bob@domain1.com", MESSAGE)
+                clear.command("NOOP", "250")
+                assert time.monotonic() - began < 5
+                waiting.reply("454")
+                waiting.command("MAIL FROM:<a@else.test>", "250")
+        finally:
+            os.kill(keys, signal.SIGCONT)
+    mta.wait_messages("bob@domain1.com", 3)
+    wait_for(lambda: secured.shown() == fingerprint(mta.certificate[0]), 10, "handshakes again")
+
+
+def test_keys_killed_again_and_again(secured):
+    """Each time it is back within moments, and only handshakes at that moment have failed."""
+    mta = secured.mta
+    for _ in range(5):
+        mta.kill("keys")
+
+        def works():
+            try:
+                return secured.shown() == fingerprint(mta.certificate[0])
+            except (OSError, ssl.SSLError):
+                return False
+        wait_for(works, 3, "a handshake")
+    assert len(mta.pids("smtpd")) == 2
+
+
+@pytest.mark.limit(90)
+def test_many_at_once(make_secured):
+    """Two hundred clients that begin a handshake and do not go on: others are served meanwhile."""
+    secured = make_secured(**{"connection-limit-per-client": 1000}).start()
+    mta = secured.mta
+    stuck = []
+    try:
+        for _ in range(200):
+            sock = socket.create_connection(("127.0.0.1", mta.listeners[1].port), 10)
+            sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+            stuck.append(sock)
+        began = time.monotonic()
+        for _ in range(20):
+            secured.shown()
+        assert time.monotonic() - began < 10
+        mta.send("a@else.test", "bob@domain1.com", MESSAGE)
+    finally:
+        for sock in stuck:
+            sock.close()
+    mta.wait_messages("bob@domain1.com", 1)
