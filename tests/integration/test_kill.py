@@ -106,7 +106,7 @@ def test_the_killed_process_is_back_and_alone_was_restarted(loaded):
         after = dict((pid, name) for name, pid in mta.processes() if name not in ("spawner", "local-child"))
         assert set(before) - set(after) == {gone}, "another process was restarted too"
         wait_for(lambda: accepted(mta, f"after {role}"), RESUME, f"service after the death of {role}")
-    mta.wait_messages("bob@domain1.com", 5)
+    mta.wait_messages("bob@domain1.com", 6)
 
 
 def test_queue_down_smtpd_goes_on_accepting(loaded):
