@@ -34,7 +34,7 @@ check_texts(const struct domain *domain, const struct certificate_files *f,
 void
 certificate_check(struct domains *d, const struct domain *domain, struct config_errors *errors)
 {
-	struct certificate_files f = {NULL};
+	struct certificate_files f = {.key = NULL};
 
 	if (certificate_files_in(d, domain, true, &f) == LOOKUP_FOUND) {
 		if (f.problem.len > 0)
