@@ -104,16 +104,22 @@ content_to_json(const struct content *c)
 static int
 print_json(const struct content *c, const struct wire_msg *m)
 {
+	static const char *const names[] = {"from", "client", "helo", "auth", "uid"};
 	json_t *json = json_object(), *recipients = json_array(), *content = content_to_json(c);
 
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		json_object_set_new(json, names[i], json_null());
 	for (size_t i = 0; i < m->nfields; i++) {
 		const struct wire_field *f = &m->fields[i];
+		uint64_t uid;
 
 		if (span_is(f->name, "recipient"))
 			json_array_append_new(recipients, cmd_json_string(f->value));
+		else if (span_is(f->name, "uid") &&
+			 span_to_u64(f->value, UINT32_MAX, &uid) == 0)
+			json_object_set_new(json, "uid", json_integer((json_int_t)uid));
 		else if (span_is(f->name, "from") || span_is(f->name, "client") ||
-			 span_is(f->name, "helo") || span_is(f->name, "auth") ||
-			 span_is(f->name, "uid"))
+			 span_is(f->name, "helo") || span_is(f->name, "auth"))
 			json_object_setn_new(
 			    json, f->name.p, f->name.len, cmd_json_string(f->value));
 	}

@@ -93,8 +93,8 @@ add_forecast(const struct view *v, const struct row *r)
 	else if (free_to_go(r) == 0)
 		cmd_table_addf(v->table, "held");
 	else if (seconds < 0)
-		cmd_table_addf(v->table, "no deliveries in the last %s",
-		    cmd_format_duration(v->window, text));
+		cmd_table_addf(
+		    v->table, "no deliveries in the last %" PRIu64 " min", v->window / 60);
 	else
 		cmd_table_addf(v->table, "about %s, at %.1f/min",
 		    cmd_format_duration((uint64_t)seconds, text),
@@ -189,8 +189,7 @@ begin(struct view *v, const struct wire_msg *frame)
 	(void)wire_get_u64(frame, "messages", INT64_MAX, &v->messages);
 	(void)wire_get_u64(frame, "recipients", INT64_MAX, &v->recipients);
 	(void)wire_get_u64(frame, "oldest", INT64_MAX, &v->oldest);
-	if (wire_get_u64(frame, "window", INT64_MAX, &v->window) == 0 && v->window == 0)
-		v->window = 1; /* it has just begun */
+	(void)wire_get_u64(frame, "window", INT64_MAX, &v->window);
 	if (v->json)
 		cmd_array_begin("rows");
 	else

@@ -114,8 +114,12 @@ write_head(const struct summary_question *q, const struct summary *summary, size
 	uint64_t uptime = (uint64_t)(clock_wall() - q->control->started);
 
 	wire_add_u64(w, "rows", rows);
+	/* What happened in the first seconds of a process says nothing about an hour. */
 	if (q->by == BY_DESTINATION)
-		wire_add_u64(w, "window", uptime < WINDOW_MIN * 60 ? uptime : WINDOW_MIN * 60);
+		wire_add_u64(w, "window",
+		    uptime < 60		       ? 60
+		    : uptime < WINDOW_MIN * 60 ? uptime
+					       : WINDOW_MIN * 60);
 	add_counts(w, summary_total(summary));
 }
 
