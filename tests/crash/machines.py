@@ -8,7 +8,8 @@ RECIPIENTS = ["bob@domain1.com", "alice@domain1.com", "bob@domain2.com"]
 
 def machine(spool, mail, domains=True, **settings):
     """An Instance with its spool and its domains below these directories; domains: make them."""
-    mta = Instance(settings={"relay-from": ["127.0.0.0/8"], "segment-size": "4M", "retry": ["1s"],
+    # A call that strace makes fail has no number any more when the filter sees it.
+    mta = Instance(settings={"relay-from": ["127.0.0.0/8"], "system-call-filter": "off", "segment-size": "4M", "retry": ["1s"],
                              "connection-limit-per-client": 200, "log-level": "info", **settings},
                    spool=spool / "spool")
     mta.domains = Domains(mail / "virtual", mta.privileged)
