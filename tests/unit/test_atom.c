@@ -34,9 +34,12 @@ same_text_is_same_pointer(void **state)
 	atom_unref(&e);
 	assert_int_equal(atom_count(t), 1);
 	atom_unref(&c);
-	atom_unref(&c);
 	assert_null(c);
+	atom_unref(&c); /* NULL is fine */
+	assert_int_equal(atom_count(t), 1);
+	c = d; /* the one that atom_ref added */
 	atom_unref(&d);
+	atom_unref(&c);
 	assert_int_equal(atom_count(t), 0);
 	atom_table_free(&t);
 	assert_null(t);
