@@ -188,7 +188,7 @@ canonical_key(struct parser *p, struct span s, struct buf *key)
 {
 	bool foreign;
 	int tag = take_tag(&s, &foreign);
-	struct span groups = s;
+	struct span groups;
 
 	if (foreign)
 		return 1;
