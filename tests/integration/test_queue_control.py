@@ -8,6 +8,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -18,7 +19,7 @@ import pytest
 
 from lib import control
 from lib.instance import BIN, BUILD, TEST_USERS, Instance
-from lib.waiting import wait_for
+from lib.waiting import descendants, wait_for
 
 MESSAGE = "From: <bob@domain1.com>\r\nSubject: {}\r\n\r\nhello {}\r\n"
 REFUSAL = "450 4.2.1 later please"
@@ -483,3 +484,30 @@ def test_thousands_in_one_command_while_mail_comes_in(crowded):
         thread.join()
     assert len(waits) >= 5 and max(waits) < 3, sorted(waits)[-5:]
     assert mta.json("queue", "list", "--domain", "*.example")["messages"] == []
+
+
+def ask_for_a_list(mta):
+    """A list of the whole queue that nobody reads: (verdict's status, its descriptor or None)."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(10)
+        sock.connect(str(mta.spool / "sockets/control/queue"))
+        sock.sendall(control.pack("hello\nversion=1\nrole=control\n") + control.pack("list 1\n"))
+        found, fd = control.read_answer(sock)
+        return dict(found)["status"], fd
+
+
+def test_readers_that_do_not_read(crowded):
+    """Four of them at most; their children end when they go, and hold nothing up while they are there."""
+    mta = crowded
+    queue = mta.pid("queue")
+    answers = [ask_for_a_list(mta) for _ in range(4)]
+    assert [status for status, _ in answers] == ["2.0.0"] * 4
+    wait_for(lambda: len(descendants(queue)) == 4, 10, "four children, once the checkpoint of the start is written")
+    assert ask_for_a_list(mta) == ("4.3.2", None)
+    mta.send("x@else.test", "bob@domain1.com", MESSAGE.format(0, 0))
+    mta.wait_messages("bob@domain1.com", 1)
+    assert mta.json("status")["queue"]["messages"] >= 20000
+    for _, fd in answers:
+        os.close(fd)
+    wait_for(lambda: not descendants(queue), 5, "end of the children")
+    assert len(mta.json("queue", "list", "--limit", "3")["messages"]) == 3
