@@ -31,11 +31,11 @@ world_compact(struct world *w, unsigned ms)
 	unsigned idle = 0;
 
 	world_compact_start(w);
-	for (unsigned i = 0; i < ms && idle < 10; i++) {
+	for (unsigned i = 0; i < ms && idle < 50; i++) {
 		world_turn(w, 1);
 		idle = compactor_counts(w->compactor).active ? 0 : idle + 1;
 	}
-	assert_true(w->failing || idle == 10);
+	assert_true(w->failing || idle == 50);
 }
 
 /* So many messages, of which about one in `of` stays: deferred, the others are delivered. */
