@@ -9,6 +9,8 @@
 #include "common/xalloc.h"
 #include "conf/bounce_text.h"
 #include "conf/certificate_files.h"
+#include "conf/directory_fields.h"
+#include "conf/explain.h"
 #include "conf/policy.h"
 
 struct directory {
@@ -110,67 +112,17 @@ directory_refresh(struct directory *d)
 	domains_begin(d->domains);
 }
 
-/* The fields of a question that say who asks. -1 if one is missing or malformed. */
-static int
-get_client(const struct wire_msg *m, struct policy_client *c)
-{
-	struct span role, address;
-	uint64_t uid = 0;
-
-	*c = (struct policy_client){.role = LISTENER_MX};
-	if (wire_get(m, "role", &role) != 0 || listener_role_parse(role, &c->role) != 0)
-		return -1;
-	if (wire_get(m, "client", &address) == 0 && address.len > 0 &&
-	    netaddr_parse(address, &c->address) != 0)
-		return -1;
-	if (c->role == LISTENER_SUBMIT) {
-		if (wire_get_u64(m, "uid", UINT32_MAX, &uid) != 0)
-			return -1;
-	} else if (c->address.family == 0) {
-		return -1;
-	}
-	c->uid = (uid_t)uid;
-	wire_get(m, "helo", &c->helo);
-	wire_get(m, "auth", &c->auth);
-	return 0;
-}
-
-/* An address field. 0; 1 if it does not parse (*v says so); -1 if it is not there. */
-static int
-get_address(const struct wire_msg *m, const char *name, unsigned flags, struct address *a,
-    struct verdict *v)
-{
-	const char *why = "";
-	struct span s;
-
-	if (wire_get(m, name, &s) != 0)
-		return -1;
-	if (address_parse(s, ADDRESS_UTF8 | flags, a, &why) == 0)
-		return 0;
-	verdict_set(v, VERDICT_PERMANENT, 553, "5.1.3", "%s", why);
-	return 1;
-}
-
-static int
-send_decision(struct wire_out *w, const struct policy_answer *a)
-{
-	wire_add_verdict(w, &a->verdict);
-	wire_add_str(w, "rule", a->rule);
-	if (a->verdict.kind == VERDICT_OK && a->action != POLICY_DELIVER)
-		wire_add_str(w, "action", policy_action_name(a->action));
-	return 0;
-}
-
 static int
 answer_connect(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 {
 	struct policy_client client;
 	struct policy_answer a;
 
-	if (get_client(m, &client) != 0)
+	if (directory_get_client(m, &client) != 0)
 		return -1;
 	policy_connect(&d->env, &client, NULL, &a);
-	return send_decision(w, &a);
+	directory_add_decision(w, &a);
+	return 0;
 }
 
 static int
@@ -181,14 +133,15 @@ answer_mail(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 	struct address from;
 	int r;
 
-	if (get_client(m, &client) != 0)
+	if (directory_get_client(m, &client) != 0)
 		return -1;
-	r = get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
+	r = directory_get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
 	if (r < 0)
 		return -1;
 	if (r == 0)
 		policy_mail(&d->env, &client, &from, NULL, &a);
-	return send_decision(w, &a);
+	directory_add_decision(w, &a);
+	return 0;
 }
 
 /*
@@ -214,39 +167,18 @@ answer_rcpt(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 	struct address from, rcpt;
 	int r;
 
-	if (get_client(m, &client) != 0)
+	if (directory_get_client(m, &client) != 0)
 		return -1;
-	r = get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
+	r = directory_get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
 	if (r == 0)
-		r = get_address(m, "rcpt", ADDRESS_POSTMASTER, &rcpt, &a.verdict);
+		r = directory_get_address(m, "rcpt", ADDRESS_POSTMASTER, &rcpt, &a.verdict);
 	if (r < 0)
 		return -1;
 	if (r == 0)
 		policy_rcpt(&d->env, &client, &from, &rcpt, NULL, &a);
 	tell_administrator(&client, &a);
-	return send_decision(w, &a);
-}
-
-/* The targets, if together they fit a message; else the verdict says that they do not. */
-static void
-send_targets(struct wire_out *w, struct resolution *r)
-{
-	size_t octets = 0;
-
-	for (size_t i = 0; i < r->n; i++)
-		octets += strlen(r->v[i].address) + strlen(r->v[i].destination) + 48;
-	if (octets > WIRE_TEXT_MAX - 65536) {
-		resolution_release(r);
-		verdict_set(&r->verdict, VERDICT_PERMANENT, 550, "5.4.6",
-		    "Expands to more addresses than can be taken");
-	}
-	wire_add_verdict(w, &r->verdict);
-	for (size_t i = 0; i < r->n; i++) {
-		wire_add_str(
-		    w, "target", r->v[i].kind == TARGET_MAILBOX ? "mailbox" : "remote");
-		wire_add_str(w, "address", r->v[i].address);
-		wire_add_str(w, "destination", r->v[i].destination);
-	}
+	directory_add_decision(w, &a);
+	return 0;
 }
 
 static int
@@ -254,13 +186,13 @@ answer_resolve(struct directory *d, const struct wire_msg *m, struct wire_out *w
 {
 	struct resolution r = {.v = NULL};
 	struct address a;
-	int got = get_address(m, "address", ADDRESS_POSTMASTER, &a, &r.verdict);
+	int got = directory_get_address(m, "address", ADDRESS_POSTMASTER, &a, &r.verdict);
 
 	if (got < 0)
 		return -1;
 	if (got == 0)
 		resolve(&d->env, &a, wire_is_yes(m, "final") ? RESOLVE_FINAL : 0, NULL, &r);
-	send_targets(w, &r);
+	directory_add_targets(w, &r);
 	resolution_release(&r);
 	return 0;
 }
@@ -271,7 +203,7 @@ answer_mailbox(struct directory *d, const struct wire_msg *m, struct wire_out *w
 	struct mailbox box = {.user = NULL};
 	struct address a;
 	struct verdict v;
-	int got = get_address(m, "address", 0, &a, &v);
+	int got = directory_get_address(m, "address", 0, &a, &v);
 
 	if (got < 0)
 		return -1;
@@ -318,7 +250,7 @@ answer_bounce_text(struct directory *d, const struct wire_msg *m, struct wire_ou
 	struct span kind;
 	struct verdict v;
 	struct buf text;
-	int got = get_address(m, "address", 0, &sender, &v);
+	int got = directory_get_address(m, "address", 0, &sender, &v);
 
 	if (got < 0 || wire_get(m, "kind", &kind) != 0 || bounce_text_parse(kind, &which) != 0)
 		return -1;
@@ -334,97 +266,10 @@ answer_bounce_text(struct directory *d, const struct wire_msg *m, struct wire_ou
 	return 0;
 }
 
-static void
-send_steps(struct wire_out *w, const struct trace *t)
-{
-	for (size_t i = 0; i < t->n; i++)
-		wire_add_str(w, "step", t->v[i]);
-}
-
-/* Those that `said` has not told already: policy goes the resolver's way again. */
-static void
-send_new_steps(struct wire_out *w, const struct trace *t, const struct trace *said)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		bool again = false;
-
-		for (size_t k = 0; k < said->n && !again; k++)
-			again = strcmp(t->v[i], said->v[k]) == 0;
-		if (!again)
-			wire_add_str(w, "step", t->v[i]);
-	}
-}
-
-/* As a client would be answered: what the resolver found, then who may send there. */
-static void
-explain_client(struct directory *d, const struct policy_client *client,
-    const struct address *from, const struct address *rcpt, struct resolution *r,
-    struct trace *steps, struct wire_out *w)
-{
-	struct policy_answer a;
-	struct trace policy;
-	bool hosted;
-
-	trace_init(&policy);
-	policy_connect(&d->env, client, &policy, &a);
-	if (a.verdict.kind == VERDICT_OK)
-		policy_mail(&d->env, client, from, &policy, &a);
-	if (a.verdict.kind == VERDICT_OK)
-		policy_rcpt(&d->env, client, from, rcpt, &policy, &a);
-	hosted = r->n == 0 || r->v[0].kind == TARGET_MAILBOX;
-	if (a.verdict.kind != VERDICT_OK || hosted)
-		r->verdict = a.verdict;
-	if (a.verdict.kind != VERDICT_OK) {
-		struct verdict v = a.verdict;
-
-		resolution_release(r);
-		r->verdict = v;
-	}
-	wire_add_str(w, "rule", a.rule);
-	send_steps(w, steps);
-	send_new_steps(w, &policy, steps);
-	trace_release(&policy);
-}
-
 static int
 answer_explain(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 {
-	struct policy_client client = {.role = LISTENER_MX};
-	struct resolution r = {.v = NULL};
-	struct address rcpt, from;
-	struct span s;
-	struct trace steps;
-	int got = get_address(m, "address", ADDRESS_POSTMASTER, &rcpt, &r.verdict);
-
-	if (got < 0)
-		return -1;
-	from = (struct address){.len = 0};
-	if (got == 0 && wire_get(m, "from", &s) == 0)
-		got = get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &r.verdict);
-	trace_init(&steps);
-	if (got == 0)
-		resolve(&d->env, &rcpt, 0, &steps, &r);
-	if (got == 0 && wire_get(m, "client", &s) == 0) {
-		wire_get(m, "helo", &client.helo);
-		wire_get(m, "auth", &client.auth);
-		if (client.auth.len > 0)
-			client.role = LISTENER_SUBMISSION;
-		if (netaddr_parse(s, &client.address) == 0) {
-			explain_client(d, &client, &from, &rcpt, &r, &steps, w);
-		} else {
-			resolution_release(&r);
-			verdict_set(&r.verdict, VERDICT_PERMANENT, 0, "5.5.4",
-			    "%.*s: expected the client's IP address", SPAN_ARG(s));
-			wire_add_str(w, "rule", "bad-client");
-		}
-	} else {
-		wire_add_str(w, "rule", got == 0 ? "resolve" : "bad-address");
-		send_steps(w, &steps);
-	}
-	send_targets(w, &r);
-	trace_release(&steps);
-	resolution_release(&r);
-	return 0;
+	return explain_answer(&d->env, m, w);
 }
 
 static int

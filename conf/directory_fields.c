@@ -1,0 +1,73 @@
+/* directory_fields: what questions and answers have in common. See directory_fields.h. */
+#include "conf/directory_fields.h"
+
+#include <string.h>
+
+int
+directory_get_client(const struct wire_msg *m, struct policy_client *c)
+{
+	struct span role, address;
+	uint64_t uid = 0;
+
+	*c = (struct policy_client){.role = LISTENER_MX};
+	if (wire_get(m, "role", &role) != 0 || listener_role_parse(role, &c->role) != 0)
+		return -1;
+	if (wire_get(m, "client", &address) == 0 && address.len > 0 &&
+	    netaddr_parse(address, &c->address) != 0)
+		return -1;
+	if (c->role == LISTENER_SUBMIT) {
+		if (wire_get_u64(m, "uid", UINT32_MAX, &uid) != 0)
+			return -1;
+	} else if (c->address.family == 0) {
+		return -1;
+	}
+	c->uid = (uid_t)uid;
+	wire_get(m, "helo", &c->helo);
+	wire_get(m, "auth", &c->auth);
+	return 0;
+}
+
+int
+directory_get_address(const struct wire_msg *m, const char *name, unsigned flags,
+    struct address *a, struct verdict *v)
+{
+	const char *why = "";
+	struct span s;
+
+	if (wire_get(m, name, &s) != 0)
+		return -1;
+	if (address_parse(s, ADDRESS_UTF8 | flags, a, &why) == 0)
+		return 0;
+	verdict_set(v, VERDICT_PERMANENT, 553, "5.1.3", "%s", why);
+	return 1;
+}
+
+void
+directory_add_decision(struct wire_out *w, const struct policy_answer *a)
+{
+	wire_add_verdict(w, &a->verdict);
+	wire_add_str(w, "rule", a->rule);
+	if (a->verdict.kind == VERDICT_OK && a->action != POLICY_DELIVER)
+		wire_add_str(w, "action", policy_action_name(a->action));
+}
+
+void
+directory_add_targets(struct wire_out *w, struct resolution *r)
+{
+	size_t octets = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		octets += strlen(r->v[i].address) + strlen(r->v[i].destination) + 48;
+	if (octets > WIRE_TEXT_MAX - 65536) {
+		resolution_release(r);
+		verdict_set(&r->verdict, VERDICT_PERMANENT, 550, "5.4.6",
+		    "Expands to more addresses than can be taken");
+	}
+	wire_add_verdict(w, &r->verdict);
+	for (size_t i = 0; i < r->n; i++) {
+		wire_add_str(
+		    w, "target", r->v[i].kind == TARGET_MAILBOX ? "mailbox" : "remote");
+		wire_add_str(w, "address", r->v[i].address);
+		wire_add_str(w, "destination", r->v[i].destination);
+	}
+}

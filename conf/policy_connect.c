@@ -1,0 +1,20 @@
+/* policy: may this client connect? See policy.h. */
+#include "conf/policy.h"
+#include "conf/policy_private.h"
+
+void
+policy_connect(const struct resolve_env *env, const struct policy_client *client,
+    struct trace *trace, struct policy_answer *answer)
+{
+	const struct access_table *table;
+
+	answer->action = POLICY_DELIVER;
+	if (!policy_obtain_table(env, client, &table, trace, answer))
+		return;
+	if (table != NULL &&
+	    policy_table_refuses(env,
+		access_table_find_client(table, &client->address, span_str("")), 554, "5.7.1",
+		"No mail is taken from this host", trace, answer))
+		return;
+	policy_allow(answer, trace, "everybody", "2.0.0");
+}

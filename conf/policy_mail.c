@@ -1,0 +1,51 @@
+/* policy: may this client send mail of this sender? See policy.h. */
+#include "conf/account.h"
+#include "conf/policy.h"
+#include "conf/policy_private.h"
+
+/*
+ * Who has logged in sends as himself: his address, its subaddresses, and aliases that lead to him. The null
+ * reverse-path is of reports, and anybody's.
+ */
+static bool
+is_not_theirs(const struct resolve_env *env, const struct policy_client *client,
+    const struct address *from, struct trace *trace, struct policy_answer *answer)
+{
+	enum lookup l;
+
+	if (client->auth.len == 0 || from->len == 0)
+		return false;
+	l = account_owns(env, client->auth, from);
+	if (l == LOOKUP_FOUND)
+		return false;
+	if (l == LOOKUP_UNKNOWN) {
+		verdict_set(&answer->verdict, VERDICT_TEMPORARY, 451, "4.3.0",
+		    "Cannot tell now whose address this is, try again later");
+		policy_decide(answer, trace, "cannot-tell");
+	} else {
+		verdict_set(&answer->verdict, VERDICT_PERMANENT, 553, "5.7.1",
+		    "%.*s may not send as %s", SPAN_ARG(client->auth), from->text);
+		policy_decide(answer, trace, "sender-not-yours");
+	}
+	return true;
+}
+
+void
+policy_mail(const struct resolve_env *env, const struct policy_client *client,
+    const struct address *from, struct trace *trace, struct policy_answer *answer)
+{
+	const struct access_table *table;
+
+	answer->action = POLICY_DELIVER;
+	if (policy_lacks_login(client, trace, answer) ||
+	    !policy_obtain_table(env, client, &table, trace, answer))
+		return;
+	trace_add(trace, "sender <%s>", from->text);
+	if (table != NULL &&
+	    policy_table_refuses(env, access_table_find_address(table, ACCESS_FROM, from), 550,
+		"5.7.1", "No mail is taken from this sender", trace, answer))
+		return;
+	if (is_not_theirs(env, client, from, trace, answer))
+		return;
+	policy_allow(answer, trace, "everybody", "2.1.0");
+}

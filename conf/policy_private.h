@@ -1,0 +1,43 @@
+/*
+ * policy_private: what the files policy_*.c share, and nobody else includes. A
+ * question is a file policy_<question>.c, a group of checks a file of its own
+ * (policy_<what>.c) with a function for each question that it has a say in:
+ * true if it decided, and answer holds the verdict and the rule.
+ */
+#ifndef CONF_POLICY_PRIVATE_H
+#define CONF_POLICY_PRIVATE_H
+
+#include <stdbool.h>
+
+#include "conf/access_file.h"
+#include "conf/policy.h"
+
+/* The verdict in answer is final: notes which rule made it (a static word), as a step too. */
+void policy_decide(struct policy_answer *answer, struct trace *trace, const char *rule);
+
+/* 250 with this enhanced status, because of rule. */
+void policy_allow(
+    struct policy_answer *answer, struct trace *trace, const char *rule, const char *status);
+
+/* The client as a person reading the reply knows it, in out: returns out. */
+const char *policy_client_name(const struct policy_client *client, char out[NETADDR_TEXT_SIZE]);
+
+/*
+ * The access table, as far as it concerns this client: NULL if it does not or there is none. False: it
+ * cannot be told, and answer says so.
+ */
+bool policy_obtain_table(const struct resolve_env *env, const struct policy_client *client,
+    const struct access_table **table, struct trace *trace, struct policy_answer *answer);
+
+/*
+ * What a line of the access table says (NULL: no line): true if it decides against; REJECT is refused with code,
+ * status and text. A line that has mail held or thrown away is remembered in answer, and decides nothing else.
+ */
+bool policy_table_refuses(const struct resolve_env *env, const struct access_entry *e, int code,
+    const char *status, const char *text, struct trace *trace, struct policy_answer *answer);
+
+/* Does the role want a login that is not there? The answer is made then. */
+bool policy_lacks_login(
+    const struct policy_client *client, struct trace *trace, struct policy_answer *answer);
+
+#endif

@@ -1,0 +1,170 @@
+/* policy: may this client send mail to this recipient? See policy.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "conf/policy.h"
+#include "conf/policy_private.h"
+
+/* The block that contains the address, or NULL. */
+static const struct netblock *
+find_block(const struct config_netblocks *blocks, const struct netaddr *a)
+{
+	for (size_t i = 0; a->family != 0 && i < blocks->n; i++) {
+		if (netblock_contains(&blocks->v[i], a))
+			return &blocks->v[i];
+	}
+	return NULL;
+}
+
+static int
+compare_domain(const void *key, const void *element)
+{
+	return strcmp(key, *(char *const *)element);
+}
+
+/* The entry of relay-domains for a canonical domain: itself, or a parent's with a leading dot. NULL: none. */
+static const char *
+find_relay_domain(const struct config_strings *list, const char *domain)
+{
+	char **found = list->n == 0
+			   ? NULL
+			   : bsearch(domain, list->v, list->n, sizeof *list->v, compare_domain);
+
+	for (const char *dot = strchr(domain, '.'); found == NULL && list->n > 0 && dot != NULL;
+	     dot = strchr(dot + 1, '.'))
+		found = bsearch(dot, list->v, list->n, sizeof *list->v, compare_domain);
+	return found != NULL ? *found : NULL;
+}
+
+/* Does the access table let this client relay, or anybody to this recipient? */
+static bool
+table_relays(const struct access_table *table, const struct policy_client *client,
+    const struct address *rcpt)
+{
+	const struct access_entry *e;
+
+	if (table == NULL)
+		return false;
+	e = access_table_find_client(table, &client->address, span_str(""));
+	if (e != NULL && e->action == ACCESS_RELAY)
+		return true;
+	e = access_table_find_address(table, ACCESS_TO, rcpt);
+	return e != NULL && e->action == ACCESS_RELAY;
+}
+
+/* What the access table says of a recipient, and of who sends to it. True if it refuses. */
+static bool
+table_decides(const struct resolve_env *env, const struct policy_client *client,
+    const struct address *from, const struct address *rcpt, const struct access_table *table,
+    struct trace *trace, struct policy_answer *answer)
+{
+	return table != NULL &&
+	       (policy_table_refuses(env,
+		    access_table_find_client(table, &client->address, span_str("")), 550,
+		    "5.7.1", "No mail is taken from this host", trace, answer) ||
+		   policy_table_refuses(env,
+		       access_table_find_address(table, ACCESS_FROM, from), 550, "5.7.1",
+		       "No mail is taken from this sender", trace, answer) ||
+		   policy_table_refuses(env, access_table_find_address(table, ACCESS_TO, rcpt),
+		       550, "5.2.1", "No mail is taken for this recipient", trace, answer));
+}
+
+/* A domain that is not hosted here: who may send there through us? */
+static void
+decide_relay(const struct resolve_env *env, const struct policy_client *client,
+    const struct address *rcpt, const struct access_table *table, struct trace *trace,
+    struct policy_answer *answer)
+{
+	const struct config *c = env->config;
+	const struct netblock *block = find_block(&c->relay_from, &client->address);
+	const char *domain = address_domain(rcpt).p; /* it ends where the address does */
+	const char *relay = find_relay_domain(&c->relay_domains, domain);
+	char name[NETADDR_TEXT_SIZE];
+
+	if (client->role == LISTENER_SUBMIT) {
+		policy_allow(answer, trace, "local-user", "2.1.5");
+	} else if (client->role == LISTENER_SUBMISSION) {
+		policy_allow(answer, trace, "login", "2.1.5");
+	} else if (block != NULL) {
+		trace_add(trace, "%s: relay-from has %s/%u", c->path,
+		    netaddr_format(&block->base, name), block->bits);
+		policy_allow(answer, trace, "relay-from", "2.1.5");
+	} else if (relay != NULL) {
+		trace_add(trace, "%s: relay-domains has %s", c->path, relay);
+		policy_allow(answer, trace, "relay-domains", "2.1.5");
+	} else if (table_relays(table, client, rcpt)) {
+		policy_allow(answer, trace, "access-table", "2.1.5");
+	} else {
+		verdict_set(&answer->verdict, VERDICT_PERMANENT, 550, "5.7.1",
+		    "Relaying denied: %s is not hosted here and %s is no client of ours",
+		    domain, policy_client_name(client, name));
+		policy_decide(answer, trace, "relay-denied");
+	}
+}
+
+/* The rule's name for what the resolver said about a hosted recipient. */
+static const char *
+rule_of(const struct verdict *v)
+{
+	if (v->kind == VERDICT_OK)
+		return "hosted";
+	if (v->kind == VERDICT_TEMPORARY)
+		return "cannot-tell";
+	if (strcmp(v->status, "5.1.1") == 0)
+		return "no-such-user";
+	return strcmp(v->status, "5.1.2") == 0 ? "address-literal" : "alias-loop";
+}
+
+static void
+decide_rcpt(const struct resolve_env *env, const struct policy_client *client,
+    const struct address *rcpt, const struct access_table *table, struct trace *trace,
+    struct policy_answer *answer)
+{
+	struct domain *d = NULL;
+	struct resolution r;
+	enum lookup l = LOOKUP_FOUND;
+	struct buf why;
+
+	buf_init(&why, 1024);
+	/* The bare postmaster is ours in any case; a literal never is. */
+	if (address_domain(rcpt).len > 0 && !rcpt->literal)
+		l = env->source.find(env->source.arg, address_domain(rcpt), &d, &why);
+	buf_release(&why);
+	if (l == LOOKUP_NOT_FOUND) {
+		trace_add(trace, "%.*s is not hosted here", SPAN_ARG(address_domain(rcpt)));
+		decide_relay(env, client, rcpt, table, trace, answer);
+		return;
+	}
+	/* Could not tell included: the resolver says why. */
+	resolve(env, rcpt, RESOLVE_ANY, trace, &r);
+	answer->verdict = r.verdict;
+	if (r.verdict.kind == VERDICT_OK)
+		verdict_set(&answer->verdict, VERDICT_OK, 250, "2.1.5", "Ok");
+	resolution_release(&r);
+	policy_decide(answer, trace, rule_of(&answer->verdict));
+}
+
+void
+policy_rcpt(const struct resolve_env *env, const struct policy_client *client,
+    const struct address *from, const struct address *rcpt, struct trace *trace,
+    struct policy_answer *answer)
+{
+	const struct access_table *table;
+	struct verdict held;
+
+	answer->action = POLICY_DELIVER;
+	if (policy_lacks_login(client, trace, answer) ||
+	    !policy_obtain_table(env, client, &table, trace, answer) ||
+	    table_decides(env, client, from, rcpt, table, trace, answer))
+		return;
+	held = answer->verdict;
+	decide_rcpt(env, client, rcpt, table, trace, answer);
+	if (answer->verdict.kind != VERDICT_OK || answer->action == POLICY_DELIVER)
+		return;
+	if (answer->action == POLICY_QUARANTINE)
+		answer->verdict = held;
+	trace_add(trace, "%s",
+	    answer->action == POLICY_DISCARD ? "accepted and thrown away"
+					     : "accepted and held");
+}
