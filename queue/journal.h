@@ -33,7 +33,7 @@ struct journal_ops {
 	void (*on_checkpoint)(struct journal *j, void *arg);
 };
 
-/* One record of the past, in order. */
+/* One record of the past. In order, but for what was read of a checkpoint that turned out to be damaged: that comes first. */
 typedef void journal_replay_fn(struct span record, void *arg);
 
 /*

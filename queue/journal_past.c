@@ -10,28 +10,26 @@
 #include "queue/journal_file.h"
 #include "queue/quarantine.h"
 
-static bool
-checkpoint_is_whole(const struct journal_past *p, uint64_t number)
-{
-	struct journal_file_result r;
-
-	journal_file_read(
-	    p->dirfd, number, JOURNAL_FILE_CHECKPOINT, p->instance, NULL, NULL, &r);
-	return r.state == JOURNAL_FILE_WHOLE;
-}
-
-/* The newest whole checkpoint: its number, 0 if there is none. Those that are newer and damaged go to corrupt/. */
+/*
+ * The newest whole checkpoint: its number, 0 if there is none. Those that are newer and damaged go to corrupt/; what was
+ * read of them by then has been replayed, which is no harm: it is true, and the logs since the older one say the same.
+ */
 static uint64_t
-find_checkpoint(const struct journal_past *p)
+replay_checkpoint(
+    const struct journal_past *p, journal_replay_fn *replay, void *arg, uint64_t *size)
 {
 	uint64_t *numbers, found = 0;
 	size_t n = journal_file_list(p->dirfd, ".ckpt", &numbers);
 	char name[JOURNAL_NAME_SIZE];
 
 	while (n > 0 && found == 0) {
+		struct journal_file_result r;
 		uint64_t v = numbers[--n];
 
-		if (checkpoint_is_whole(p, v))
+		journal_file_read(
+		    p->dirfd, v, JOURNAL_FILE_CHECKPOINT, p->instance, replay, arg, &r);
+		*size = r.used;
+		if (r.state == JOURNAL_FILE_WHOLE)
 			found = v;
 		else if (p->corruptfd >= 0)
 			quarantine_move(p->dirfd, journal_file_name(v, ".ckpt", name),
@@ -66,17 +64,15 @@ replay_log(const struct journal_past *p, uint64_t number, journal_replay_fn *rep
 struct journal_history
 journal_past_replay(const struct journal_past *p, journal_replay_fn *replay, void *arg)
 {
-	struct journal_history h = {.checkpoint = find_checkpoint(p), .whole = true};
-	uint64_t *numbers, expected = h.checkpoint > 0 ? h.checkpoint : 1;
-	size_t n = journal_file_list(p->dirfd, ".log", &numbers);
-	struct journal_file_result r;
+	struct journal_history h = {.whole = true};
+	uint64_t *numbers, expected;
+	size_t n;
 
-	if (h.checkpoint > 0) {
-		journal_file_read(p->dirfd, h.checkpoint, JOURNAL_FILE_CHECKPOINT, p->instance,
-		    replay, arg, &r);
-		h.checkpoint_size = h.size = r.used;
-	}
+	h.checkpoint = replay_checkpoint(p, replay, arg, &h.checkpoint_size);
+	h.size = h.checkpoint_size;
 	h.last = h.checkpoint;
+	expected = h.checkpoint > 0 ? h.checkpoint : 1;
+	n = journal_file_list(p->dirfd, ".log", &numbers);
 	for (size_t i = 0; i < n; i++) {
 		if (numbers[i] > h.last)
 			h.last = numbers[i];

@@ -11,20 +11,23 @@
 #include "common/xalloc.h"
 #include "queue/store_record.h"
 
+#define SAFE_DIGITS 19 /* so many always fit */
+
 /* Takes a decimal number and the space behind it off *rest. */
 static int
 take_number(struct span *rest, uint64_t *v)
 {
+	uint64_t n = 0;
 	size_t i = 0;
 
-	*v = 0;
 	for (; i < rest->len && rest->p[i] >= '0' && rest->p[i] <= '9'; i++) {
 		uint64_t digit = (uint64_t)(rest->p[i] - '0');
 
-		if (*v > (UINT64_MAX - digit) / 10)
+		if (i >= SAFE_DIGITS && (n > UINT64_MAX / 10 || n * 10 > UINT64_MAX - digit))
 			return -1;
-		*v = *v * 10 + digit;
+		n = n * 10 + digit;
 	}
+	*v = n;
 	if (i == 0 || (i < rest->len && rest->p[i] != ' '))
 		return -1;
 	*rest = i < rest->len ? span_make(rest->p + i + 1, rest->len - i - 1)
@@ -76,28 +79,25 @@ account(struct spool_segment *s, uint64_t offset)
 		s->accounted = offset;
 }
 
-/* The recipients of M, a line each: "notify address". The caller frees. NULL if malformed. */
-static struct message_given *
-take_given(struct span rest, uint32_t *n)
+/* The recipients of M, a line each: "notify address", into rp->given. How many; 0 if malformed. */
+static uint32_t
+take_given(struct replay *rp, struct span rest)
 {
-	struct message_given *given;
-	size_t lines = 1;
+	uint32_t n = 0;
 
-	for (size_t i = 0; i < rest.len; i++)
-		lines += rest.p[i] == '\n';
-	given = xcalloc(lines, sizeof *given);
-	*n = 0;
 	while (rest.p != NULL) {
-		struct span line = span_cut(&rest, '\n'), notify = span_cut(&line, ' ');
-		uint64_t v;
+		struct span line = span_cut(&rest, '\n');
+		uint64_t notify;
 
-		if (line.p == NULL || span_to_u64(notify, 31, &v) != 0) {
-			free(given);
-			return NULL;
+		if (take_numbers(&line, &notify, 1) != 0 || notify > 31 || line.p == NULL)
+			return 0;
+		if (n == rp->given_cap) {
+			rp->given_cap = n > 0 ? n * 2 : 16;
+			rp->given = xreallocarray(rp->given, rp->given_cap, sizeof *rp->given);
 		}
-		given[(*n)++] = (struct message_given){line, (uint8_t)v};
+		rp->given[n++] = (struct message_given){line, (uint8_t)notify};
 	}
-	return given;
+	return n;
 }
 
 static int
@@ -125,17 +125,15 @@ static struct message *
 make_message(struct replay *rp, const uint64_t v[12], struct span head, struct span rest)
 {
 	struct span from = span_cut(&rest, '\n');
-	struct message_given *given;
 	struct message *m;
 	uint32_t n;
 
 	if (v[4] > UINT32_MAX || v[7] > UINT32_MAX || v[9] > UINT32_MAX || rest.p == NULL)
 		return NULL;
-	given = take_given(rest, &n);
-	if (given == NULL)
+	n = take_given(rp, rest);
+	if (n == 0)
 		return NULL;
-	m = message_new(rp->atoms, v[0], from, given, n);
-	free(given);
+	m = message_new(rp->atoms, v[0], from, rp->given, n);
 	m->offset = (uint32_t)v[4];
 	m->received = (int64_t)v[6];
 	m->envelope_len = (uint32_t)v[7];
@@ -608,4 +606,5 @@ replay_release(struct replay *rp)
 	while ((p = idmap_next(&rp->places, &at)) != NULL)
 		free(p);
 	idmap_release(&rp->places);
+	free(rp->given);
 }

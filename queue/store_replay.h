@@ -31,6 +31,8 @@ struct replay {
 	struct message_map *messages;
 	struct idmap places; /* struct replay_place by the number of the message */
 	uint64_t generation;
+	struct message_given *given; /* room for the recipients of one message */
+	uint32_t given_cap;
 	unsigned malformed; /* records that could not be understood */
 };
 
