@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "smtpd/tls_context.h"
+#include "smtpd/tls_handshake.h"
 
 static void
 on_tickets(struct span keys, void *arg)
@@ -28,7 +29,12 @@ tls_new(struct event_base *base, const struct tls_source_ops *ops, void *source,
 	t->names = tls_names_new(t->provider, ops, source, clock);
 	t->tickets = tls_tickets_new();
 	t->thread = worker_new(base);
+	t->clock = clock;
 	TAILQ_INIT(&t->waiting);
+	TAILQ_INIT(&t->begun);
+	t->pressure = evtimer_new(base, tls_handshake_on_pressure, t);
+	if (t->pressure == NULL)
+		fatalx("cannot make a timer");
 	ops->on_tickets(source, on_tickets, t);
 	return t;
 }
@@ -42,6 +48,7 @@ tls_free(struct tls **tp)
 		return;
 	*tp = NULL;
 	worker_free(&t->thread);
+	event_free(t->pressure);
 	tls_names_cancel(&t->preparing);
 	tls_names_free(&t->names);
 	SSL_CTX_free(t->context);

@@ -18,10 +18,12 @@
 #include "smtpd/tls_tickets.h"
 
 /*
- * Handshakes that have begun and hold memory for it, 40 KiB or so each; the others wait for their turn,
- * which costs nothing.
+ * Handshakes that have begun and hold memory for it, 45 KiB or so each; the others wait for their turn,
+ * which costs nothing. While some wait, one that has had this long and waits for its client has to go:
+ * clients that begin and do not go on keep nobody else out.
  */
-#define TLS_HANDSHAKES_MAX 256
+#define TLS_HANDSHAKES_MAX 128
+#define TLS_PRESSURE_MS	   1000
 
 struct tls_handshake;
 
@@ -35,8 +37,10 @@ struct tls {
 	SSL_CTX *context; /* NULL: not configured */
 	char *hostname;	  /* for this name the certificate is this host's */
 	struct worker *thread;
+	uint64_t (*clock)(void);
 	unsigned under_way;
-	TAILQ_HEAD(tls_handshakes, tls_handshake) waiting;
+	TAILQ_HEAD(tls_handshakes, tls_handshake) waiting, begun; /* the oldest first */
+	struct event *pressure;					  /* while some wait */
 	struct tls_names_wait preparing;
 	bool prepared;
 };

@@ -28,7 +28,9 @@ enum phase {
 
 struct tls_handshake {
 	struct worker_task task;
-	TAILQ_ENTRY(tls_handshake) link; /* in tls.waiting */
+	TAILQ_ENTRY(tls_handshake)
+	link; /* in tls.waiting or tls.begun, but for PHASE_FIRST_OCTET */
+	uint64_t began_ms;
 	struct tls *tls;
 	SSL_CTX *context; /* a reference */
 	SSL *ssl;	  /* NULL before the first step */
@@ -116,7 +118,9 @@ begin_next(struct tls *t)
 	if (h == NULL || t->under_way >= TLS_HANDSHAKES_MAX)
 		return;
 	TAILQ_REMOVE(&t->waiting, h, link);
+	TAILQ_INSERT_TAIL(&t->begun, h, link);
 	t->under_way++;
+	h->began_ms = t->clock();
 	run_step(h);
 }
 
@@ -131,10 +135,12 @@ destroy(struct tls_handshake *h)
 	tls_names_cancel(&h->wait);
 	tls_identity_unref(&h->identity);
 	SSL_CTX_free(h->context);
-	if (h->phase == PHASE_TURN)
+	if (h->phase == PHASE_TURN) {
 		TAILQ_REMOVE(&t->waiting, h, link);
-	else if (h->phase != PHASE_FIRST_OCTET)
+	} else if (h->phase != PHASE_FIRST_OCTET) {
+		TAILQ_REMOVE(&t->begun, h, link);
 		t->under_way--;
+	}
 	free(h);
 	begin_next(t);
 }
@@ -242,6 +248,30 @@ on_step(struct worker_task *task)
 	}
 }
 
+/* As many as wait may take the places of the oldest that wait for their clients. */
+void
+tls_handshake_on_pressure(evutil_socket_t fd, short what, void *arg)
+{
+	struct tls *t = arg;
+	struct tls_handshake *h, *next;
+	unsigned wanted = 0;
+
+	(void)fd, (void)what;
+	TAILQ_FOREACH (h, &t->waiting, link)
+		wanted++;
+	for (h = TAILQ_FIRST(&t->begun);
+	     h != NULL && wanted > 0 && h->began_ms + TLS_PRESSURE_MS <= t->clock(); h = next) {
+		next = TAILQ_NEXT(h, link);
+		if (h->phase != PHASE_SOCKET)
+			continue;
+		wanted--;
+		snprintf(h->why, sizeof h->why, "the client is slow and others wait");
+		fail(h);
+	}
+	if (!TAILQ_EMPTY(&t->waiting))
+		event_add(t->pressure, &(struct timeval){0, TLS_PRESSURE_MS * 1000 / 4});
+}
+
 static void
 on_socket(evutil_socket_t fd, short what, void *arg)
 {
@@ -256,6 +286,8 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 	h->phase = PHASE_TURN;
 	TAILQ_INSERT_TAIL(&t->waiting, h, link);
 	begin_next(t);
+	if (!TAILQ_EMPTY(&t->waiting) && !event_pending(t->pressure, EV_TIMEOUT, NULL))
+		event_add(t->pressure, &(struct timeval){0, TLS_PRESSURE_MS * 1000 / 4});
 }
 
 struct tls_handshake *

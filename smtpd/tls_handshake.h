@@ -33,4 +33,7 @@ struct tls_handshake *tls_handshake_new(
 /* Gives it up: done will not be called, the descriptor is closed. Clears *h; NULL is fine. */
 void tls_handshake_free(struct tls_handshake **h);
 
+/* The timer of struct tls (arg) while handshakes wait for their turn: makes room. */
+void tls_handshake_on_pressure(evutil_socket_t fd, short what, void *arg);
+
 #endif

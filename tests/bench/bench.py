@@ -39,6 +39,10 @@ ROWS = [
     ("deliver", "p99", "  connect to 250, p99: ms", "{:.1f}", False),
     ("relay", "rate", "accept and relay to a sink: messages/s", "{:.0f}", True),
     ("relay", "p99", "  connect to 250, p99: ms", "{:.1f}", False),
+    ("tls", "rate", "sessions with TLS, whole handshakes: sessions/s", "{:.0f}", True),
+    ("tls", "p99", "  connect to 221, p99: ms", "{:.1f}", False),
+    ("tls", "resumed_rate", "  the same with session tickets: sessions/s", "{:.0f}", True),
+    ("tls", "pss_kib", "memory of an idle connection with TLS (PSS): KiB", "{:.1f}", False),
     ("idle", "pss_kib", "memory of an idle connection (PSS): KiB", "{:.1f}", False),
     ("idle", "rss_kib", "  the same as RSS, shared pages in each: KiB", "{:.1f}", False),
 ]
@@ -59,6 +63,7 @@ def parse_options():
     parser.add_argument("--users", type=int, default=20, help="users in each (20)")
     parser.add_argument("--owners", choices=("one", "domain"), default="one",
                         help="mailboxes of all domains have one owner, or one owner each")
+    parser.add_argument("--sessions", type=int, help="sessions with TLS (5000, quick 500)")
     parser.add_argument("--idle", type=int, help="idle connections to Postrider (10000, quick 1000)")
     parser.add_argument("--idle-postfix", type=int, default=50, help="and to Postfix, a process each (50)")
     parser.add_argument("--seconds", type=int, default=180, help="the longest a load may take")
@@ -67,6 +72,7 @@ def parse_options():
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.quick else 3)
     options.messages = options.messages or (1500 if options.quick else 10000)
+    options.sessions = options.sessions or (500 if options.quick else 5000)
     options.idle = options.idle or (1000 if options.quick else 10000)
     options.work = options.work.split(",")
     for name in options.work:

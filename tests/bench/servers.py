@@ -15,6 +15,7 @@ import subprocess
 import time
 
 from lib import postfix
+from lib.certificates import make_certificate
 from lib.waiting import alive, descendants, reserve_port, wait_for
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -186,7 +187,7 @@ class Postrider(Server):
             'hostname = "mx.bench.test"',
             f'domains = "{self.dir}/virtual"',
             f'spool = "{self.dir}/spool"',
-            f'listen "127.0.0.1:{self.port}" {{ role = mx  tls = none }}',
+            f'listen "127.0.0.1:{self.port}" {{ role = mx  tls = {"starttls" if work == "tls" else "none"} }}',
             'relay-from = { "127.0.0.0/8" }',
             f'smarthost = "[{next_hop[0]}]:{next_hop[1]}"',
             "allow-loopback-destinations = yes",
@@ -194,6 +195,9 @@ class Postrider(Server):
         if work == "idle":
             # The default of 1000 a worker is there to stop what this work does.
             lines.append("connection-limit = 20000")
+        if work == "tls":
+            certificate, key = make_certificate(self.dir, kind="rsa")
+            lines += [f'tls {{ certificate = "{certificate}"  key = "{key}" }}', "connection-limit = 20000"]
         if os.geteuid() == 0:
             lines.append("users { " + "  ".join(f'{key} = "{uid}"' for key, uid in USERS.items()) + " }")
         (self.dir / "postrider.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -245,11 +249,17 @@ class Postfix(Server):
             "smtp_dns_support_level": "disabled", "relayhost": f"[{next_hop[0]}]:{next_hop[1]}",
             "virtual_mailbox_base": "{root}/virtual", "virtual_mailbox_domains": f"hash:{etc}/domains",
             "virtual_mailbox_maps": f"hash:{etc}/mailboxes", "virtual_uid_maps": owners, "virtual_gid_maps": owners,
-            **(HOLD if work == "hold" else {})})
+            **(HOLD if work == "hold" else {}), **(self.tls_settings() if work == "tls" else {})})
         (self.dir / "virtual").mkdir()
         self.write_domains()
         # Makes the directories of the queue, and complains of what is wrong.
         subprocess.run(postfix.command(self.dir, "postfix", "check"), stdin=subprocess.DEVNULL, check=True)
+
+    def tls_settings(self):
+        """STARTTLS with a certificate as Postrider's, and a session cache as it is recommended."""
+        certificate, key = make_certificate(self.dir, kind="rsa")
+        return {"smtpd_tls_security_level": "may", "smtpd_tls_cert_file": certificate, "smtpd_tls_key_file": key,
+                "smtpd_tls_session_cache_database": "btree:{root}/data/smtpd_scache"}
 
     def write_domains(self):
         """The tables, and the Maildirs they point to."""

@@ -26,6 +26,7 @@ class Settings:
         self.seconds = options.seconds
         self.idle = options.idle
         self.idle_postfix = options.idle_postfix
+        self.sessions = options.sessions
         self.domains, self.users = options.domains, options.users
 
     def load_options(self, messages, pattern, **more):
@@ -179,6 +180,46 @@ def idle(server, settings):
         refused.end()
 
 
+def tls(server, settings):
+    """Sessions by STARTTLS that send nothing, with the same RSA certificate; then memory, as in idle."""
+    refused = tools.RefusedPort()
+    idle_sessions = settings.idle_postfix if server.name == "Postfix" else min(settings.idle, 2000)
+    holder = None
+    try:
+        server.start("tls", ("127.0.0.1", refused.port))
+        run = Run(server, settings)
+        run.warm("user%u@dom%d.test")
+        tls_load(server, settings, settings.connections * 5)
+        whole = tls_load(server, settings, settings.sessions)
+        resumed = tls_load(server, settings, settings.sessions, "--resume", "on")
+        if resumed["resumed"] * 2 < resumed["done"]:
+            raise RuntimeError(f"hardly anything is resumed: {resumed}")
+        _, pss = tools.memory(server.pids())
+        holder = tools.Child("tls", "--to", f"127.0.0.1:{server.port}", "--sessions", idle_sessions, "--hold", "on",
+                             "--sources", 200, "--time", settings.seconds + 60)
+        ready = holder.line(settings.seconds)
+        if ready["held"] != idle_sessions:
+            raise RuntimeError(f"only {ready['held']} of {idle_sessions} sessions: {ready}")
+        time.sleep(1)
+        _, pss_held = tools.memory(server.pids())
+        return {"rate": whole["rate"], "p50": whole["session_ms"]["p50"], "p99": whole["session_ms"]["p99"],
+                "resumed_rate": resumed["rate"], "pss_kib": (pss_held - pss) / idle_sessions}
+    finally:
+        if holder is not None:
+            holder.end()
+        server.remove()
+        refused.end()
+
+
+def tls_load(server, settings, sessions, *more):
+    """Sessions with TLS; the load's own figures, none of them failed."""
+    done = tools.run_tool("tls", "--to", f"127.0.0.1:{server.port}", "--connections", settings.connections,
+                          "--sessions", sessions, "--time", settings.seconds, *more, timeout=settings.seconds + 60)
+    if done["failed"] or done["done"] != sessions:
+        raise RuntimeError(f"sessions failed: {done}\n{server.log_tail()}")
+    return done
+
+
 def stream(server, settings):
     """As accept, with connections that are kept: what a peer with much to send does."""
     return accept(server, settings, "stream", **{"per-connection": 20})
@@ -189,7 +230,7 @@ def hold(server, settings):
     return accept(server, settings, "hold")
 
 
-WORKS = {"accept": accept, "stream": stream, "hold": hold, "deliver": deliver, "relay": relay, "idle": idle}
+WORKS = {"accept": accept, "stream": stream, "hold": hold, "deliver": deliver, "relay": relay, "tls": tls, "idle": idle}
 # Works in which a server would do exactly what it did in another: its figures are taken from there.
 SAME_AS = {("hold", "Postrider"): "accept"}
 

@@ -412,12 +412,12 @@ def test_keys_killed_again_and_again(secured):
 
 @pytest.mark.limit(90)
 def test_many_at_once(make_secured):
-    """Two hundred clients that begin a handshake and do not go on: others are served meanwhile."""
-    secured = make_secured(**{"connection-limit-per-client": 1000}).start()
+    """Three hundred clients that begin a handshake and do not go on, more than one worker takes: others are served."""
+    secured = make_secured(**{"connection-limit-per-client": 1000, "workers": 1}).start()
     mta = secured.mta
     stuck = []
     try:
-        for _ in range(200):
+        for _ in range(300):
             sock = socket.create_connection(("127.0.0.1", mta.listeners[1].port), 10)
             sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
             stuck.append(sock)

@@ -407,7 +407,21 @@ given_up_and_gone(void **state)
 	}
 }
 
-/* Who says nothing costs nothing, and who comes too many waits for his turn. */
+static unsigned slow_ended;
+
+static void
+on_slow(const struct tls_result *r, void *arg)
+{
+	assert_null(r->ssl);
+	assert_non_null(strstr(r->why, "others wait"));
+	*(struct tls_handshake **)arg = NULL;
+	slow_ended++;
+}
+
+/*
+ * Who says nothing costs nothing; who comes too many waits for his turn, and gets it when those who
+ * begin and do not go on have had their time.
+ */
 static void
 only_so_many_at_once(void **state)
 {
@@ -426,7 +440,8 @@ only_so_many_at_once(void **state)
 	assert_int_equal(s.tls->under_way, 0);
 	for (int i = 0; i < SLOW; i++) {
 		pair(slow[i]);
-		begun[i] = tls_handshake_new(s.tls, slow[i][1], LISTENER_MX, on_done, &s);
+		begun[i] =
+		    tls_handshake_new(s.tls, slow[i][1], LISTENER_MX, on_slow, &begun[i]);
 		assert_int_equal(send(slow[i][0], "\x16\x03\x01", 3, 0), 3);
 	}
 	for (int i = 0; i < 100; i++) {
@@ -439,6 +454,16 @@ only_so_many_at_once(void **state)
 	tls_handshake_free(&begun[0]);
 	testing_run_for(s.base, 5);
 	assert_int_equal(s.tls->under_way, TLS_HANDSHAKES_MAX);
+	now_ms += TLS_PRESSURE_MS - 1;
+	testing_run_for(s.base, 300);
+	assert_int_equal(slow_ended, 0);
+	now_ms += 1;
+	for (int i = 0; i < 200 && slow_ended < 18; i++)
+		testing_run_for(s.base, 5);
+	testing_run_for(s.base, 300);
+	assert_int_equal(slow_ended, 18);
+	assert_int_equal(s.tls->under_way, TLS_HANDSHAKES_MAX);
+	assert_true(TAILQ_EMPTY(&s.tls->waiting));
 	for (int i = 1; i < SLOW - 1; i++)
 		tls_handshake_free(&begun[i]);
 	testing_run_for(s.base, 50);
