@@ -35,7 +35,7 @@ compact_choose(struct segment_pool *p, uint64_t now, uint64_t quiet, uint64_t ro
 	struct compact_choice c = {0};
 
 	for (struct spool_segment *s = NULL; (s = segment_pool_next(p, s)) != NULL;) {
-		if (s->large || s->state != SEGMENT_SEALED)
+		if (s->large || s->state != SEGMENT_SEALED || s->fd < 0)
 			continue;
 		c.sealed += s->size;
 		c.live += s->live_octets;

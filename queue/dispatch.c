@@ -3,7 +3,9 @@
  * and gives jobs to agents as the scheduler says. See manager_parts.h. Runs in slices:
  * no turn of the loop takes longer because more mail waits.
  */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/limits.h"
 #include "common/log.h"
@@ -165,14 +167,24 @@ end_job(struct manager *m, struct destination *d, enum job_end end, const struct
 	dispatch_soon(m);
 }
 
+/*
+ * The message cannot be had, because of error: damaged it is for good; a disk that does not give it back now, or a
+ * file that is gone, may be mended before its time is over.
+ */
 static void
-damaged(struct manager *m, struct recipient **r, size_t n)
+unreadable(struct manager *m, struct recipient **r, size_t n, int error)
 {
 	struct destination *d = r[0]->destination;
 	struct verdict v;
 
-	verdict_set(&v, VERDICT_PERMANENT, 0, "5.3.0",
-	    "The message was damaged on the disk of the mail system and cannot be delivered");
+	if (error == EBADMSG)
+		verdict_set(&v, VERDICT_PERMANENT, 0, "5.3.0",
+		    "The message was damaged on the disk of the mail system and cannot be "
+		    "delivered");
+	else
+		verdict_set(&v, VERDICT_TEMPORARY, 451, "4.3.0",
+		    "The message cannot be read from the disk of the mail system: %s",
+		    error == ENOENT ? "its file is gone" : strerror(error));
 	for (size_t i = 0; i < n; i++)
 		outcome_conclude(m, r[i], &(struct outcome){.verdict = &v, .reached = true});
 	end_job(m, d, JOB_LOST, NULL, 0);
@@ -197,13 +209,17 @@ send_job(struct manager *m, enum agent_kind kind, struct recipient **r, size_t n
 	buf_clear(&m->content);
 	if (msg->segment->large) {
 		content.fd = segment_pool_read_fd(store_pool(m->store), msg->segment);
+		if (content.fd < 0 && (errno == ENOENT || errno == EIO)) {
+			unreadable(m, r, n, errno);
+			return;
+		}
 		if (content.fd < 0) {
 			log_warn("large message");
 			not_sent(m, r, n);
 			return;
 		}
 	} else if (store_read_content(m->store, msg, &m->content) != 0) {
-		damaged(m, r, n);
+		unreadable(m, r, n, errno);
 		return;
 	}
 	content.text = buf_span(&m->content);

@@ -90,6 +90,8 @@ struct fsck_report {
 	uint64_t messages, recipients,
 	    octets;	  /* that the journal knows, deferred or not; settled ones aside */
 	uint64_t unknown; /* messages that only their segment knows */
+	uint64_t
+	    presumed; /* messages taken for settled: their file is gone, and part of the journal */
 	uint64_t reserve; /* octets of journal/reserve */
 	uint64_t size, room,
 	    inodes; /* of the file system: octets in all, free for us; inodes free */

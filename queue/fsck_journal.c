@@ -67,6 +67,7 @@ examine_logs(int journalfd, struct fsck_report *r)
 {
 	uint64_t *numbers, expected = r->checkpoint > 0 ? r->checkpoint : 1;
 	size_t n = journal_file_list(journalfd, ".log", &numbers);
+	bool cut = false;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct fsck_journal_file *f =
@@ -82,6 +83,11 @@ examine_logs(int journalfd, struct fsck_report *r)
 			fsck_add(r, FSCK_PROBLEM, FSCK_CURE_RECOVER, "journal",
 			    "%s is missing, with everything that happened while it was written",
 			    journal_file_name(expected, ".log", name));
+		else if (cut)
+			fsck_add(r, FSCK_PROBLEM, FSCK_CURE_RECOVER, "journal",
+			    "the last write of %s is not whole, though another log follows it",
+			    journal_file_name(numbers[i - 1], ".log", name));
+		cut = f->result.state == JOURNAL_FILE_CUT;
 		expected = numbers[i] + 1;
 	}
 	if (!r->journal_whole && expected == r->checkpoint)

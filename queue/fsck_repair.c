@@ -18,7 +18,7 @@
 #include "common/xalloc.h"
 #include "queue/fsck_parts.h"
 #include "queue/quarantine.h"
-#include "queue/store.h"
+#include "queue/store_move.h"
 
 struct repair {
 	struct fsck_report *report;
@@ -215,7 +215,7 @@ recover(struct repair *p, uint64_t segment_size)
 	for (size_t i = 0; i < p->report->nbad; i++)
 		cure_message(p, s, &p->report->bad[i]);
 	store_flush(s);
-	if (!store_is_healthy(s)) {
+	if (!store_is_writable(s)) {
 		log_warnx("the journal cannot be written");
 		p->failed = true;
 	}

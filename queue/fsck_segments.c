@@ -220,6 +220,10 @@ judge_message(struct walk *w, const struct message *m)
 	char name[SPOOL_NAME_SIZE], file[FILE_SIZE], id[SPOOL_ID_SIZE];
 	int error;
 
+	if (m->segment == NULL && !w->report->journal_whole) {
+		w->report->presumed++;
+		return;
+	}
 	count_message(w, m);
 	if (!is_needed(m)) {
 		fsck_add(w->report, FSCK_NOTE, FSCK_CURE_NONE, "",
@@ -276,6 +280,10 @@ fsck_examine_segments(struct fsck_report *r, struct fsck_view *v)
 		qsort(r->segments, r->nsegments, sizeof *r->segments, by_name);
 	while ((m = message_map_next(&v->messages, &at)) != NULL)
 		judge_message(&w, m);
+	if (r->presumed > 0)
+		fsck_add(r, FSCK_NOTE, FSCK_CURE_RECOVER, "journal",
+		    "messages whose file is gone, and which are taken for settled: %" PRIu64,
+		    r->presumed);
 	if (r->nbad > 0)
 		qsort(r->bad, r->nbad, sizeof *r->bad, by_file);
 }

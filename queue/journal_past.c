@@ -40,8 +40,8 @@ replay_checkpoint(
 	return found;
 }
 
-/* One log; false if something that was durable once is missing from it. */
-static bool
+/* One log; what it is like. */
+static enum journal_file_state
 replay_log(const struct journal_past *p, uint64_t number, journal_replay_fn *replay, void *arg,
     uint64_t *size)
 {
@@ -50,21 +50,20 @@ replay_log(const struct journal_past *p, uint64_t number, journal_replay_fn *rep
 
 	journal_file_read(p->dirfd, number, JOURNAL_FILE_LOG, p->instance, replay, arg, &r);
 	*size += r.used;
-	if (r.state == JOURNAL_FILE_WHOLE || r.state == JOURNAL_FILE_CUT)
-		return true;
 	if (r.state == JOURNAL_FILE_DAMAGED && p->corruptfd >= 0)
 		quarantine_copy(p->dirfd, journal_file_name(number, ".log", name), p->corruptfd,
 		    "records in the middle of this log are damaged; the others were used, and "
 		    "the "
 		    "segments searched for what is missing: some mail may be delivered twice, "
 		    "none is lost");
-	return false;
+	return r.state;
 }
 
 struct journal_history
 journal_past_replay(const struct journal_past *p, journal_replay_fn *replay, void *arg)
 {
 	struct journal_history h = {.whole = true};
+	enum journal_file_state last = JOURNAL_FILE_WHOLE;
 	uint64_t *numbers, expected;
 	size_t n;
 
@@ -78,7 +77,11 @@ journal_past_replay(const struct journal_past *p, journal_replay_fn *replay, voi
 			h.last = numbers[i];
 		if (numbers[i] < h.checkpoint)
 			continue;
-		if (!replay_log(p, numbers[i], replay, arg, &h.size) || numbers[i] != expected)
+		/* A cut is the end: a log was begun behind one that was on disk, or whose write had failed. */
+		if (numbers[i] != expected || last == JOURNAL_FILE_CUT)
+			h.whole = false;
+		last = replay_log(p, numbers[i], replay, arg, &h.size);
+		if (last != JOURNAL_FILE_WHOLE && last != JOURNAL_FILE_CUT)
 			h.whole = false;
 		expected = numbers[i] + 1;
 	}

@@ -225,6 +225,25 @@ segment_pool_find(struct segment_pool *p, uint64_t number, bool large)
 }
 
 struct spool_segment *
+segment_pool_add_lost(struct segment_pool *p, uint64_t number, uint64_t generation, bool large)
+{
+	struct spool_segment *s = segment_pool_find(p, number, large);
+
+	if (s != NULL)
+		return s->fd < 0 && s->generation == generation ? s : NULL;
+	s = xcalloc(1, sizeof *s);
+	s->number = number;
+	s->generation = generation;
+	s->accounted = SPOOL_PAGE;
+	s->state = SEGMENT_SEALED;
+	s->fd = -1;
+	s->large = large;
+	s->complete = s->damaged = s->kept = true;
+	add(p, s);
+	return s;
+}
+
+struct spool_segment *
 segment_pool_next(struct segment_pool *p, struct spool_segment *s)
 {
 	return s == NULL ? TAILQ_FIRST(&p->all) : TAILQ_NEXT(s, link);

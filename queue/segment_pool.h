@@ -52,6 +52,13 @@ uint64_t segment_pool_generation(const struct segment_pool *p);
 /* A segment by number, or NULL. */
 struct spool_segment *segment_pool_find(struct segment_pool *p, uint64_t number, bool large);
 
+/*
+ * A segment whose file is gone and which messages of the queue stand in: SEALED, damaged, nothing can be read from it; it goes
+ * with the last of them. NULL if a file of this number is there, in another life.
+ */
+struct spool_segment *segment_pool_add_lost(
+    struct segment_pool *p, uint64_t number, uint64_t generation, bool large);
+
 /* All of them, one after the other: NULL begins, NULL ends. */
 struct spool_segment *segment_pool_next(struct segment_pool *p, struct spool_segment *s);
 

@@ -235,7 +235,8 @@ spool_segment_free(struct spool_segment **sp)
 	if (s == NULL)
 		return;
 	*sp = NULL;
-	close(s->fd);
+	if (s->fd >= 0)
+		close(s->fd);
 	free(s);
 }
 
@@ -270,6 +271,10 @@ spool_segment_read(const struct spool_segment *s, uint64_t offset, void *p, size
 {
 	size_t done = 0;
 
+	if (s->fd < 0) {
+		errno = ENOENT;
+		return -1;
+	}
 	while (done < n) {
 		ssize_t r = pread(s->fd, (char *)p + done, n - done, (off_t)(offset + done));
 

@@ -37,7 +37,7 @@ struct spool_segment {
 	uint64_t sealed_at;   /* monotonic milliseconds, 0: before our start */
 	uint64_t retry_at;    /* not to be emptied before; likewise */
 	uint64_t unneeded_at; /* journal position after which nothing of it is needed */
-	int fd;		      /* read-only */
+	int fd;		      /* read-only; -1: its file is gone */
 	bool large;	      /* a file for one message, in large/ */
 	bool own; /* of this generation only the queue manager writes: the journal says so */
 	bool

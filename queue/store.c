@@ -149,12 +149,6 @@ store_may_dispatch(struct store *s)
 	return !s->stopped;
 }
 
-bool
-store_is_healthy(const struct store *s)
-{
-	return journal_healthy(s->journal);
-}
-
 const struct store_counts *
 store_counts(const struct store *s)
 {

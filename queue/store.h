@@ -67,8 +67,6 @@ bool store_has_room(const struct store *s);
  */
 bool store_may_dispatch(struct store *s);
 
-/* Can outcomes be recorded, or do they wait in memory for a journal that can be written? */
-bool store_is_healthy(const struct store *s);
 const struct store_counts *store_counts(const struct store *s);
 
 /* A message by number, or NULL; all of them (as idmap_next). */

@@ -55,8 +55,10 @@ store_read_content(struct store *s, struct message *m, struct buf *out)
 		errno = EFBIG;
 		return -1;
 	}
-	if (spool_segment_read(
-		m->segment, store_content_offset(m), out->p + at, m->content_len) != 0)
+	if (m->segment->fd >= 0 && store_content_offset(m) + m->content_len > m->segment->size)
+		error = EBADMSG; /* it was cut */
+	else if (spool_segment_read(
+		     m->segment, store_content_offset(m), out->p + at, m->content_len) != 0)
 		error = errno;
 	else if (crc32c(0, out->p + at, m->content_len) != m->content_crc)
 		error = EBADMSG;

@@ -49,19 +49,38 @@ adopt_message(struct store *s, struct message *m)
 	s->counts.recipients += m->nrecipients;
 }
 
-/* Messages whose segment is gone, and of which no copy was found either. */
+/*
+ * Messages whose segment is gone, and of which no copy was found either. They stay in the queue, in a segment that stands for the
+ * missing one: it may come back, a file system that was not mounted, say; else their senders are told when their time
+ * is over, or when an administrator has them given up. Only without the whole journal it is more likely that
+ * they were delivered, and the journal lost that.
+ */
 static void
-report_missing(struct store *s)
+report_missing(struct store *s, const struct replay *rp)
 {
 	char id[SPOOL_ID_SIZE];
 	struct message *m;
 	size_t at = 0;
 
 	while ((m = idmap_next(&s->missing, &at)) != NULL) {
-		s->counts.damaged++;
-		log_warnx("id=%s is lost: its segment is gone from the spool",
-		    spool_id_format(m->number, id));
-		message_free(&m);
+		const struct replay_place *p = idmap_find(&rp->places, m->number);
+
+		if (!s->searching && p != NULL)
+			m->segment =
+			    segment_pool_add_lost(s->pool, p->segment, p->generation, p->large);
+		if (!s->searching)
+			s->counts.damaged++;
+		log_warnx("id=%s %s: its segment is gone from the spool",
+		    spool_id_format(m->number, id),
+		    m->segment != NULL ? "cannot be delivered now"
+		    : s->searching     ? "is taken for settled"
+				       : "is lost");
+		if (m->segment == NULL) {
+			message_free(&m);
+			continue;
+		}
+		(void)message_map_insert(&s->messages, m);
+		adopt_message(s, m);
 	}
 	idmap_release(&s->missing);
 }
@@ -320,11 +339,11 @@ recover(struct store *s, struct event_base *base, const struct store_limits *lim
 	if (s->searching)
 		search_everything(s);
 	adopt_all(s);
-	replay_release(&rp);
 	for (struct spool_segment *g = NULL; (g = segment_pool_next(s->pool, g)) != NULL;)
 		scan_segment(s, g);
 	idmap_release(&s->gone);
-	report_missing(s);
+	report_missing(s, &rp);
+	replay_release(&rp);
 	settle_told(s);
 	if (journal_settle(s->journal) != 0)
 		log_warnx("spool: no checkpoint could be written; the logs before stay in use");

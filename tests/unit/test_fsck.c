@@ -353,7 +353,10 @@ test_missing_segment(void **state)
 	find(&r, at[0].file, "it is gone, and with it 5 messages");
 	fsck_release(&r);
 	repair(&f);
-	f.store = NULL;
+	fixture_open(&f);
+	for (unsigned i = 1; i < MESSAGES; i++)
+		assert_int_equal(message_recipient(store_find(f.store, at[i].number), 0)->state,
+		    RECIPIENT_FAILED);
 	fixture_release(&f);
 }
 

@@ -448,25 +448,6 @@ test_recycled_segment_forgets(void **state)
 }
 
 static void
-test_missing_segment_is_reported(void **state)
-{
-	struct fixture f;
-	char name[64];
-
-	(void)state;
-	fixture_init(&f);
-	fixture_add_writer(&f);
-	fixture_send(&f, "x\n");
-	segment_file(f.seen[0], name, sizeof name);
-	fixture_close(&f);
-	assert_int_equal(unlinkat(f.spoolfd, name, 0), 0);
-	fixture_open(&f);
-	assert_int_equal(f.nseen, 0);
-	assert_int_equal(store_counts(f.store)->damaged, 1);
-	fixture_release(&f);
-}
-
-static void
 test_large_file_without_record_is_removed(void **state)
 {
 	struct fixture f;
@@ -561,7 +542,6 @@ main(void)
 	    cmocka_unit_test(test_damage_hurts_one_message_only),
 	    cmocka_unit_test(test_journal_cut_anywhere),
 	    cmocka_unit_test(test_recycled_segment_forgets),
-	    cmocka_unit_test(test_missing_segment_is_reported),
 	    cmocka_unit_test(test_large_file_without_record_is_removed),
 	    cmocka_unit_test(test_large_message),
 	    cmocka_unit_test(test_living_writer_keeps_its_segment),

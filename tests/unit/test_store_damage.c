@@ -59,15 +59,55 @@ deliver(struct fixture *f, uint64_t number)
 	store_flush(f->store);
 }
 
+/* Copies the journal to or from a place beside it, as what is started on it changes it. */
+static void
+copy_journal(struct fixture *f, const char *from, const char *to)
+{
+	int fd = openat(f->spoolfd, from, O_RDONLY | O_DIRECTORY);
+	DIR *d = fdopendir(fd);
+	struct dirent *e;
+
+	(void)mkdirat(f->spoolfd, to, 0700);
+	while ((e = readdir(d)) != NULL) {
+		char path[400], block[4096];
+		int in, out;
+		ssize_t n;
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof path, "%s/%s", to, e->d_name);
+		in = openat(fd, e->d_name, O_RDONLY);
+		out = openat(f->spoolfd, path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+		while ((n = read(in, block, sizeof block)) > 0)
+			assert_int_equal(write(out, block, (size_t)n), n);
+		close(in);
+		close(out);
+	}
+	closedir(d);
+}
+
+static void
+empty_directory(struct fixture *f, const char *name)
+{
+	int fd = openat(f->spoolfd, name, O_RDONLY | O_DIRECTORY);
+	DIR *d = fdopendir(fd);
+	struct dirent *e;
+
+	while ((e = readdir(d)) != NULL)
+		(void)unlinkat(fd, e->d_name, 0);
+	closedir(d);
+}
+
 /*
- * Log 1 is outgrown and log 2 begun, the checkpoint between them does not succeed; then log 1 rots. What log 2 says of
- * a segment's position does not hide the messages that only the rotten part of log 1 knew.
+ * Log 1 is outgrown and log 2 begun, the checkpoint between them does not succeed; then log 1 rots, at any of its
+ * octets. What log 2 says of a segment's position does not hide the messages that only the rotten part of log 1 knew.
  */
 static void
 test_damaged_log_hides_no_message(void **state)
 {
 	struct fixture f;
 	uint64_t n[6];
+	struct stat st;
 
 	(void)state;
 	fixture_init(&f);
@@ -88,11 +128,21 @@ test_damaged_log_hides_no_message(void **state)
 	store_flush(f.store);
 	fixture_close(&f);
 	block_checkpoint(&f, 2, false);
-	assert_int_equal(faccessat(f.spoolfd, "journal/0000000002.log", F_OK, 0), 0);
-	flip(&f, "journal/0000000001.log", 150);
+	assert_int_equal(fstatat(f.spoolfd, "journal/0000000002.log", &st, 0), 0);
+	assert_int_equal(fstatat(f.spoolfd, "journal/0000000001.log", &st, 0), 0);
+	copy_journal(&f, "journal", "kept");
+	for (off_t at = 0; at < 700; at += 29) {
+		flip(&f, "journal/0000000001.log", at);
+		fixture_open(&f);
+		for (int i = 1; i < 6; i++)
+			if (!knows(&f, n[i]))
+				fail_msg("message %d is lost by a bit at %d", i, (int)at);
+		fixture_close(&f);
+		empty_directory(&f, "journal");
+		empty_directory(&f, "corrupt");
+		copy_journal(&f, "kept", "journal");
+	}
 	fixture_open(&f);
-	for (int i = 1; i < 6; i++)
-		assert_true(knows(&f, n[i]));
 	fixture_release(&f);
 }
 
@@ -402,6 +452,127 @@ test_header_page_of_a_recycled_segment(void **state)
 	fixture_release(&f);
 }
 
+/*
+ * CF-08: a segment is gone. Its messages stay, with what is known of them, over starts and checkpoints: it
+ * may come back. Others are not touched by it. When they are settled nothing of it is left.
+ */
+static void
+test_missing_segment(void **state)
+{
+	struct buf content;
+	struct fixture f;
+	char path[64];
+	uint64_t n[4], other;
+
+	(void)state;
+	buf_init(&content, 1000);
+	make_history(&f, n);
+	segment_path(store_find(f.store, n[1]), path);
+	fixture_add_writer(&f);
+	other = fixture_send(&f, "elsewhere\n");
+	fixture_close(&f);
+	assert_int_equal(renameat(f.spoolfd, path, f.spoolfd, "away"), 0);
+	for (int i = 0; i < 3; i++) {
+		fixture_open(&f);
+		check_history(&f, n);
+		assert_int_equal(store_counts(f.store)->damaged, 3);
+		errno = 0;
+		assert_int_equal(
+		    store_read_content(f.store, store_find(f.store, n[1]), &content), -1);
+		assert_int_equal(errno, ENOENT);
+		assert_int_equal(
+		    store_read_content(f.store, store_find(f.store, other), &content), 0);
+		assert_int_equal(count_files(&f, "corrupt"), 0);
+		fixture_add_writer(&f); /* what is prepared does not take its name */
+		fixture_send(&f, "new\n");
+		assert_int_equal(faccessat(f.spoolfd, path, F_OK, 0), -1);
+		fixture_close(&f);
+	}
+	assert_int_equal(renameat(f.spoolfd, "away", f.spoolfd, path), 0);
+	fixture_open(&f);
+	check_history(&f, n);
+	assert_int_equal(store_counts(f.store)->damaged, 0);
+	assert_int_equal(store_read_content(f.store, store_find(f.store, n[1]), &content), 0);
+	fixture_close(&f);
+	assert_int_equal(unlinkat(f.spoolfd, path, 0), 0);
+	fixture_open(&f);
+	for (int i = 1; i < 4; i++)
+		deliver(&f, n[i]);
+	fixture_turn(&f, 20);
+	fixture_reopen(&f);
+	assert_int_equal(store_counts(f.store)->damaged, 0);
+	assert_true(knows(&f, other));
+	fixture_release(&f);
+	buf_release(&content);
+}
+
+static void
+cut_file(struct fixture *f, const char *name, off_t size)
+{
+	int fd = openat(f->spoolfd, name, O_WRONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, size), 0);
+	close(fd);
+}
+
+/*
+ * CF-03, CF-04: the newest segment cut at any length, or its tail zeroed, before the journal heard of the messages (it is
+ * taken away) and after: those before the cut are there, whole; those behind it are called damaged if they are known.
+ */
+static void
+test_cut_segment(void **state)
+{
+	static const char path[] = "segments/0000000001.seg";
+	uint64_t n[6], end[6];
+	struct buf content;
+	struct fixture f;
+
+	(void)state;
+	buf_init(&content, 1000);
+	for (int turn = 0; turn < 2; turn++) {
+		fixture_init(&f);
+		fixture_add_writer(&f);
+		for (int i = 0; i < 6; i++) {
+			n[i] = fixture_send(&f, "a batch of its own\n");
+			end[i] = store_content_offset(f.seen[i]) + f.seen[i]->content_len;
+		}
+		fixture_close(&f);
+		copy_journal(&f, "journal", "kept");
+		for (off_t at = 7 * 4096; at > 4096; at -= 411) {
+			bool zero = at < 4 * 4096; /* from there on it is zeros instead */
+
+			empty_directory(&f, "corrupt");
+			empty_directory(&f, "journal");
+			copy_journal(&f, "kept", "journal");
+			if (turn == 1) { /* nothing but its number */
+				remove_all(&f, ".log");
+				remove_all(&f, ".ckpt");
+			}
+			cut_file(&f, path, at);
+			if (zero)
+				cut_file(&f, path, FIXTURE_SEGMENT);
+			fixture_open(&f);
+			for (int i = 0; i < 6; i++) {
+				struct message *m = store_find(f.store, n[i]);
+				bool whole = end[i] <= (uint64_t)at;
+
+				assert_true(turn == 1 ? (m != NULL) == whole : m != NULL);
+				if (m == NULL)
+					continue;
+				buf_clear(&content);
+				assert_int_equal(
+				    store_read_content(f.store, m, &content), whole ? 0 : -1);
+				assert_true(whole || errno == EBADMSG);
+			}
+			fixture_close(&f);
+		}
+		fixture_open(&f);
+		fixture_release(&f);
+	}
+	buf_release(&content);
+}
+
 int
 main(void)
 {
@@ -414,6 +585,8 @@ main(void)
 	    cmocka_unit_test(test_instance_is_found_again),
 	    cmocka_unit_test(test_header_page_of_a_segment),
 	    cmocka_unit_test(test_header_page_of_a_recycled_segment),
+	    cmocka_unit_test(test_missing_segment),
+	    cmocka_unit_test(test_cut_segment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
