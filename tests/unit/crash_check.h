@@ -354,8 +354,8 @@ check_end(struct check *c)
 }
 
 /*
- * Writes one image and checks it. short_after: before, recovery is tried with a disk that takes so
- * many changes and then no more (0: not tried).
+ * Writes one image and checks it. short_after: before, recovery is tried three times in a row with a disk
+ * that takes about so many changes and then no more (0: not tried).
  */
 static inline void
 check_image(
@@ -365,8 +365,8 @@ check_image(
 
 	check_begin(c);
 	image_write(im, c->dirs, &pick);
-	if (short_after > 0) {
-		disk_stop_after(short_after);
+	for (unsigned try = 0; short_after > 0 && try < 3; try++) {
+		disk_stop_after(1 + (short_after + 5 * try) % 14);
 		if (check_open(c))
 			store_close(&c->f.store);
 		disk_stop_after(0);
