@@ -1,6 +1,6 @@
 /*
  * content: one message on its way from the wire to the spool. See content.h.
- * Called by DATA (cmd_data). Invariant: an octet is in memory, in the file or
+ * Called by session_content. Invariant: an octet is in memory, in the file or
  * deliberately dropped because of a fault that will be answered; and of a faulty
  * message nothing reaches the spool.
  */

@@ -9,7 +9,7 @@
 #include "smtpd/line.h"
 #include "smtpd/login.h"
 #include "smtpd/session.h"
-#include "smtpd/verbs.h"
+#include "smtpd/session_content.h"
 
 /* What is dropped of an overlong line before the connection ends. */
 #define OVERLONG_MAX (64U << 10)
@@ -122,7 +122,7 @@ consume(struct session *s, struct span *in)
 			drop_chunk(s, in);
 			break;
 		case SESSION_CONTENT:
-			cmd_data_feed(s, in);
+			session_content_feed(s, in);
 			break;
 		case SESSION_CLOSING:
 		case SESSION_LINGERING:

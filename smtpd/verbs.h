@@ -20,10 +20,8 @@ enum command_result cmd_mail_run(struct session *s, const struct command *c);
 int cmd_rcpt_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r);
 enum command_result cmd_rcpt_run(struct session *s, const struct command *c);
 
-/* DATA: RFC 5321 4.1.1.4, and what follows its 354. */
+/* DATA: RFC 5321 4.1.1.4; what follows its 354 is in smtpd/session_content.h. */
 enum command_result cmd_data_run(struct session *s, const struct command *c);
-/* Content at the front of *in; the session is in SESSION_CONTENT. */
-void cmd_data_feed(struct session *s, struct span *in);
 
 /* BDAT (RFC 3030) is not offered; its octets are dropped, never run. */
 int cmd_bdat_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r);

@@ -71,7 +71,7 @@ struct fake {
 
 /* --- policy --- */
 
-/* The local part says what becomes of a recipient: no…: 550 5.1.1; later…: 451; relay@evil.test: 550 5.7.1. */
+/* The local part says what becomes of a recipient: no…: 550 5.1.1; later…: 451; discard…: thrown away. */
 static inline void
 fake_decide(struct fake *f, const struct question *q, struct answer *a)
 {
@@ -89,6 +89,8 @@ fake_decide(struct fake *f, const struct question *q, struct answer *a)
 		verdict_set(&a->verdict, VERDICT_PERMANENT, 550, "5.1.1", "No such mailbox");
 	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "later"))
 		verdict_set(&a->verdict, VERDICT_TEMPORARY, 451, "4.2.1", "Not now");
+	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "discard"))
+		a->action = ANSWER_DISCARD;
 	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "bye"))
 		verdict_set(&a->verdict, VERDICT_TEMPORARY, 421, "4.7.0", "Go away");
 }

@@ -1,0 +1,234 @@
+/*
+ * session_content: content of a session, from its first octet to the reply that
+ * says what became of it. See session_content.h. Called by DATA and by session_input.
+ * Invariants: 250 is said in on_committed and discard alone, in the first only after
+ * the spool has said ok; whatever the outcome, the transaction is over.
+ */
+#include "smtpd/session_content.h"
+
+#include <inttypes.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "smtpd/content.h"
+#include "smtpd/received.h"
+#include "smtpd/session.h"
+#include "smtpd/session_tls.h"
+#include "smtpd/txn.h"
+
+/* RFC 3848. */
+static const char *
+protocol_name(const struct session *s)
+{
+	static const char *const names[] = {"ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"};
+
+	return s->esmtp ? names[(s->tls != NULL ? 2 : 0) + (s->account != NULL ? 1 : 0)]
+			: "SMTP";
+}
+
+static void
+make_content(struct session *s)
+{
+	struct txn *t = s->txn;
+	struct server *sv = s->server;
+	bool local = s->origin.role == LISTENER_SUBMIT;
+	struct content_setup setup = {
+	    .spool = sv->spool_ops,
+	    .spool_arg = sv->spool,
+	    .budget = &sv->budget,
+	    .scratch = &sv->scratch,
+	    .size_limit = s->settings->message_size_limit,
+	    .hop_limit = s->settings->hop_limit,
+	    .recipients = &t->recipients,
+	};
+	struct received trace = {
+	    .hostname = span_str(s->settings->hostname),
+	    .helo = span_str(s->helo),
+	    .client = local ? NULL : &s->origin.client,
+	    .uid = s->origin.uid,
+	    .protocol = protocol_name(s),
+	    .tls = s->tls,
+	    .id = t->id,
+	    .when = t->received_ms / 1000,
+	};
+
+	if (t->recipients.n == 1)
+		trace.recipient = t->recipients.v[0].address;
+	buf_clear(&sv->scratch);
+	received_format(&trace, &sv->scratch);
+	t->content = content_new(&setup, buf_span(&sv->scratch));
+}
+
+bool
+session_content_begin(struct session *s)
+{
+	struct server *sv = s->server;
+	struct txn *t = s->txn;
+
+	t->message = 0;
+	if (sv->spool_ops->has_room(sv->spool) && sv->budget.used < sv->budget.max)
+		t->message = sv->spool_ops->next_message(sv->spool);
+	if (t->message == 0)
+		return false;
+	spool_id_format(t->message, t->id);
+	t->received_ms = clock_wall_ms();
+	make_content(s);
+	s->mark = 0;
+	return true;
+}
+
+/* The transaction is over; the session goes on unless its last reply closes it. */
+static void
+end_transaction(struct session *s)
+{
+	txn_free(&s->txn);
+	if (s->state != SESSION_CLOSING)
+		session_set_state(s, SESSION_COMMAND);
+}
+
+static void
+answer_fault(struct session *s)
+{
+	struct content *c = s->txn->content;
+	char digits[24];
+	int n;
+
+	switch (c->fault) {
+	case CONTENT_BARE:
+		session_reply(s, REPLY_BARE_LINE_END);
+		break;
+	case CONTENT_TOO_BIG:
+		n = snprintf(digits, sizeof digits, "%" PRIu64, c->size_limit);
+		session_reply_detail(s, REPLY_TOO_BIG, span_make(digits, (size_t)n));
+		break;
+	case CONTENT_LOOPING:
+		session_reply(s, REPLY_TOO_MANY_HOPS);
+		break;
+	case CONTENT_RETURNED:
+		session_reply(s, REPLY_DELIVERED_BEFORE);
+		break;
+	case CONTENT_UNSTORED:
+		session_reply_verdict(s, &c->verdict, span_str("spool"));
+		break;
+	case CONTENT_GOOD:
+		fatalx("session=%s a message without a fault is refused", s->id);
+	}
+	end_transaction(s);
+}
+
+static struct spool_message
+spool_message(struct session *s)
+{
+	struct txn *t = s->txn;
+	struct txn_origin o = {
+	    .client = span_str(s->origin.text),
+	    .helo = span_str(s->helo),
+	    .auth = span_str(s->account),
+	    .uid = s->origin.uid,
+	};
+
+	buf_clear(&s->server->envelope);
+	if (txn_format_envelope(t, &o, &s->server->envelope) != 0)
+		fatalx("session=%s the envelope is larger than RCPT allows", s->id);
+	return (struct spool_message){
+	    t->message, t->received_ms, buf_span(&s->server->envelope)};
+}
+
+static void
+log_accepted(const struct session *s)
+{
+	const struct txn *t = s->txn;
+	char text[SESSION_TLS_TEXT_SIZE];
+
+	log_info("session=%s id=%s from=<%.*s> nrcpt=%zu size=%" PRIu64
+		 " client=%s uid=%" PRId64 "%s%s%s accepted",
+	    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->content->size,
+	    s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid,
+	    session_tls_text(s, text), s->account != NULL ? " auth=" : "",
+	    s->account != NULL ? s->account : "");
+}
+
+static void
+on_committed(const struct verdict *v, void *arg)
+{
+	struct session *s = arg;
+
+	if (v->kind == VERDICT_OK) {
+		log_accepted(s);
+		session_reply_detail(s, REPLY_QUEUED, span_str(s->txn->id));
+		s->server->counts.accepted++;
+		s->accepted++;
+		s->junk = 0;
+	} else {
+		session_reply_verdict(s, v, span_str("spool"));
+	}
+	end_transaction(s);
+	session_continue(s);
+}
+
+/* The file is there, or it is not and content knows: either way the client may go on. */
+static void
+on_file(const struct verdict *v, void *arg)
+{
+	struct session *s = arg;
+
+	(void)v;
+	session_set_state(s, SESSION_CONTENT);
+	session_continue(s);
+}
+
+/* Nobody is to have it: accepted, as far as the client is concerned. Nothing was waited for, so whoever fed goes on. */
+static void
+discard(struct session *s)
+{
+	const struct txn *t = s->txn;
+
+	log_info("session=%s id=%s from=<%.*s> nrcpt=%zu size=%" PRIu64
+		 " client=%s uid=%" PRId64 " discarded rule=access-table",
+	    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->content->size,
+	    s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid);
+	session_reply_detail(s, REPLY_QUEUED, span_str(t->id));
+	s->junk = 0;
+	end_transaction(s);
+}
+
+static void
+commit(struct session *s)
+{
+	struct spool_message m;
+
+	if (!txn_is_kept(s->txn)) {
+		discard(s);
+		return;
+	}
+	m = spool_message(s);
+	session_set_state(s, SESSION_COMMITTING);
+	content_commit(s->txn->content, &m, on_committed, s);
+}
+
+void
+session_content_feed(struct session *s, struct span *in)
+{
+	struct content *c = s->txn->content;
+	struct spool_message m;
+
+	switch (content_feed(c, in)) {
+	case CONTENT_MORE:
+		break;
+	case CONTENT_WANTS_FILE:
+		m = spool_message(s);
+		session_set_state(s, SESSION_FILE);
+		content_open_file(c, &m, s->txn->declared, on_file, s);
+		break;
+	case CONTENT_WHOLE:
+		if (c->fault == CONTENT_GOOD)
+			commit(s);
+		else
+			answer_fault(s);
+		break;
+	case CONTENT_ENDLESS:
+		answer_fault(s);
+		session_close(s, "endless message", true);
+		break;
+	}
+}

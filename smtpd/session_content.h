@@ -1,0 +1,23 @@
+/*
+ * session_content: content of a session, from its first octet to the one reply
+ * that says what became of the message (RFC 5321 4.1.1.4).
+ */
+#ifndef SMTPD_SESSION_CONTENT_H
+#define SMTPD_SESSION_CONTENT_H
+
+#include <stdbool.h>
+
+#include "common/span.h"
+
+struct session;
+
+/*
+ * The transaction's message begins: it has a number, and content that begins with our trace field.
+ * False, and nothing changed, if there is no room for mail.
+ */
+bool session_content_begin(struct session *s) __attribute__((warn_unused_result));
+
+/* Content at the front of *in; the session is in SESSION_CONTENT. */
+void session_content_feed(struct session *s, struct span *in);
+
+#endif
