@@ -8,12 +8,14 @@
 #include "smtpd/tls_context.h"
 #include "smtpd/tls_handshake.h"
 
+/* They may come from a new process `keys`, which knows no certificate, and so signs nothing, until it is asked for one. */
 static void
 on_tickets(struct span keys, void *arg)
 {
 	struct tls *t = arg;
 
 	tls_tickets_set(t->tickets, keys);
+	tls_names_expire(t->names);
 }
 
 struct tls *

@@ -164,6 +164,15 @@ tls_names_cancel(struct tls_names_wait *w)
 	w->name = NULL;
 }
 
+void
+tls_names_expire(struct tls_names *n)
+{
+	struct tls_name *e;
+
+	TAILQ_FOREACH (e, &n->list, link)
+		e->fresh_until = 0;
+}
+
 size_t
 tls_names_count(const struct tls_names *n)
 {

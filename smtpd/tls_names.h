@@ -45,6 +45,9 @@ struct tls_identity *tls_names_get(
     struct tls_names *n, struct span name, struct tls_names_wait *w);
 void tls_names_cancel(struct tls_names_wait *w);
 
+/* Each name is asked for anew the next time it is wanted: the source may have forgotten what it said. */
+void tls_names_expire(struct tls_names *n);
+
 /* Names known at present. */
 size_t tls_names_count(const struct tls_names *n);
 

@@ -92,6 +92,26 @@ ticket_keys_end(void **state)
 	stage_release(&s);
 }
 
+/* New ticket keys may come from a new process, which has no certificate until it is asked for one. */
+static void
+new_ticket_keys_renew_certificates(void **state)
+{
+	SSL_SESSION *session = NULL;
+	struct stage s;
+
+	(void)state;
+	stage_init(&s, &ec);
+	assert_false(resumes(&s, &session, TLS1_2_VERSION, LISTENER_MX, NULL));
+	snprintf(s.fake.asked, sizeof s.fake.asked, "not asked");
+	assert_true(resumes(&s, &session, TLS1_2_VERSION, LISTENER_MX, NULL));
+	assert_string_equal(s.fake.asked, "not asked");
+	tls_fake_on_tickets(&s.fake, s.fake.on_tickets, s.fake.arg);
+	assert_true(resumes(&s, &session, TLS1_2_VERSION, LISTENER_MX, NULL));
+	assert_string_equal(s.fake.asked, "");
+	SSL_SESSION_free(session);
+	stage_release(&s);
+}
+
 static void
 without_ticket_keys(void **state)
 {
@@ -248,6 +268,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tickets_are_good_in_all_workers),
+	    cmocka_unit_test(new_ticket_keys_renew_certificates),
 	    cmocka_unit_test(ticket_keys_end),
 	    cmocka_unit_test(without_ticket_keys),
 	    cmocka_unit_test(client_certificates),
