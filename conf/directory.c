@@ -112,6 +112,16 @@ directory_refresh(struct directory *d)
 	domains_begin(d->domains);
 }
 
+static void
+send_decision(struct wire_out *w, const struct policy_client *client, struct policy_answer *a)
+{
+	const struct verdict whole = a->verdict;
+
+	if (policy_make_public(client, a))
+		log_warnx("%s", whole.text);
+	directory_add_decision(w, a);
+}
+
 static int
 answer_connect(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 {
@@ -121,7 +131,7 @@ answer_connect(struct directory *d, const struct wire_msg *m, struct wire_out *w
 	if (directory_get_client(m, &client) != 0)
 		return -1;
 	policy_connect(&d->env, &client, NULL, &a);
-	directory_add_decision(w, &a);
+	send_decision(w, &client, &a);
 	return 0;
 }
 
@@ -140,23 +150,8 @@ answer_mail(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 		return -1;
 	if (r == 0)
 		policy_mail(&d->env, &client, &from, NULL, &a);
-	directory_add_decision(w, &a);
+	send_decision(w, &client, &a);
 	return 0;
-}
-
-/*
- * What is wrong with a domain's files is the administrator's and the owner's to know: it goes to the
- * log. A stranger hears that it is, a local user the whole of it.
- */
-static void
-tell_administrator(const struct policy_client *client, struct policy_answer *a)
-{
-	if (a->verdict.kind != VERDICT_TEMPORARY || strcmp(a->verdict.status, "4.3.5") != 0)
-		return;
-	log_warnx("%s", a->verdict.text);
-	if (client->role != LISTENER_SUBMIT)
-		verdict_set(&a->verdict, VERDICT_TEMPORARY, 451, "4.3.5",
-		    "This address is configured wrongly here, try again later");
 }
 
 static int
@@ -176,8 +171,7 @@ answer_rcpt(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 		return -1;
 	if (r == 0)
 		policy_rcpt(&d->env, &client, &from, &rcpt, NULL, &a);
-	tell_administrator(&client, &a);
-	directory_add_decision(w, &a);
+	send_decision(w, &client, &a);
 	return 0;
 }
 

@@ -3,99 +3,237 @@
 
 #include <string.h>
 
+#include "common/buf.h"
 #include "conf/directory_fields.h"
 #include "conf/policy.h"
+#include "conf/refusal.h"
 #include "conf/trace.h"
 
+/* What a session would have said by now. */
+struct tale {
+	const struct resolve_env *env;
+	struct trace trace;
+	struct policy_client client;
+	struct address from, rcpt;
+	struct policy_answer answer;
+};
+
+/* Refuses as smtpd does by itself; why (may be empty) follows the text. */
 static void
-send_steps(struct wire_out *w, const struct trace *t)
+refuse(struct tale *t, int code, const char *status, const char *text, const char *rule,
+    const char *why)
 {
-	for (size_t i = 0; i < t->n; i++)
-		wire_add_str(w, "step", t->v[i]);
+	verdict_set(&t->answer.verdict, VERDICT_PERMANENT, code, status, "%s%s%s", text,
+	    *why != '\0' ? " " : "", why);
+	t->answer.rule = rule;
+	trace_add(&t->trace, "rule %s: permanent %s %s", rule, status, t->answer.verdict.text);
 }
 
-/* Those that `said` has not told already: policy goes the resolver's way again. */
+/* Takes an address as MAIL and RCPT do, in angle brackets. */
+enum path {
+	PATH_GOOD,
+	PATH_BAD,  /* why says what is wrong */
+	PATH_LONG, /* it is good, and something follows */
+};
+
+static enum path
+take_path(struct span typed, unsigned flags, struct address *a, const char **why)
+{
+	struct buf text;
+	struct span rest;
+	enum path p;
+
+	buf_init(&text, typed.len + 2);
+	buf_add_char(&text, '<');
+	buf_add_span(&text, typed);
+	buf_add_char(&text, '>');
+	rest = buf_span(&text);
+	p = address_parse_path(&rest, ADDRESS_UTF8 | flags, a, why) != 0 ? PATH_BAD
+	    : rest.len == 0						 ? PATH_GOOD
+									 : PATH_LONG;
+	buf_release(&text);
+	return p;
+}
+
+static bool
+take_sender(struct tale *t, struct span typed)
+{
+	const char *why;
+
+	switch (take_path(typed, ADDRESS_ALLOW_EMPTY, &t->from, &why)) {
+	case PATH_GOOD:
+		return true;
+	case PATH_BAD:
+		refuse(t, REFUSAL_SENDER_SYNTAX, why);
+		return false;
+	case PATH_LONG:
+		break;
+	}
+	refuse(t, REFUSAL_SYNTAX, REFUSAL_AFTER_PATH);
+	return false;
+}
+
+static bool
+take_recipient(struct tale *t, struct span typed)
+{
+	const char *why;
+
+	switch (take_path(typed, ADDRESS_POSTMASTER, &t->rcpt, &why)) {
+	case PATH_GOOD:
+		return true;
+	case PATH_BAD:
+		refuse(t, REFUSAL_RECIPIENT_SYNTAX, why);
+		return false;
+	case PATH_LONG:
+		break;
+	}
+	refuse(t, REFUSAL_SYNTAX, REFUSAL_AFTER_PATH);
+	return false;
+}
+
+static bool
+goes_on(const struct tale *t)
+{
+	return t->answer.verdict.kind == VERDICT_OK;
+}
+
+/* Command by command, until one is refused. */
 static void
-send_new_steps(struct wire_out *w, const struct trace *t, const struct trace *said)
+play(struct tale *t, struct span from, struct span rcpt)
+{
+	trace_set_stage(&t->trace, "connect");
+	policy_connect(t->env, &t->client, &t->trace, &t->answer);
+	if (!goes_on(t))
+		return;
+	trace_set_stage(&t->trace, "helo");
+	if (t->client.helo.len > 0 && !address_helo_valid(t->client.helo)) {
+		refuse(t, REFUSAL_HELO_NAME, "");
+		return;
+	}
+	trace_set_stage(&t->trace, "mail");
+	if (!take_sender(t, from))
+		return;
+	policy_mail(t->env, &t->client, &t->from, &t->trace, &t->answer);
+	if (!goes_on(t))
+		return;
+	trace_set_stage(&t->trace, "rcpt");
+	if (take_recipient(t, rcpt))
+		policy_rcpt(t->env, &t->client, &t->from, &t->rcpt, &t->trace, &t->answer);
+}
+
+/* Where mail for the recipient goes: all of it, while the session only asks whether it goes anywhere. */
+static void
+find_targets(struct tale *t, struct resolution *r)
+{
+	trace_set_stage(&t->trace, "targets");
+	resolve(t->env, &t->rcpt, 0, &t->trace, r);
+}
+
+static bool
+is_same(const struct trace_step *a, const struct trace_step *b)
+{
+	return strcmp(a->where, b->where) == 0 && strcmp(a->outcome, b->outcome) == 0;
+}
+
+/* Each once: RCPT goes some of the resolver's way that the targets are found by. */
+static void
+send_steps(struct wire_out *w, const struct trace *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		bool again = false;
 
-		for (size_t k = 0; k < said->n && !again; k++)
-			again = strcmp(t->v[i], said->v[k]) == 0;
-		if (!again)
-			wire_add_str(w, "step", t->v[i]);
+		for (size_t k = 0; k < i && !again; k++)
+			again = is_same(&t->v[i], &t->v[k]);
+		if (again)
+			continue;
+		wire_add_str(w, "step", t->v[i].outcome);
+		wire_add_str(w, "stage", t->v[i].stage);
+		wire_add_str(w, "what", t->v[i].what);
+		wire_add_str(w, "where", t->v[i].where);
 	}
 }
 
-/* As a client would be answered: what the resolver found, then who may send there. */
-static void
-explain_client(const struct resolve_env *env, const struct policy_client *client,
-    const struct address *from, const struct address *rcpt, struct resolution *r,
-    struct trace *steps, struct wire_out *w)
+static const char *
+action_name(const struct tale *t)
 {
-	struct policy_answer a;
-	struct trace policy;
-	bool hosted;
-
-	trace_init(&policy);
-	policy_connect(env, client, &policy, &a);
-	if (a.verdict.kind == VERDICT_OK)
-		policy_mail(env, client, from, &policy, &a);
-	if (a.verdict.kind == VERDICT_OK)
-		policy_rcpt(env, client, from, rcpt, &policy, &a);
-	hosted = r->n == 0 || r->v[0].kind == TARGET_MAILBOX;
-	if (a.verdict.kind != VERDICT_OK || hosted)
-		r->verdict = a.verdict;
-	if (a.verdict.kind != VERDICT_OK) {
-		struct verdict v = a.verdict;
-
-		resolution_release(r);
-		r->verdict = v;
+	switch (t->answer.verdict.kind) {
+	case VERDICT_PERMANENT:
+		return "reject";
+	case VERDICT_TEMPORARY:
+		return "defer";
+	case VERDICT_OK:
+		break;
 	}
-	wire_add_str(w, "rule", a.rule);
-	send_steps(w, steps);
-	send_new_steps(w, &policy, steps);
-	trace_release(&policy);
+	return policy_action_name(t->answer.action);
+}
+
+static void
+tell(struct tale *t, struct resolution *r, struct wire_out *w)
+{
+	wire_add_str(w, "rule", t->answer.rule);
+	wire_add_str(w, "action", action_name(t));
+	send_steps(w, &t->trace);
+	directory_add_targets(w, r);
+}
+
+/* As a client would be answered. */
+static void
+explain_client(struct tale *t, struct span from, struct span rcpt, struct wire_out *w)
+{
+	struct resolution r = {.v = NULL};
+
+	play(t, from, rcpt);
+	policy_make_public(&t->client, &t->answer);
+	if (goes_on(t) && t->answer.action != POLICY_DISCARD)
+		find_targets(t, &r);
+	r.verdict = t->answer.verdict;
+	if (goes_on(t) && t->answer.action == POLICY_QUARANTINE) {
+		/* Why it is held is for the queue; the client hears nothing of it. */
+		wire_add_str(w, "reason", r.verdict.text);
+		verdict_set(&r.verdict, VERDICT_OK, 250, "2.1.5", "Recipient OK");
+	}
+	tell(t, &r, w);
+	resolution_release(&r);
+}
+
+/* Whoever sends it: where does mail for the address go? */
+static void
+explain_address(struct tale *t, struct span rcpt, struct wire_out *w)
+{
+	struct resolution r = {.v = NULL};
+
+	t->answer.rule = "resolve";
+	if (take_recipient(t, rcpt)) {
+		find_targets(t, &r);
+		t->answer.verdict = r.verdict;
+	} else {
+		r.verdict = t->answer.verdict;
+	}
+	tell(t, &r, w);
+	resolution_release(&r);
 }
 
 int
 explain_answer(const struct resolve_env *env, const struct wire_msg *m, struct wire_out *w)
 {
-	struct policy_client client = {.role = LISTENER_MX};
-	struct resolution r = {.v = NULL};
-	struct address rcpt, from;
-	struct span s;
-	struct trace steps;
-	int got = directory_get_address(m, "address", ADDRESS_POSTMASTER, &rcpt, &r.verdict);
+	struct tale t = {.env = env, .answer.rule = "", .answer.action = POLICY_DELIVER};
+	struct span rcpt, client, from = span_str("");
+	struct resolution none = {.v = NULL};
 
-	if (got < 0)
+	if (wire_get(m, "address", &rcpt) != 0)
 		return -1;
-	from = (struct address){.len = 0};
-	if (got == 0 && wire_get(m, "from", &s) == 0)
-		got = directory_get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &r.verdict);
-	trace_init(&steps);
-	if (got == 0)
-		resolve(env, &rcpt, 0, &steps, &r);
-	if (got == 0 && wire_get(m, "client", &s) == 0) {
-		wire_get(m, "helo", &client.helo);
-		wire_get(m, "auth", &client.auth);
-		if (client.auth.len > 0)
-			client.role = LISTENER_SUBMISSION;
-		if (netaddr_parse(s, &client.address) == 0) {
-			explain_client(env, &client, &from, &rcpt, &r, &steps, w);
-		} else {
-			resolution_release(&r);
-			verdict_set(&r.verdict, VERDICT_PERMANENT, 0, "5.5.4",
-			    "%.*s: expected the client's IP address", SPAN_ARG(s));
-			wire_add_str(w, "rule", "bad-client");
-		}
+	wire_get(m, "from", &from);
+	trace_init(&t.trace);
+	if (wire_get(m, "client", &client) != 0) {
+		explain_address(&t, rcpt, w);
+	} else if (directory_get_client(m, &t.client) == 0) {
+		explain_client(&t, from, rcpt, w);
 	} else {
-		wire_add_str(w, "rule", got == 0 ? "resolve" : "bad-address");
-		send_steps(w, &steps);
+		t.answer.rule = "bad-client";
+		verdict_set(&none.verdict, VERDICT_PERMANENT, 0, "5.5.4",
+		    "%.*s: expected the client's IP address", SPAN_ARG(client));
+		tell(&t, &none, w);
 	}
-	directory_add_targets(w, &r);
-	trace_release(&steps);
-	resolution_release(&r);
+	trace_release(&t.trace);
 	return 0;
 }

@@ -1,6 +1,8 @@
 /* policy: what the questions have in common. See policy.h; the questions are policy_<question>.c. */
 #include "conf/policy.h"
 
+#include <string.h>
+
 #include "conf/policy_private.h"
 
 void
@@ -11,10 +13,19 @@ policy_decide(struct policy_answer *a, struct trace *trace, const char *rule)
 	    a->verdict.status, a->verdict.text);
 }
 
+/* As smtpd says it. */
+static const char *
+text_of(const char *status)
+{
+	return strcmp(status, "2.1.5") == 0   ? "Recipient OK"
+	       : strcmp(status, "2.1.0") == 0 ? "Sender OK"
+					      : "OK";
+}
+
 void
 policy_allow(struct policy_answer *a, struct trace *trace, const char *rule, const char *status)
 {
-	verdict_set(&a->verdict, VERDICT_OK, 250, status, "Ok");
+	verdict_set(&a->verdict, VERDICT_OK, 250, status, "%s", text_of(status));
 	policy_decide(a, trace, rule);
 }
 
@@ -53,13 +64,19 @@ policy_obtain_table(const struct resolve_env *env, const struct policy_client *c
 }
 
 bool
-policy_table_refuses(const struct resolve_env *env, const struct access_entry *e, int code,
-    const char *status, const char *text, struct trace *trace, struct policy_answer *answer)
+policy_table_refuses(const struct resolve_env *env, const struct access_entry *e,
+    const char *of, int code, const char *status, const char *text, struct trace *trace,
+    struct policy_answer *answer)
 {
-	if (e == NULL)
+	struct trace_place place = {NULL, access_file_path(env->senders), 0};
+
+	if (e == NULL) {
+		trace_look(trace, "access table", place, "nothing about this %s", of);
 		return false;
-	trace_add(trace, "%s:%u: %s %s", access_file_path(env->senders), e->line, e->key,
-	    access_action_name(e->action));
+	}
+	place.line = e->line;
+	trace_look(
+	    trace, "access table", place, "%s %s", e->key, access_action_name(e->action));
 	switch (e->action) {
 	case ACCESS_REJECT:
 		verdict_set(&answer->verdict, VERDICT_PERMANENT, code, status, "%s", text);
@@ -94,5 +111,16 @@ policy_lacks_login(
 	verdict_set(&answer->verdict, VERDICT_PERMANENT, 530, "5.7.0",
 	    "Log in first: this port takes mail of users only");
 	policy_decide(answer, trace, "login-required");
+	return true;
+}
+
+bool
+policy_make_public(const struct policy_client *client, struct policy_answer *a)
+{
+	if (a->verdict.kind != VERDICT_TEMPORARY || strcmp(a->verdict.status, "4.3.5") != 0)
+		return false;
+	if (client->role != LISTENER_SUBMIT)
+		verdict_set(&a->verdict, VERDICT_TEMPORARY, 451, "4.3.5",
+		    "This address is configured wrongly here, try again later");
 	return true;
 }

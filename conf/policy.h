@@ -49,6 +49,12 @@ struct policy_answer {
 /* "deliver", "quarantine", "discard". */
 const char *policy_action_name(enum policy_action action);
 
+/*
+ * What is wrong with the host's or a domain's files is for its log; a stranger hears that it is, a local user the whole
+ * of it. Changes the verdict so; true if it is such a verdict.
+ */
+bool policy_make_public(const struct policy_client *client, struct policy_answer *answer);
+
 void policy_connect(const struct resolve_env *env, const struct policy_client *client,
     struct trace *trace, struct policy_answer *answer);
 

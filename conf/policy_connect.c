@@ -2,9 +2,9 @@
 #include "conf/policy.h"
 #include "conf/policy_private.h"
 
-void
-policy_connect(const struct resolve_env *env, const struct policy_client *client,
-    struct trace *trace, struct policy_answer *answer)
+static void
+decide(const struct resolve_env *env, const struct policy_client *client, struct trace *trace,
+    struct policy_answer *answer)
 {
 	const struct access_table *table;
 
@@ -13,8 +13,18 @@ policy_connect(const struct resolve_env *env, const struct policy_client *client
 		return;
 	if (table != NULL &&
 	    policy_table_refuses(env,
-		access_table_find_client(table, &client->address, span_str("")), 554, "5.7.1",
-		"No mail is taken from this host", trace, answer))
+		access_table_find_client(table, &client->address, span_str("")), "client", 554,
+		"5.7.1", "No mail is taken from this host", trace, answer))
 		return;
 	policy_allow(answer, trace, "everybody", "2.0.0");
+}
+
+void
+policy_connect(const struct resolve_env *env, const struct policy_client *client,
+    struct trace *trace, struct policy_answer *answer)
+{
+	decide(env, client, trace, answer);
+	/* RFC 5321 3.1: what may stand in the place of a greeting. */
+	if (answer->verdict.kind != VERDICT_OK)
+		answer->verdict.code = answer->verdict.kind == VERDICT_PERMANENT ? 554 : 421;
 }

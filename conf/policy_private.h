@@ -30,11 +30,12 @@ bool policy_obtain_table(const struct resolve_env *env, const struct policy_clie
     const struct access_table **table, struct trace *trace, struct policy_answer *answer);
 
 /*
- * What a line of the access table says (NULL: no line): true if it decides against; REJECT is refused with code,
- * status and text. A line that has mail held or thrown away is remembered in answer, and decides nothing else.
+ * What a line of the access table says (NULL: no line) of a client, sender or recipient (the word is `of`): true if it
+ * decides against; REJECT is refused with code, status and text. A line that has mail held or thrown away is remembered in answer, and decides nothing else.
  */
-bool policy_table_refuses(const struct resolve_env *env, const struct access_entry *e, int code,
-    const char *status, const char *text, struct trace *trace, struct policy_answer *answer);
+bool policy_table_refuses(const struct resolve_env *env, const struct access_entry *e,
+    const char *of, int code, const char *status, const char *text, struct trace *trace,
+    struct policy_answer *answer);
 
 /* Does the role want a login that is not there? The answer is made then. */
 bool policy_lacks_login(

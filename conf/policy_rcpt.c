@@ -61,13 +61,14 @@ table_decides(const struct resolve_env *env, const struct policy_client *client,
 {
 	return table != NULL &&
 	       (policy_table_refuses(env,
-		    access_table_find_client(table, &client->address, span_str("")), 550,
-		    "5.7.1", "No mail is taken from this host", trace, answer) ||
+		    access_table_find_client(table, &client->address, span_str("")), "client",
+		    550, "5.7.1", "No mail is taken from this host", trace, answer) ||
 		   policy_table_refuses(env,
-		       access_table_find_address(table, ACCESS_FROM, from), 550, "5.7.1",
-		       "No mail is taken from this sender", trace, answer) ||
+		       access_table_find_address(table, ACCESS_FROM, from), "sender", 550,
+		       "5.7.1", "No mail is taken from this sender", trace, answer) ||
 		   policy_table_refuses(env, access_table_find_address(table, ACCESS_TO, rcpt),
-		       550, "5.2.1", "No mail is taken for this recipient", trace, answer));
+		       "recipient", 550, "5.2.1", "No mail is taken for this recipient", trace,
+		       answer));
 }
 
 /* A domain that is not hosted here: who may send there through us? */
@@ -80,6 +81,7 @@ decide_relay(const struct resolve_env *env, const struct policy_client *client,
 	const struct netblock *block = find_block(&c->relay_from, &client->address);
 	const char *domain = address_domain(rcpt).p; /* it ends where the address does */
 	const char *relay = find_relay_domain(&c->relay_domains, domain);
+	const struct trace_place here = {NULL, c->path, 0};
 	char name[NETADDR_TEXT_SIZE];
 
 	if (client->role == LISTENER_SUBMIT) {
@@ -87,15 +89,17 @@ decide_relay(const struct resolve_env *env, const struct policy_client *client,
 	} else if (client->role == LISTENER_SUBMISSION) {
 		policy_allow(answer, trace, "login", "2.1.5");
 	} else if (block != NULL) {
-		trace_add(trace, "%s: relay-from has %s/%u", c->path,
+		trace_look(trace, "relay-from", here, "%s/%u has the client",
 		    netaddr_format(&block->base, name), block->bits);
 		policy_allow(answer, trace, "relay-from", "2.1.5");
 	} else if (relay != NULL) {
-		trace_add(trace, "%s: relay-domains has %s", c->path, relay);
+		trace_look(trace, "relay-domains", here, "%s", relay);
 		policy_allow(answer, trace, "relay-domains", "2.1.5");
 	} else if (table_relays(table, client, rcpt)) {
 		policy_allow(answer, trace, "access-table", "2.1.5");
 	} else {
+		trace_look(trace, "relay-from", here, "no network of it has the client");
+		trace_look(trace, "relay-domains", here, "%s is not in it", domain);
 		verdict_set(&answer->verdict, VERDICT_PERMANENT, 550, "5.7.1",
 		    "Relaying denied: %s is not hosted here and %s is no client of ours",
 		    domain, policy_client_name(client, name));
@@ -103,12 +107,10 @@ decide_relay(const struct resolve_env *env, const struct policy_client *client,
 	}
 }
 
-/* The rule's name for what the resolver said about a hosted recipient. */
+/* The rule's name for why the resolver refuses a hosted recipient. */
 static const char *
 rule_of(const struct verdict *v)
 {
-	if (v->kind == VERDICT_OK)
-		return "hosted";
 	if (v->kind == VERDICT_TEMPORARY)
 		return "cannot-tell";
 	if (strcmp(v->status, "5.1.1") == 0)
@@ -132,17 +134,20 @@ decide_rcpt(const struct resolve_env *env, const struct policy_client *client,
 		l = env->source.find(env->source.arg, address_domain(rcpt), &d, &why);
 	buf_release(&why);
 	if (l == LOOKUP_NOT_FOUND) {
-		trace_add(trace, "%.*s is not hosted here", SPAN_ARG(address_domain(rcpt)));
+		trace_look(trace, "domains",
+		    (struct trace_place){NULL, env->config->domains, 0},
+		    "%.*s is not hosted here", SPAN_ARG(address_domain(rcpt)));
 		decide_relay(env, client, rcpt, table, trace, answer);
 		return;
 	}
 	/* Could not tell included: the resolver says why. */
 	resolve(env, rcpt, RESOLVE_ANY, trace, &r);
 	answer->verdict = r.verdict;
-	if (r.verdict.kind == VERDICT_OK)
-		verdict_set(&answer->verdict, VERDICT_OK, 250, "2.1.5", "Ok");
 	resolution_release(&r);
-	policy_decide(answer, trace, rule_of(&answer->verdict));
+	if (answer->verdict.kind == VERDICT_OK)
+		policy_allow(answer, trace, "hosted", "2.1.5");
+	else
+		policy_decide(answer, trace, rule_of(&answer->verdict));
 }
 
 void

@@ -55,8 +55,8 @@ expand_include(struct run *r, struct expansion *x, const struct alias_target *t)
 
 	buf_init(&why, 1024);
 	buf_addf(&why, "%s/%s:%u: ", x->domain->name, x->path, t->line);
-	trace_add(r->trace, "%s/%s:%u: :include:%.*s", x->domain->path, x->path, t->line,
-	    SPAN_ARG(path));
+	trace_look(r->trace, "list", (struct trace_place){x->domain->path, x->path, t->line},
+	    ":include:%.*s", SPAN_ARG(path));
 	l = r->env->source.include(
 	    r->env->source.arg, x->domain, path, &list.file, &list.path, &why);
 	if (l != LOOKUP_FOUND)
@@ -156,8 +156,8 @@ expand_alias(struct run *r, const struct step *s, struct domain *d, const struct
 	    .link = &link,
 	    .depth = s->depth};
 
-	trace_add(
-	    r->trace, "%s/etc/aliases:%u: alias %.*s", d->path, al->line, SPAN_ARG(link.name));
+	trace_look(r->trace, "alias", (struct trace_place){d->path, "etc/aliases", al->line},
+	    "%.*s is an alias", SPAN_ARG(link.name));
 	return expand_targets(r, &x, al->first, al->count);
 }
 
@@ -187,13 +187,15 @@ expand_name(
 		return expand_alias(r, s, d, al);
 	}
 	if (al != NULL)
-		trace_add(r->trace,
-		    "%s/etc/aliases:%u: %.*s within its own alias means the mailbox", d->path,
-		    al->line, SPAN_ARG(name));
+		trace_look(r->trace, "alias",
+		    (struct trace_place){d->path, "etc/aliases", al->line},
+		    "%.*s within its own alias means the mailbox", SPAN_ARG(name));
 	u = passwd_find(&d->passwd, name);
 	if (u != NULL)
 		return resolve_to_mailbox(r, d, u);
 	*found = false;
+	trace_look(r->trace, "alias, user", (struct trace_place){d->path, "etc", 0},
+	    "%.*s is in neither aliases nor passwd", SPAN_ARG(name));
 	return OUTCOME_PERMANENT;
 }
 
@@ -228,8 +230,8 @@ expand_catch_all(struct run *r, const struct step *s, const struct domain *d, st
 
 	snprintf(text, sizeof text, "%s%s%s", c->catch_all, c->catch_all_here ? "@" : "",
 	    c->catch_all_here ? d->name : "");
-	trace_add(
-	    r->trace, "%s/etc/domain.conf:%u: catch-all %s", d->path, c->catch_all_line, text);
+	trace_look(r->trace, "catch-all",
+	    (struct trace_place){d->path, "etc/domain.conf", c->catch_all_line}, "%s", text);
 	o = expand_instead(r, s, d, name, span_str(text));
 	if (o != OUTCOME_PERMANENT)
 		return o;
@@ -255,13 +257,15 @@ expand_postmaster(struct run *r, const struct step *s, const struct domain *d)
 	for (const struct link *l = s->up; l != NULL; l = l->up)
 		came_from_here = came_from_here || is_link(l, d, name);
 	if (configured != NULL && !came_from_here) {
-		trace_add(r->trace, "%s: postmaster = %s", r->env->config->path, configured);
+		trace_look(r->trace, "postmaster",
+		    (struct trace_place){NULL, r->env->config->path, 0}, "%s", configured);
 		o = expand_instead(r, s, d, name, span_str(configured));
 		if (o != OUTCOME_PERMANENT)
 			return o;
 	}
 	if (first != NULL) {
-		trace_add(r->trace, "%s has no postmaster: its first user stands in", d->name);
+		trace_look(r->trace, "postmaster", (struct trace_place){d->path, "etc", 0},
+		    "%s has no postmaster: its first user stands in", d->name);
 		return resolve_to_mailbox(r, d, first);
 	}
 	why = xasprintf(
@@ -289,8 +293,8 @@ expand_hosted(struct run *r, const struct step *s, struct domain *d)
 	separator = strcspn(folded, d->conf.separators);
 	if (separator > 0 && separator < name.len) {
 		base = span_first(name, separator);
-		trace_add(r->trace, "%s: %.*s is a subaddress of %.*s", d->name, SPAN_ARG(name),
-		    SPAN_ARG(base));
+		trace_look(r->trace, "subaddress", (struct trace_place){NULL, d->path, 0},
+		    "%.*s is a subaddress of %.*s", SPAN_ARG(name), SPAN_ARG(base));
 		o = expand_name(r, s, d, base, &found);
 		if (found)
 			return o;
@@ -317,7 +321,8 @@ expand_bare_postmaster(struct run *r, const struct step *s)
 	buf_init(&why, 1024);
 	snprintf(text, sizeof text, "postmaster@%s", c->hostname);
 	if (c->postmaster != NULL) {
-		trace_add(r->trace, "%s: postmaster = %s", c->path, c->postmaster);
+		trace_look(r->trace, "postmaster", (struct trace_place){NULL, c->path, 0}, "%s",
+		    c->postmaster);
 	} else if (r->env->source.find(r->env->source.arg, span_str(c->hostname), &d, &why) !=
 		   LOOKUP_FOUND) {
 		l = r->env->source.first(r->env->source.arg, name);
@@ -331,7 +336,8 @@ expand_bare_postmaster(struct run *r, const struct step *s)
 			return resolve_temporary(r, "The hosted domains cannot be read");
 		}
 		snprintf(text, sizeof text, "postmaster@%s", name);
-		trace_add(r->trace, "%s is the first hosted domain", name);
+		trace_look(r->trace, "domains", (struct trace_place){NULL, c->domains, 0},
+		    "%s is the first hosted domain", name);
 	}
 	buf_release(&why);
 	next.address = &a;
@@ -364,13 +370,17 @@ expand(struct run *r, const struct step *s)
 	switch (r->env->source.find(r->env->source.arg, domain, &d, &why)) {
 	case LOOKUP_FOUND:
 		if (r->trace != NULL && !span_is(domain, d->name))
-			trace_add(r->trace, "%.*s is an alias of %s (symbolic link)",
-			    SPAN_ARG(domain), d->name);
+			trace_look(r->trace, "domains",
+			    (struct trace_place){NULL, r->env->config->domains, 0},
+			    "%.*s is an alias of %s (symbolic link)", SPAN_ARG(domain),
+			    d->name);
 		o = domain_usable(d, &why) ? expand_hosted(r, s, d)
 					   : resolve_temporary(r, buf_str(&why));
 		break;
 	case LOOKUP_NOT_FOUND:
-		trace_add(r->trace, "%.*s is not hosted here", SPAN_ARG(domain));
+		trace_look(r->trace, "domains",
+		    (struct trace_place){NULL, r->env->config->domains, 0},
+		    "%.*s is not hosted here", SPAN_ARG(domain));
 		o = resolve_to_remote(r, s);
 		break;
 	case LOOKUP_UNKNOWN:

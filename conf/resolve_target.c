@@ -68,7 +68,8 @@ resolve_to_remote(struct run *r, const struct step *s)
 	enum outcome o;
 
 	if (smarthost != NULL)
-		trace_add(r->trace, "%s: smarthost = %s", r->env->config->path, smarthost);
+		trace_look(r->trace, "smarthost",
+		    (struct trace_place){NULL, r->env->config->path, 0}, "%s", smarthost);
 	o = resolve_add_target(r, TARGET_REMOTE, xspandup(address_span(s->address)),
 	    smarthost != NULL ? smarthost : domain);
 	free(domain);
@@ -83,7 +84,8 @@ resolve_to_mailbox(struct run *r, const struct domain *d, const struct passwd_us
 	enum outcome o;
 	struct buf why;
 
-	trace_add(r->trace, "%s/etc/passwd:%u: user %.*s", d->path, u->line, SPAN_ARG(name));
+	trace_look(r->trace, "user", (struct trace_place){d->path, "etc/passwd", u->line},
+	    "%.*s is a user", SPAN_ARG(name));
 	buf_init(&why, 1024);
 	if (domain_user_ids(d, u, r->env->privileged, &r->env->self, &ids, &why) != 0)
 		o = resolve_temporary(r, buf_str(&why));

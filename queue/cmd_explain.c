@@ -1,9 +1,10 @@
 /*
  * cmd_explain: postrider explain: what becomes of an address, and why: the verdict,
- * the rule that decided, each step with file and line, the targets. The directory
- * process answers with the same code that decides for real.
+ * the rule that decided, each step with file and line or key, the targets. The
+ * directory process answers with the same code that decides for real.
  */
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "queue/cmd_table.h"
@@ -17,6 +18,58 @@ status_of(const struct verdict *v)
 					      : EX_TEMPFAIL;
 }
 
+/* The fields that tell one step follow each other: step, stage, what, where. */
+#define STEP_FIELDS 4
+
+struct step {
+	struct span outcome, stage, what, where;
+};
+
+/* The next step after field *i, which moves on; false: there is none. */
+static bool
+next_step(const struct wire_msg *m, size_t *i, struct step *s)
+{
+	const struct wire_field *f;
+
+	while (*i < m->nfields && !span_is(m->fields[*i].name, "step"))
+		++*i;
+	if (*i + STEP_FIELDS > m->nfields)
+		return false;
+	f = &m->fields[*i];
+	*s = (struct step){f[0].value, f[1].value, f[2].value, f[3].value};
+	*i += STEP_FIELDS;
+	return true;
+}
+
+static void
+print_step(unsigned number, const struct step *s)
+{
+	printf("%3u  ", number);
+	if (s->stage.len > 0) {
+		cmd_print_span(s->stage);
+		printf(": ");
+	}
+	if (s->where.len > 0) {
+		cmd_print_span(s->where);
+		printf(": ");
+	}
+	if (s->what.len > 0) {
+		cmd_print_span(s->what);
+		printf(": ");
+	}
+	cmd_print_span(s->outcome);
+	putchar('\n');
+}
+
+static struct span
+get(const struct wire_msg *m, const char *name)
+{
+	struct span s = {"", 0};
+
+	wire_get(m, name, &s);
+	return s;
+}
+
 static void
 print_text(const char *address, const struct verdict *v, const struct wire_msg *m)
 {
@@ -24,10 +77,11 @@ print_text(const char *address, const struct verdict *v, const struct wire_msg *
 	    [VERDICT_TEMPORARY] = "not now",
 	    [VERDICT_PERMANENT] = "refused"};
 	struct cmd_table *t = cmd_table_new("TARGET|ADDRESS|DESTINATION");
-	struct span rule = {"", 0};
-	unsigned step = 0;
+	struct span reason = get(m, "reason");
+	struct step step;
+	unsigned number = 0;
+	size_t i = 0;
 
-	wire_get(m, "rule", &rule);
 	cmd_print_span(span_str(address));
 	printf(": %s: ", words[v->kind]);
 	if (v->code != 0)
@@ -35,16 +89,16 @@ print_text(const char *address, const struct verdict *v, const struct wire_msg *
 	printf("%s ", v->status);
 	cmd_print_span(span_str(v->text));
 	printf("\nrule: ");
-	cmd_print_span(rule);
-	putchar('\n');
-	for (size_t i = 0; i < m->nfields; i++) {
-		if (!span_is(m->fields[i].name, "step"))
-			continue;
-		printf("%3u  ", ++step);
-		cmd_print_span(m->fields[i].value);
-		putchar('\n');
-	}
-	for (size_t i = 0; i + 2 < m->nfields; i++) {
+	cmd_print_span(get(m, "rule"));
+	printf("\naction: ");
+	cmd_print_span(get(m, "action"));
+	if (reason.len > 0)
+		printf(" (");
+	cmd_print_span(reason);
+	printf(reason.len > 0 ? ")\n" : "\n");
+	while (next_step(m, &i, &step))
+		print_step(++number, &step);
+	for (i = 0; i + 2 < m->nfields; i++) {
 		for (size_t j = 0; j < 3 && span_is(m->fields[i].name, "target"); j++)
 			cmd_table_add(t, m->fields[i + j].value);
 	}
@@ -52,73 +106,142 @@ print_text(const char *address, const struct verdict *v, const struct wire_msg *
 	cmd_table_free(&t);
 }
 
+static void
+set(json_t *json, const char *name, struct span value)
+{
+	json_object_set_new(json, name, cmd_json_string(value));
+}
+
+static json_t *
+json_of_steps(const struct wire_msg *m)
+{
+	json_t *steps = json_array();
+	struct step s;
+	size_t i = 0;
+
+	while (next_step(m, &i, &s)) {
+		json_t *one = json_object();
+
+		set(one, "stage", s.stage);
+		set(one, "what", s.what);
+		set(one, "where", s.where);
+		set(one, "outcome", s.outcome);
+		json_array_append_new(steps, one);
+	}
+	return steps;
+}
+
+static json_t *
+json_of_targets(const struct wire_msg *m)
+{
+	json_t *targets = json_array();
+
+	for (size_t i = 0; i + 2 < m->nfields; i++) {
+		json_t *one;
+
+		if (!span_is(m->fields[i].name, "target"))
+			continue;
+		one = json_object();
+		set(one, "target", m->fields[i].value);
+		set(one, "address", m->fields[i + 1].value);
+		set(one, "destination", m->fields[i + 2].value);
+		json_array_append_new(targets, one);
+	}
+	return targets;
+}
+
 static int
 print_json(const char *address, const struct verdict *v, const struct wire_msg *m)
 {
-	json_t *json = json_object(), *steps = json_array(), *targets = json_array();
-	struct span rule = {"", 0};
+	json_t *json = json_object();
 
-	wire_get(m, "rule", &rule);
-	json_object_set_new(json, "address", cmd_json_string(span_str(address)));
+	set(json, "address", span_str(address));
 	json_object_set_new(json, "kind", json_string(verdict_kind_name(v->kind)));
 	json_object_set_new(json, "code", json_integer(v->code));
 	json_object_set_new(json, "status", json_string(v->status));
-	json_object_set_new(json, "text", cmd_json_string(span_str(v->text)));
-	json_object_set_new(json, "rule", cmd_json_string(rule));
-	json_object_set_new(json, "steps", steps);
-	json_object_set_new(json, "targets", targets);
-	for (size_t i = 0; i < m->nfields; i++) {
-		json_t *one;
-
-		if (span_is(m->fields[i].name, "step"))
-			json_array_append_new(steps, cmd_json_string(m->fields[i].value));
-		if (!span_is(m->fields[i].name, "target") || i + 2 >= m->nfields)
-			continue;
-		one = json_object();
-		json_object_set_new(one, "target", cmd_json_string(m->fields[i].value));
-		json_object_set_new(one, "address", cmd_json_string(m->fields[i + 1].value));
-		json_object_set_new(
-		    one, "destination", cmd_json_string(m->fields[i + 2].value));
-		json_array_append_new(targets, one);
-	}
+	set(json, "text", span_str(v->text));
+	set(json, "rule", get(m, "rule"));
+	set(json, "action", get(m, "action"));
+	if (get(m, "reason").len > 0)
+		set(json, "reason", get(m, "reason"));
+	json_object_set_new(json, "steps", json_of_steps(m));
+	json_object_set_new(json, "targets", json_of_targets(m));
 	return cmd_print_json(json);
+}
+
+/* What the command line says, in the order of the table in cmd_explain. */
+struct wish {
+	const char *rcpt, *from, *client, *helo, *auth, *role;
+};
+
+static void
+format_question(const struct wish *w, struct wire_out *out)
+{
+	wire_out_init(out, "explain", 1);
+	wire_add_str(out, "address", w->rcpt);
+	if (w->from != NULL)
+		wire_add_str(out, "from", w->from);
+	if (w->client == NULL)
+		return;
+	wire_add_str(out, "client", w->client);
+	/* Who logs in does so at a port for that, unless told otherwise. */
+	wire_add_str(out, "role",
+	    w->role != NULL   ? w->role
+	    : w->auth != NULL ? "submission"
+			      : "mx");
+	if (w->helo != NULL)
+		wire_add_str(out, "helo", w->helo);
+	if (w->auth != NULL)
+		wire_add_str(out, "auth", w->auth);
+}
+
+/* The recipient, after --rcpt or alone; else the exit status. */
+static int
+check(struct cmd_context *ctx, struct wish *w, const struct cmd_args *args)
+{
+	if ((w->rcpt != NULL) == (args->n > 0))
+		return cmd_fail_usage(ctx, "one recipient, please: ADDRESS or --rcpt ADDRESS");
+	if (w->rcpt == NULL)
+		w->rcpt = args->v[0];
+	if (w->client == NULL && (w->helo != NULL || w->auth != NULL || w->role != NULL))
+		return cmd_fail_usage(ctx, "--helo, --auth and --role want --client ADDRESS");
+	if (w->role != NULL && strcmp(w->role, "mx") != 0 && strcmp(w->role, "submission") != 0)
+		return cmd_fail_usage(ctx, "--role is mx or submission");
+	return CMD_GO_ON;
 }
 
 int
 cmd_explain(struct cmd_context *ctx, char **argv)
 {
-	const char *client = NULL, *helo = NULL, *from = NULL, *auth = NULL;
+	struct wish wish = {NULL};
 	const struct cmd_option options[] = {
-	    {.name = "client", .value = &client},
-	    {.name = "helo", .value = &helo},
-	    {.name = "from", .value = &from},
-	    {.name = "auth", .value = &auth},
+	    {.name = "rcpt", .value = &wish.rcpt},
+	    {.name = "from", .value = &wish.from},
+	    {.name = "client", .value = &wish.client},
+	    {.name = "helo", .value = &wish.helo},
+	    {.name = "auth", .value = &wish.auth},
+	    {.name = "role", .value = &wish.role},
 	};
 	struct control_client *c;
 	struct cmd_args args;
 	struct wire_msg answer;
 	struct wire_out w;
 	struct verdict v;
-	int r = cmd_parse(ctx, argv, options, 4, 1, 1, &args);
+	int r = cmd_parse(ctx, argv, options, sizeof options / sizeof *options, 0, 1, &args);
 
+	if (r == CMD_GO_ON)
+		r = check(ctx, &wish, &args);
 	if (r != CMD_GO_ON)
 		return r;
-	if (client == NULL && (helo != NULL || auth != NULL))
-		return cmd_fail_usage(ctx, "--helo and --auth want --client ADDRESS");
-	wire_out_init(&w, "explain", 1);
-	wire_add_str(&w, "address", args.v[0]);
-	for (size_t i = 0; i < 4; i++) {
-		if (*options[i].value != NULL)
-			wire_add_str(&w, options[i].name, *options[i].value);
-	}
+	format_question(&wish, &w);
 	r = cmd_ask(ctx, "directory", &w, &c, &answer);
 	if (r == 0 && wire_get_verdict(&answer, &v) != 0)
 		r = cmd_fail(EX_PROTOCOL, "the directory's answer has no verdict");
 	if (r == 0) {
 		if (ctx->json)
-			r = print_json(args.v[0], &v, &answer);
+			r = print_json(wish.rcpt, &v, &answer);
 		else
-			print_text(args.v[0], &v, &answer);
+			print_text(wish.rcpt, &v, &answer);
 		r = r != 0 ? r : status_of(&v);
 	}
 	control_client_close(&c);

@@ -27,8 +27,10 @@ static const struct command commands[] = {
     {"status", NULL, "processes, queue, destinations",
 	"usage: postrider status [--watch [SECONDS]]\n", cmd_status},
     {"explain", NULL, "what becomes of an address, and why",
-	"usage: postrider explain ADDRESS [--from ADDRESS] [--client IP [--helo NAME] [--auth "
-	"ACCOUNT]]\n",
+	"usage: postrider explain ADDRESS [--from ADDRESS]\n"
+	"       postrider explain --client IP [--helo NAME] [--role mx|submission] "
+	"[--auth ACCOUNT]\n"
+	"                         [--from ADDRESS] --rcpt ADDRESS\n",
 	cmd_explain},
     {"queue", "list", "what is in the queue",
 	"usage: postrider queue list [ID ...] [filters] [--sort age|size|next] [--limit N]\n"

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "common/xtext.h"
+#include "conf/refusal.h"
 #include "smtpd/dsn_param.h"
 #include "smtpd/param.h"
 #include "smtpd/session.h"
@@ -133,7 +134,7 @@ cmd_mail_parse(struct span arg, unsigned offers, struct command *c, struct refus
 	if (address_parse_path(&arg, ADDRESS_ALLOW_EMPTY, &m->from, &why) != 0)
 		return wrong(r, REPLY_SENDER_SYNTAX, span_str(why));
 	if (arg.len > 0 && arg.p[0] != ' ')
-		return wrong(r, REPLY_SYNTAX, span_str("a space comes before a parameter"));
+		return wrong(r, REPLY_SYNTAX, span_str(REFUSAL_AFTER_PATH));
 	while ((more = param_next(&arg, &p)) == 1)
 		if (take_param(&p, offers, &seen, m, r) != 0)
 			return -1;

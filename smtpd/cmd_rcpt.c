@@ -4,6 +4,7 @@
  * transaction once, with the parameters it came with first. NOTIFY and ORCPT
  * (RFC 3461) are known where DSN is offered.
  */
+#include "conf/refusal.h"
 #include "smtpd/dsn_param.h"
 #include "smtpd/param.h"
 #include "smtpd/session.h"
@@ -47,7 +48,7 @@ cmd_rcpt_parse(struct span arg, unsigned offers, struct command *c, struct refus
 	if (address_parse_path(&arg, ADDRESS_POSTMASTER, &a->to, &why) != 0)
 		return wrong(r, REPLY_RECIPIENT_SYNTAX, span_str(why));
 	if (arg.len > 0 && arg.p[0] != ' ')
-		return wrong(r, REPLY_SYNTAX, span_str("a space comes before a parameter"));
+		return wrong(r, REPLY_SYNTAX, span_str(REFUSAL_AFTER_PATH));
 	while ((more = param_next(&arg, &p)) == 1)
 		if (take_param(&p, offers, a, r) != 0)
 			return -1;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "conf/refusal.h"
 
 #define ROW(id, code, status, text, rule) [id] = {code, status, text, rule, false}
 #define END(id, code, status, text, rule) [id] = {code, status, text, rule, true}
@@ -50,10 +51,10 @@ static const struct smtp_reply catalogue[REPLY_COUNT] = {
     END(REPLY_NOT_TEXT, 500, "5.5.2", "That is not SMTP", "not-smtp"),
     ROW(REPLY_NO_ARGUMENT_ALLOWED, 501, "5.5.4", "This command takes no argument", "syntax"),
     ROW(REPLY_ARGUMENT_MISSING, 501, "5.5.4", "This command needs an argument", "syntax"),
-    ROW(REPLY_HELO_NAME, 501, "5.5.4", "Not a host name or address literal", "helo-name"),
-    ROW(REPLY_SYNTAX, 501, "5.5.4", "Syntax:", "syntax"),
-    ROW(REPLY_SENDER_SYNTAX, 501, "5.1.7", "Bad sender address:", "sender-syntax"),
-    ROW(REPLY_RECIPIENT_SYNTAX, 501, "5.1.3", "Bad recipient address:", "recipient-syntax"),
+    [REPLY_HELO_NAME] = {REFUSAL_HELO_NAME, false},
+    [REPLY_SYNTAX] = {REFUSAL_SYNTAX, false},
+    [REPLY_SENDER_SYNTAX] = {REFUSAL_SENDER_SYNTAX, false},
+    [REPLY_RECIPIENT_SYNTAX] = {REFUSAL_RECIPIENT_SYNTAX, false},
     ROW(REPLY_PARAMETER_SYNTAX, 501, "5.5.4", "Bad parameter:", "parameter-syntax"),
     END(REPLY_CHUNK_SIZE, 501, "5.5.4", "Syntax: BDAT size [LAST]", "chunk-size"),
     END(REPLY_CHUNK_TOO_BIG, 552, "5.3.4", "The chunk is larger than any message may be",

@@ -145,8 +145,9 @@ writes_down_why(void **state)
 	assert_int_equal(address_parse(span_str("x@evil.test"), 0, &rcpt, NULL), 0);
 	policy_rcpt(&fake.env, &client, &from, &rcpt, &t, &a);
 	assert_int_equal(t.n, 3);
-	assert_non_null(strstr(t.v[1], "relay-from has 192.0.2.0/24"));
-	assert_non_null(strstr(t.v[2], "rule relay-from"));
+	assert_string_equal(t.v[1].what, "relay-from");
+	assert_string_equal(t.v[1].outcome, "192.0.2.0/24 has the client");
+	assert_non_null(strstr(t.v[2].outcome, "rule relay-from"));
 	trace_release(&t);
 }
 
@@ -255,15 +256,30 @@ answers_questions(void **state)
 		    "maildir=Maildir\n", ids}},
 	    {"local/directory", "mailbox 1\naddress=nobody@a.test\n", {"status=5.1.1\n"}},
 	    {"control/directory", "explain 1\naddress=team+x@a.test\n",
-		{"kind=ok\n", "rule=resolve\n", "etc/aliases:1: alias team",
-		    "target=remote\n"}},
-	    {"control/directory", "explain 1\naddress=x@evil.test\nclient=203.0.113.5\n",
-		{"kind=permanent\n", "rule=relay-denied\n", "step="}},
-	    {"control/directory", "explain 1\naddress=alice@a.test\nclient=203.0.113.5\n",
-		{"kind=ok\n", "rule=hosted\n", "target=mailbox\n", "step=rule hosted"}},
+		{"kind=ok\n", "rule=resolve\naction=deliver\n",
+		    "step=team is an alias\nstage=targets\nwhat=alias\nwhere=",
+		    "etc/aliases:1\n", "target=remote\n"}},
+	    {"control/directory",
+		"explain 1\naddress=x@evil.test\nrole=mx\nclient=203.0.113.5\n",
+		{"kind=permanent\n", "rule=relay-denied\naction=reject\n",
+		    "step=no network of it has the client\nstage=rcpt\nwhat=relay-from\n"}},
+	    {"control/directory",
+		"explain 1\naddress=alice@a.test\nrole=mx\nclient=203.0.113.5\n",
+		{"kind=ok\n", "rule=hosted\naction=deliver\n", "target=mailbox\n",
+		    "step=rule hosted", "text=Recipient OK\n"}},
+	    {"control/directory",
+		"explain 1\naddress=alice@a.test\nrole=mx\nclient=203.0.113.5\nhelo=a b\n",
+		{"code=501\nstatus=5.5.4\n", "rule=helo-name\n", "stage=helo\n"}},
+	    {"control/directory",
+		"explain 1\naddress=alice@a.test\nrole=mx\nclient=203.0.113.5\nfrom=a>b@c\n",
+		{"code=501\nstatus=5.1.7\n", "rule=sender-syntax\n", "stage=mail\n"}},
+	    {"control/directory",
+		"explain 1\naddress=alice@a.test\nrole=submission\nclient=203.0.113.5\n",
+		{"code=530\n", "rule=login-required\n", "stage=mail\n"}},
 	    {"control/directory", "explain 1\naddress=nonsense\n",
-		{"status=5.1.3\n", "rule=bad-address\n"}},
-	    {"control/directory", "explain 1\naddress=alice@a.test\nclient=here\n",
+		{"code=501\nstatus=5.1.3\ntext=Bad recipient address: ",
+		    "rule=recipient-syntax\n"}},
+	    {"control/directory", "explain 1\naddress=alice@a.test\nrole=mx\nclient=here\n",
 		{"rule=bad-client\n"}},
 	    {"control/directory", "status 1\n", {"domains-loaded=", "questions=", "uptime="}},
 	    /* what a socket is not for, and what makes no sense */
