@@ -324,7 +324,8 @@ while_it_is_asked(void **state)
 	send(s.c.fd, "MAIL FROM:<>\r\n", 14, 0);
 	fake_run(&s.c.fake);
 	tls_fake_answer(&s.source);
-	assert_string_equal(say(&s.c, ""), "220");
+	/* The handshake's thread may have given it up already: "220!". */
+	assert_int_equal(strncmp(say(&s.c, ""), "220", 3), 0);
 	secure_prepare_client(&s, NULL);
 	assert_int_equal(secure_shake(&s), -1);
 	assert_int_equal(s.c.fake.nmessages, 0);
