@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/netaddr.h"
+#include "common/nfc.h"
 #include "common/utf8.h"
 
 /* RFC 1035 2.3.4: 255 octets on the wire are 253 in text; a label has 63. */
@@ -38,15 +39,6 @@ static bool
 is_atext(char c)
 {
 	return is_letter_or_digit(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
-}
-
-static bool
-is_ascii(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] >= 0x80)
-			return false;
-	return true;
 }
 
 static void
@@ -161,7 +153,7 @@ canonical_label(struct span s, bool utf8, char out[LABEL_MAX + 1], const char **
 	char label
 	    [LABEL_MAX * 4 +
 		1]; /* a character of a U-label is at most four octets, and one in its A-label */
-	bool ascii = is_ascii(s);
+	bool ascii = utf8_is_ascii(s);
 
 	if (s.len == 0)
 		return fail(why, "Empty label in the domain");
@@ -365,6 +357,22 @@ canonical_local(struct span wire, char out[LOCAL_PART_MAX])
 	return n;
 }
 
+/* A local part in UTF-8, which ends in a->text, to normalization form C. */
+static int
+normalize_local(struct address *a, const char **why)
+{
+	char form[LOCAL_PART_MAX];
+	size_t n;
+
+	if (utf8_is_ascii(address_local(a)))
+		return 0;
+	if (nfc_format(address_local(a), form, sizeof form, &n) != 0)
+		return fail(why, "The local part is not in Unicode normalization form C");
+	memcpy(a->text, form, n);
+	a->local_len = n;
+	return 0;
+}
+
 /* --- mailboxes and paths --- */
 
 /* `@a,@b:` at the front of *s: each a domain; the list is dropped (RFC 5321 appendix C). */
@@ -432,8 +440,10 @@ parse_mailbox(struct span s, bool utf8, struct address *a, const char **why)
 	if (s.p[0] != '@')
 		return fail(why, "Text behind the quoted string");
 	s = span_skip(s, 1);
-	parsed.utf8 = !is_ascii(local) || !is_ascii(s);
+	parsed.utf8 = !utf8_is_ascii(local) || !utf8_is_ascii(s);
 	parsed.local_len = canonical_local(local, parsed.text);
+	if (normalize_local(&parsed, why) != 0)
+		return -1;
 	parsed.text[parsed.local_len] = '@';
 	parsed.len = parsed.local_len + 1;
 	if (parse_domain(s, utf8, &parsed, why) != 0)

@@ -18,7 +18,7 @@ enum address_flags {
 };
 
 /*
- * Canonical: quotes only where needed, case of the local part kept, the domain in
+ * Canonical: quotes only where needed, case of the local part kept, UTF-8 in it in normalization form C, the domain in
  * lower case with A-labels (IDNA2008, no mapping), literals as written in lower case.
  */
 struct address {

@@ -41,6 +41,15 @@ utf8_char(struct span s, uint32_t *c)
 }
 
 bool
+utf8_is_ascii(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
+bool
 utf8_valid(struct span s)
 {
 	while (s.len > 0) {

@@ -14,6 +14,9 @@
 /* Length in octets of the well-formed character s begins with, 0 if there is none; *c (may be NULL) gets it. */
 size_t utf8_char(struct span s, uint32_t *c);
 
+/* No octet above 127? */
+bool utf8_is_ascii(struct span s);
+
 /* Is the whole of s well-formed? The empty span is. */
 bool utf8_valid(struct span s);
 

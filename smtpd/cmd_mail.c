@@ -1,6 +1,6 @@
 /*
  * MAIL (RFC 5321 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152), RET and ENVID
- * (RFC 3461), AUTH (RFC 4954). A parameter is known where its extension is offered. The
+ * (RFC 3461), AUTH (RFC 4954), SMTPUTF8 (RFC 6531). A parameter is known where its extension is offered. The
  * transaction is made before the directory is asked, and ends if the answer is no;
  * no command runs in between.
  */
@@ -15,17 +15,27 @@
 #include "smtpd/verbs.h"
 
 /* The parameters that there are, each with the extension that brings it. */
-enum mail_param { PARAM_SIZE, PARAM_BODY, PARAM_RET, PARAM_ENVID, PARAM_AUTH, PARAM_COUNT };
+enum mail_param {
+	PARAM_SIZE,
+	PARAM_BODY,
+	PARAM_RET,
+	PARAM_ENVID,
+	PARAM_AUTH,
+	PARAM_UTF8,
+	PARAM_COUNT
+};
 
 static const struct {
 	const char *keyword;
 	unsigned offer;
+	bool bare; /* without a value */
 } params[PARAM_COUNT] = {
-    [PARAM_SIZE] = {"SIZE", OFFER_SIZE},
-    [PARAM_BODY] = {"BODY", OFFER_8BITMIME},
-    [PARAM_RET] = {"RET", OFFER_DSN},
-    [PARAM_ENVID] = {"ENVID", OFFER_DSN},
-    [PARAM_AUTH] = {"AUTH", OFFER_AUTH},
+    [PARAM_SIZE] = {"SIZE", OFFER_SIZE, false},
+    [PARAM_BODY] = {"BODY", OFFER_8BITMIME, false},
+    [PARAM_RET] = {"RET", OFFER_DSN, false},
+    [PARAM_ENVID] = {"ENVID", OFFER_DSN, false},
+    [PARAM_AUTH] = {"AUTH", OFFER_AUTH, false},
+    [PARAM_UTF8] = {"SMTPUTF8", OFFER_SMTPUTF8, true},
 };
 
 static int
@@ -95,6 +105,9 @@ parse_value(enum mail_param which, struct span value, struct mail_args *m)
 		return dsn_param_envid_valid(value) ? 0 : -1;
 	case PARAM_AUTH:
 		return parse_submitter(value);
+	case PARAM_UTF8:
+		m->utf8 = true;
+		return 0;
 	case PARAM_COUNT:
 		break;
 	}
@@ -111,7 +124,7 @@ take_param(const struct param *p, unsigned offers, unsigned *seen, struct mail_a
 		which++;
 	if (which == PARAM_COUNT || (params[which].offer & offers) == 0)
 		return wrong(r, REPLY_PARAMETER_UNKNOWN, p->keyword);
-	if ((*seen & 1U << which) != 0 || !p->has_value ||
+	if ((*seen & 1U << which) != 0 || p->has_value == params[which].bare ||
 	    parse_value((enum mail_param)which, p->value, m) != 0)
 		return wrong(r, REPLY_PARAMETER_SYNTAX, p->keyword);
 	*seen |= 1U << which;
@@ -131,14 +144,16 @@ cmd_mail_parse(struct span arg, unsigned offers, struct command *c, struct refus
 		return wrong(r, REPLY_SYNTAX, span_str("MAIL FROM:<address>"));
 	arg = span_trim(span_skip(arg, 5));
 	*m = (struct mail_args){.size = 0};
-	if (address_parse_path(&arg, ADDRESS_ALLOW_EMPTY, &m->from, &why) != 0)
+	if (address_parse_path(&arg, ADDRESS_ALLOW_EMPTY | ADDRESS_UTF8, &m->from, &why) != 0)
 		return wrong(r, REPLY_SENDER_SYNTAX, span_str(why));
 	if (arg.len > 0 && arg.p[0] != ' ')
 		return wrong(r, REPLY_SYNTAX, span_str(REFUSAL_AFTER_PATH));
 	while ((more = param_next(&arg, &p)) == 1)
 		if (take_param(&p, offers, &seen, m, r) != 0)
 			return -1;
-	return more == 0 ? 0 : wrong(r, REPLY_PARAMETER_SYNTAX, p.keyword);
+	if (more != 0)
+		return wrong(r, REPLY_PARAMETER_SYNTAX, p.keyword);
+	return !m->from.utf8 || m->utf8 ? 0 : wrong(r, REPLY_SENDER_UTF8, span_str(""));
 }
 
 static void
@@ -175,6 +190,7 @@ cmd_mail_run(struct session *s, const struct command *c)
 	s->txn = txn_new(address_span(&m->from));
 	s->txn->declared = m->size;
 	s->txn->eight_bit = m->eight_bit;
+	s->txn->utf8 = m->utf8;
 	s->txn->ret = arena_copy(&s->txn->strings, m->ret);
 	s->txn->envid = arena_copy(&s->txn->strings, m->envid);
 	session_ask(s, QUESTION_MAIL, on_answer);

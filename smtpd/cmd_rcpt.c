@@ -2,8 +2,9 @@
  * RCPT (RFC 5321 4.1.1.3). The address that is authorised is the one that is
  * stored: both are the canonical form. A recipient named twice stands in the
  * transaction once, with the parameters it came with first. NOTIFY and ORCPT
- * (RFC 3461) are known where DSN is offered.
+ * (RFC 3461) are known where DSN is offered; UTF-8 stands here where MAIL said SMTPUTF8.
  */
+#include "common/utf8.h"
 #include "conf/refusal.h"
 #include "smtpd/dsn_param.h"
 #include "smtpd/param.h"
@@ -45,7 +46,7 @@ cmd_rcpt_parse(struct span arg, unsigned offers, struct command *c, struct refus
 		return wrong(r, REPLY_SYNTAX, span_str("RCPT TO:<address>"));
 	arg = span_trim(span_skip(arg, 3));
 	a->notify = a->orcpt = (struct span){NULL, 0};
-	if (address_parse_path(&arg, ADDRESS_POSTMASTER, &a->to, &why) != 0)
+	if (address_parse_path(&arg, ADDRESS_POSTMASTER | ADDRESS_UTF8, &a->to, &why) != 0)
 		return wrong(r, REPLY_RECIPIENT_SYNTAX, span_str(why));
 	if (arg.len > 0 && arg.p[0] != ' ')
 		return wrong(r, REPLY_SYNTAX, span_str(REFUSAL_AFTER_PATH));
@@ -76,12 +77,29 @@ on_answer(const struct answer *a, void *arg)
 	session_finish(s);
 }
 
+/* RFC 6531 3.4, RFC 6533 3. False if a reply was left. */
+static bool
+may_be_utf8(struct session *s, const struct rcpt_args *a)
+{
+	if (s->txn->utf8)
+		return true;
+	if (a->to.utf8)
+		session_reply(s, REPLY_RECIPIENT_UTF8);
+	else if (!utf8_is_ascii(a->orcpt))
+		session_reply_detail(s, REPLY_PARAMETER_SYNTAX, span_str("ORCPT"));
+	else
+		return true;
+	return false;
+}
+
 enum command_result
 cmd_rcpt_run(struct session *s, const struct command *c)
 {
 	struct txn *t = s->txn;
 	struct span to = address_span(&c->args.rcpt.to);
 
+	if (!may_be_utf8(s, &c->args.rcpt))
+		return COMMAND_FAILED;
 	if (recipients_has(&t->recipients, to)) {
 		session_reply(s, REPLY_RECIPIENT_OK);
 		return COMMAND_DONE;

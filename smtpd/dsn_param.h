@@ -2,6 +2,7 @@
  * dsn_param: the values of RET, ENVID, NOTIFY and ORCPT (RFC 3461 4). Pure. xtext is
  * decoded before it is judged: what comes out must be printable ASCII, so that no
  * line end or NUL hides in one (RFC 3461 4.2, 4.4). The values are kept as given.
+ * An address of the type utf-8 has a coding of its own (RFC 6533 3).
  */
 #ifndef SMTPD_DSN_PARAM_H
 #define SMTPD_DSN_PARAM_H
@@ -23,7 +24,10 @@ bool dsn_param_envid_valid(struct span value);
 /* "NEVER" alone, or some of "SUCCESS", "FAILURE", "DELAY" once each, with commas, in any case. */
 bool dsn_param_notify_valid(struct span value);
 
-/* An address type, a semicolon, an address in xtext. */
+/*
+ * An address type, a semicolon, an address in xtext; of the type utf-8 printable characters, of which those
+ * beyond ASCII may, and + = \ and spaces have to, stand as \x{HEX}. What stands for itself needs SMTPUTF8.
+ */
 bool dsn_param_orcpt_valid(struct span value);
 
 #endif

@@ -16,13 +16,15 @@
 #include "smtpd/session_tls.h"
 #include "smtpd/txn.h"
 
-/* RFC 3848. */
+/* RFC 3848; RFC 6531 4.3. */
 static const char *
 protocol_name(const struct session *s)
 {
-	static const char *const names[] = {"ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"};
+	static const char *const names[] = {"ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA", "UTF8SMTP",
+	    "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA"};
 
-	return s->esmtp ? names[(s->tls != NULL ? 2 : 0) + (s->account != NULL ? 1 : 0)]
+	return s->esmtp ? names[(s->txn->utf8 ? 4 : 0) + (s->tls != NULL ? 2 : 0) +
+				(s->account != NULL ? 1 : 0)]
 			: "SMTP";
 }
 

@@ -59,6 +59,7 @@ txn_format_envelope(const struct txn *t, const struct txn_origin *o, struct buf 
 	    .auth = o->auth,
 	    .uid = o->uid,
 	    .eight_bit = t->eight_bit || (t->content != NULL && t->content->eight_bit),
+	    .utf8 = t->utf8,
 	    .envid = t->envid,
 	    .ret = t->ret,
 	    .hold = t->hold,

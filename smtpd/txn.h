@@ -23,6 +23,7 @@ struct txn {
 	struct span from;     /* canonical reverse-path, empty for <> */
 	uint64_t declared;    /* SIZE of MAIL, 0 if not given */
 	bool eight_bit;	      /* BODY=8BITMIME */
+	bool utf8;	      /* SMTPUTF8 */
 	struct span envid, ret;
 	struct span hold; /* why the message is to be held in the queue, empty if it is not */
 	struct recipients recipients;

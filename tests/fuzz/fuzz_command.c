@@ -27,9 +27,10 @@ static void
 check_arguments(const struct verb *v, struct span arg, const struct command *c)
 {
 	if (v->parse == cmd_mail_parse)
-		check_address(&c->args.mail.from, ADDRESS_ALLOW_EMPTY);
+		check_address(&c->args.mail.from,
+		    ADDRESS_ALLOW_EMPTY | (c->args.mail.utf8 ? ADDRESS_UTF8 : 0));
 	else if (v->parse == cmd_rcpt_parse)
-		check_address(&c->args.rcpt.to, ADDRESS_POSTMASTER);
+		check_address(&c->args.rcpt.to, ADDRESS_POSTMASTER | ADDRESS_UTF8);
 	else if (v->parse == cmd_helo_parse)
 		MUST(c->args.name.len > 0 && !span_has_control(c->args.name) &&
 		     span_index(c->args.name, ')') < 0 && span_index(c->args.name, ' ') < 0);

@@ -109,6 +109,7 @@ set_up(struct fake *f, uint8_t mode)
 	f->no_file = (mode & MODE_NO_FILE) != 0;
 	if ((mode & MODE_FILES) != 0)
 		f->server.budget.max = 1;
+	f->server.settings->offers |= OFFER_DSN | OFFER_SMTPUTF8;
 	f->server.settings->message_size_limit = 4096;
 	f->server.settings->hop_limit = 5;
 	f->server.settings->recipient_limit = 5;
