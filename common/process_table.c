@@ -62,7 +62,7 @@ static const struct process_row rows[] = {
 	.stop_stage = 1,
     },
     {
-	/* Talks to strangers' servers; its only door is the queue's socket. */
+	/* Talks to strangers' servers; tells smtpd what the DNS says of its clients. */
 	.name = "remote",
 	.program = "remote",
 	.user = "remote",
@@ -102,6 +102,7 @@ static const struct socket_row sockets[] = {
     {"smtpd/queue", "queue", "smtpd"},
     {"smtpd/directory", "directory", "smtpd"},
     {"smtpd/keys", "keys", "smtpd"},
+    {"smtpd/dns", "remote", "smtpd"},
     {"queue/directory", "directory", "queue"},
     {"local/queue", "queue", "local"},
     {"local/directory", "directory", "local"},
@@ -110,6 +111,7 @@ static const struct socket_row sockets[] = {
     {"submit/smtp", "smtpd", "everybody"},
     {"control/queue", "queue", "control"},
     {"control/directory", "directory", "control"},
+    {"control/dns", "remote", "control"},
     {"control/status", "postriderd", "control"},
 };
 

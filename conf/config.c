@@ -59,6 +59,13 @@ static const char *const tls_modes[] = {
     [LISTENER_TLS_IMPLICIT] = "implicit",
 };
 
+static const char *const checks[] = {
+    [CHECK_OFF] = "off",
+    [CHECK_LOOKUP] = "lookup",
+    [CHECK_WARN] = "warn",
+    [CHECK_REJECT] = "reject",
+};
+
 /* Index of the name, or -1. */
 static int
 index_of(struct span s, const char *const *names, size_t n)
@@ -101,5 +108,22 @@ listener_tls_parse(struct span s, enum listener_tls *tls)
 	if (i < 0)
 		return -1;
 	*tls = (enum listener_tls)i;
+	return 0;
+}
+
+const char *
+config_check_name(enum config_check check)
+{
+	return checks[check];
+}
+
+int
+config_check_parse(struct span s, enum config_check *check)
+{
+	int i = index_of(s, checks, sizeof checks / sizeof checks[0]);
+
+	if (i < 0)
+		return -1;
+	*check = (enum config_check)i;
 	return 0;
 }

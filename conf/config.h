@@ -16,6 +16,7 @@
 #include "common/syscall_filter.h"
 #include "common/wire.h"
 #include "conf/config_errors.h"
+#include "conf/reply_filter.h"
 
 enum listener_role {
 	LISTENER_MX,	     /* takes mail for hosted domains from anybody */
@@ -68,6 +69,24 @@ struct config_netblocks {
 	size_t n;
 };
 
+/* What a check does that finds something. */
+enum config_check {
+	CHECK_OFF,    /* is not made */
+	CHECK_LOOKUP, /* client-name: the name is found out, and nothing is judged by it */
+	CHECK_WARN,   /* says so in the log */
+	CHECK_REJECT,
+};
+
+/* dnsbl "zone" { … }, dnswl "zone" { … }: a list of clients in the DNS (RFC 5782). */
+struct config_dnslist {
+	char *zone;		  /* canonical */
+	enum config_check action; /* of dnsbl: off, warn, reject */
+	struct reply_filter
+	    *replies; /* which of them count; nreplies 0: see reply_filter_counts */
+	size_t nreplies;
+	char *text; /* of dnsbl: what the client is told; NULL: the usual */
+};
+
 /* What becomes of a failure that nobody can be told of, since the message has no sender. */
 enum config_double_bounce {
 	DOUBLE_BOUNCE_DROP,
@@ -85,6 +104,8 @@ struct config {
 	size_t ndestinations;
 	struct config_retry_status *retry_statuses; /* sorted by status, each once */
 	size_t nretry_statuses;
+	struct config_dnslist *dnsbls, *dnswls; /* as in the file */
+	size_t ndnsbls, ndnswls;
 	char *tls_certificate, *tls_key; /* NULL if not set */
 	bool tls_ask_client;		 /* for a certificate */
 	char *tls_client_ca;		 /* NULL if not set */
@@ -115,7 +136,11 @@ struct config {
 	char *auth_domain; /* canonical; of user names without one; NULL: they are refused */
 	uint32_t auth_failures_per_client, auth_failures_per_account;
 
+	/* checks by the DNS, and of the greeting */
+	enum config_check client_name, helo_name, helo_resolves, helo_ours, sender_domain;
+
 	/* milliseconds */
+	uint64_t dns_timeout;
 	uint64_t idle_timeout;
 	uint64_t session_timeout;
 	uint64_t greeting_delay;
@@ -152,5 +177,9 @@ const char *listener_role_name(enum listener_role role);
 int listener_role_parse(struct span s, enum listener_role *role);
 const char *listener_tls_name(enum listener_tls tls);
 int listener_tls_parse(struct span s, enum listener_tls *tls);
+
+/* "off", "lookup", "warn", "reject", and back. */
+const char *config_check_name(enum config_check check);
+int config_check_parse(struct span s, enum config_check *check);
 
 #endif

@@ -16,6 +16,7 @@
 #define IN_LISTENER(m)	  offsetof(struct config_listener, m)
 #define IN_DESTINATION(m) offsetof(struct config_destination, m)
 #define IN_STATUS(m)	  offsetof(struct config_retry_status, m)
+#define IN_DNSLIST(m)	  offsetof(struct config_dnslist, m)
 #define SECOND		  UINT64_C(1000)
 #define MINUTE		  (60 * SECOND)
 #define DAY		  (24 * 60 * MINUTE)
@@ -28,6 +29,7 @@
 PAIRED(config, retry, nretry, uint64_t *);
 PAIRED(config_destination, retry, nretry, uint64_t *);
 PAIRED(config_retry_status, retry, nretry, uint64_t *);
+PAIRED(config_dnslist, replies, nreplies, struct reply_filter *);
 
 /* clang-format off */
 static const struct config_key table[] = {
@@ -58,6 +60,12 @@ static const struct config_key table[] = {
     {"workers", NULL, CONFIG_NUMBER, MEMBER(workers), NULL, 1, 256, false},
     {"remote-port", NULL, CONFIG_NUMBER, MEMBER(remote_port), "25", 1, 65535, false},
     {"allow-loopback-destinations", NULL, CONFIG_BOOL, MEMBER(allow_loopback_destinations), "no", 0, 0, false},
+    {"client-name", NULL, CONFIG_CHECK, MEMBER(client_name), "off", 0, 1, false},
+    {"helo-name", NULL, CONFIG_CHECK, MEMBER(helo_name), "off", 0, 0, false},
+    {"helo-resolves", NULL, CONFIG_CHECK, MEMBER(helo_resolves), "off", 0, 0, false},
+    {"helo-ours", NULL, CONFIG_CHECK, MEMBER(helo_ours), "off", 0, 0, false},
+    {"sender-domain", NULL, CONFIG_CHECK, MEMBER(sender_domain), "off", 0, 0, false},
+    {"dns-timeout", NULL, CONFIG_DURATION, MEMBER(dns_timeout), "5s", 100, MINUTE, false},
     {"idle-timeout", NULL, CONFIG_DURATION, MEMBER(idle_timeout), "5m", 100, DAY, false},
     {"session-timeout", NULL, CONFIG_DURATION, MEMBER(session_timeout), "2h", 100, 7 * DAY, false},
     {"greeting-delay", NULL, CONFIG_DURATION, MEMBER(greeting_delay), "0", 0, 5 * MINUTE, false},
@@ -77,6 +85,10 @@ static const struct config_key table[] = {
     {"retry", "destination", CONFIG_DURATIONS, IN_DESTINATION(retry), NULL, 10, 30 * DAY, true},
     {"lifetime", "destination", CONFIG_DURATION, IN_DESTINATION(lifetime), NULL, 100, 365 * DAY, true},
     {"retry", "retry-status", CONFIG_DURATIONS, IN_STATUS(retry), NULL, 10, 30 * DAY, true},
+    {"action", "dnsbl", CONFIG_CHECK, IN_DNSLIST(action), NULL, 0, 0, true},
+    {"replies", "dnsbl", CONFIG_REPLIES, IN_DNSLIST(replies), NULL, 0, 0, true},
+    {"text", "dnsbl", CONFIG_REPLY, IN_DNSLIST(text), NULL, 0, 0, true},
+    {"replies", "dnswl", CONFIG_REPLIES, IN_DNSLIST(replies), NULL, 0, 0, true},
     {"certificate", "tls", CONFIG_PATH, MEMBER(tls_certificate), NULL, 0, 0, true},
     {"key", "tls", CONFIG_PATH, MEMBER(tls_key), NULL, 0, 0, true},
     {"client-certificates", "tls", CONFIG_ASK, MEMBER(tls_ask_client), "no", 0, 0, false},
@@ -102,7 +114,8 @@ bool
 config_key_is_list(const struct config_key *k)
 {
 	return k->type == CONFIG_DURATIONS || k->type == CONFIG_DOMAINS ||
-	       k->type == CONFIG_NETBLOCKS || k->type == CONFIG_RESOLVERS;
+	       k->type == CONFIG_REPLIES || k->type == CONFIG_NETBLOCKS ||
+	       k->type == CONFIG_RESOLVERS;
 }
 
 const char *
@@ -175,6 +188,7 @@ config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 	case CONFIG_TEXT:
 	case CONFIG_ADDRESS:
 	case CONFIG_SMARTHOST:
+	case CONFIG_REPLY:
 		return *(char *const *)m != NULL;
 	case CONFIG_DOMAINS:
 	case CONFIG_RESOLVERS:
@@ -182,7 +196,8 @@ config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 	case CONFIG_NETBLOCKS:
 		return ((const struct config_netblocks *)m)->n > 0;
 	case CONFIG_DURATIONS:
-		return *(const size_t *)((uint64_t *const *)m + 1) > 0;
+	case CONFIG_REPLIES:
+		return *(const size_t *)((void *const *)m + 1) > 0;
 	case CONFIG_NUMBER:
 	case CONFIG_RATE: /* its count */
 		return !config_key_is_titled(k) || *(const uint32_t *)m > 0;
@@ -192,6 +207,7 @@ config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 	case CONFIG_BOOL:
 	case CONFIG_ASK:
 	case CONFIG_DOUBLE:
+	case CONFIG_CHECK:
 	case CONFIG_LOG_LEVEL:
 	case CONFIG_CALLS:
 	case CONFIG_ROLE:
@@ -212,6 +228,12 @@ get_list(const struct config_key *k, const void *m, config_value_fn *fn, void *a
 
 		for (size_t i = 0; i < n; i++)
 			fn(units_format_duration((*list)[i], text), arg);
+	} else if (k->type == CONFIG_REPLIES) {
+		struct reply_filter *const *list = m;
+		size_t n = *(const size_t *)(list + 1);
+
+		for (size_t i = 0; i < n; i++)
+			fn(reply_filter_format(&(*list)[i], text), arg);
 	} else if (k->type == CONFIG_NETBLOCKS) {
 		const struct config_netblocks *b = m;
 
@@ -267,6 +289,8 @@ format(const struct config_key *k, const void *m, char text[UNITS_TEXT_SIZE])
 		return *(const enum config_double_bounce *)m == DOUBLE_BOUNCE_DROP
 			   ? "drop"
 			   : "postmaster";
+	case CONFIG_CHECK:
+		return config_check_name(*(const enum config_check *)m);
 	case CONFIG_LOG_LEVEL:
 		return log_level_name(*(const enum log_level *)m);
 	case CONFIG_CALLS:

@@ -33,8 +33,11 @@ enum config_type {
 	CONFIG_DOMAINS,	  /* list of domains; a leading dot means every domain below */
 	CONFIG_NETBLOCKS, /* list of addresses and blocks */
 	CONFIG_RESOLVERS, /* list of address:port */
-	CONFIG_ROLE,	  /* of the listener named last */
-	CONFIG_TLS,	  /* of the listener named last */
+	CONFIG_CHECK,	  /* off, warn, reject; max 1: and lookup */
+	CONFIG_REPLIES, /* list of replies of a DNS list: struct reply_filter *, and the size_t behind it */
+	CONFIG_REPLY, /* a text for clients, with %c, %z, %% */
+	CONFIG_ROLE,  /* of the listener named last */
+	CONFIG_TLS,   /* of the listener named last */
 	CONFIG_RATE, /* n/second, n/minute, n/hour, n/day: uint32_t count, uint64_t period_ms */
 };
 

@@ -267,6 +267,8 @@ config_parse(struct span text, const char *path, struct config_lines *lines,
 	fill_listeners(&l);
 	check_titles(&l, CONFIG_DESTINATION);
 	check_titles(&l, CONFIG_RETRY_STATUS);
+	check_titles(&l, CONFIG_DNSBL);
+	check_titles(&l, CONFIG_DNSWL);
 	config_sections_sort(l.c);
 	shape_release(&shape);
 	free(l.seen);

@@ -4,14 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "common/verdict.h"
 #include "common/xalloc.h"
 #include "conf/config_value.h"
+#include "conf/fact.h"
 
 static const struct config_section sections[CONFIG_SECTIONS] = {
     [CONFIG_LISTEN] = {"listen", true},
     [CONFIG_DESTINATION] = {"destination", true},
     [CONFIG_RETRY_STATUS] = {"retry-status", true},
+    [CONFIG_DNSBL] = {"dnsbl", true},
+    [CONFIG_DNSWL] = {"dnswl", true},
     [CONFIG_TLS_SECTION] = {"tls", false},
     [CONFIG_USERS] = {"users", false},
 };
@@ -20,6 +24,7 @@ static const struct config_section sections[CONFIG_SECTIONS] = {
 _Static_assert(offsetof(struct config_listener, address) == 0, "title");
 _Static_assert(offsetof(struct config_destination, name) == 0, "title");
 _Static_assert(offsetof(struct config_retry_status, status) == 0, "title");
+_Static_assert(offsetof(struct config_dnslist, zone) == 0, "title");
 
 const struct config_section *
 config_section(enum config_section_kind kind)
@@ -114,6 +119,29 @@ add_retry_status(struct config *c, struct span title, struct buf *why)
 	return 0;
 }
 
+/* The address of a client goes in front of the zone. */
+static int
+add_dnslist(struct config *c, struct config_dnslist **list, size_t *n, struct span title,
+    struct buf *why)
+{
+	char zone[DOMAIN_MAX + 1];
+	const char *reason;
+	size_t len;
+
+	if (c->ndnsbls + c->ndnswls >= FACT_ZONES_MAX) {
+		buf_addf(why, "expected at most %d dnsbl and dnswl together", FACT_ZONES_MAX);
+		return -1;
+	}
+	if (domain_canonical(title, true, zone, &len, &reason) != 0) {
+		buf_addf(why, "expected the zone of a DNS list (%s)", reason);
+		return -1;
+	}
+	*list = xreallocarray(*list, *n + 1, sizeof **list);
+	(*list)[(*n)++] =
+	    (struct config_dnslist){.zone = xstrdup(zone), .action = CHECK_REJECT};
+	return 0;
+}
+
 int
 config_section_add(
     struct config *c, enum config_section_kind kind, struct span title, struct buf *why)
@@ -125,6 +153,10 @@ config_section_add(
 		return add_destination(c, title, why);
 	case CONFIG_RETRY_STATUS:
 		return add_retry_status(c, title, why);
+	case CONFIG_DNSBL:
+		return add_dnslist(c, &c->dnsbls, &c->ndnsbls, title, why);
+	case CONFIG_DNSWL:
+		return add_dnslist(c, &c->dnswls, &c->ndnswls, title, why);
 	case CONFIG_TLS_SECTION:
 	case CONFIG_USERS:
 	case CONFIG_SECTIONS:
@@ -138,6 +170,8 @@ config_section_count(const struct config *c, enum config_section_kind kind)
 {
 	return kind == CONFIG_LISTEN	    ? c->nlisteners
 	       : kind == CONFIG_DESTINATION ? c->ndestinations
+	       : kind == CONFIG_DNSBL	    ? c->ndnsbls
+	       : kind == CONFIG_DNSWL	    ? c->ndnswls
 					    : c->nretry_statuses;
 }
 
@@ -148,6 +182,10 @@ config_section_at(const struct config *c, enum config_section_kind kind, size_t 
 		return &c->listeners[i];
 	if (kind == CONFIG_DESTINATION)
 		return &c->destinations[i];
+	if (kind == CONFIG_DNSBL)
+		return &c->dnsbls[i];
+	if (kind == CONFIG_DNSWL)
+		return &c->dnswls[i];
 	return &c->retry_statuses[i];
 }
 
@@ -173,6 +211,17 @@ config_sections_sort(struct config *c)
 		    c->retry_statuses, c->nretry_statuses, sizeof *c->retry_statuses, by_title);
 }
 
+static void
+release_dnslists(struct config_dnslist *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(list[i].zone);
+		free(list[i].replies);
+		free(list[i].text);
+	}
+	free(list);
+}
+
 void
 config_sections_release(struct config *c)
 {
@@ -186,6 +235,8 @@ config_sections_release(struct config *c)
 		free(c->retry_statuses[i].status);
 		free(c->retry_statuses[i].retry);
 	}
+	release_dnslists(c->dnsbls, c->ndnsbls);
+	release_dnslists(c->dnswls, c->ndnswls);
 	free(c->listeners);
 	free(c->destinations);
 	free(c->retry_statuses);

@@ -1,6 +1,6 @@
 /*
  * config_section: the sections of postrider.conf, and those of them that come with
- * a title and any number of times: listen, destination, retry-status. A new kind
+ * a title and any number of times: listen, destination, dnsbl. A new kind
  * of section is a row of the table here, its array in struct config, its keys in
  * conf/config_keys.c. Used by the parser of the file and the settings message.
  */
@@ -18,6 +18,8 @@ enum config_section_kind {
 	CONFIG_LISTEN,
 	CONFIG_DESTINATION,
 	CONFIG_RETRY_STATUS,
+	CONFIG_DNSBL,
+	CONFIG_DNSWL,
 	CONFIG_TLS_SECTION,
 	CONFIG_USERS,
 	CONFIG_SECTIONS,

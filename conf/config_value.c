@@ -19,6 +19,9 @@
 #define LIST_MAX  50000
 #define RETRY_MAX 64
 
+/* Of one DNS list. */
+#define REPLIES_MAX 64
+
 /* A path with its NUL fits the kernel's PATH_MAX together with what is appended to it. */
 #define CONFIG_PATH_MAX 1024
 
@@ -308,6 +311,51 @@ set_double_bounce(struct config *c, const struct config_key *k, struct span s, s
 }
 
 static int
+set_check(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	enum config_check check;
+
+	if (config_check_parse(s, &check) != 0 || (check == CHECK_LOOKUP && k->max == 0)) {
+		buf_addf(why, "expected off, %swarn or reject", k->max > 0 ? "lookup, " : "");
+		return -1;
+	}
+	*(enum config_check *)member(c, k) = check;
+	return 0;
+}
+
+static int
+add_reply(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	struct reply_filter **list = member(c, k), f;
+	size_t *n = (size_t *)(list + 1);
+
+	if (reply_filter_parse(s, &f) != 0)
+		return refuse(why, "expected an address below 127.0.0.0/8, or several such as "
+				   "127.0.0.2..11");
+	if (*n >= REPLIES_MAX)
+		return refuse(why, "expected at most 64 replies");
+	*list = xreallocarray(*list, *n + 1, sizeof **list);
+	(*list)[(*n)++] = f;
+	return 0;
+}
+
+static int
+set_reply(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	if (s.len == 0 || s.len > 256 || span_has_control(s))
+		return refuse(why, "expected a text of at most 256 octets on one line");
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] != '%')
+			continue;
+		if (++i == s.len || (s.p[i] != 'c' && s.p[i] != 'z' && s.p[i] != '%'))
+			return refuse(why, "expected behind % one of c (the client), z (the "
+					   "zone) or %");
+	}
+	set_text(c, k, s);
+	return 0;
+}
+
+static int
 set_bool(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
 	bool yes = span_is(s, "yes") || span_is(s, "true") || span_is(s, "on");
@@ -348,6 +396,12 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 		return 0;
 	case CONFIG_DOUBLE:
 		return set_double_bounce(c, k, s, why);
+	case CONFIG_CHECK:
+		return set_check(c, k, s, why);
+	case CONFIG_REPLIES:
+		return add_reply(c, k, s, why);
+	case CONFIG_REPLY:
+		return set_reply(c, k, s, why);
 	case CONFIG_LOG_LEVEL:
 		if (log_level_parse(s, member(c, k)) != 0)
 			return refuse(why, "expected debug, info or warn");

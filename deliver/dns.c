@@ -139,7 +139,8 @@ forget(struct dns *d, struct question *q)
 static struct dns_answer *
 cut(const struct dns_answer *a, uint16_t type)
 {
-	size_t each = type == DNS_TYPE_MX ? sizeof a->mx[0] : sizeof a->address[0];
+	bool names = type == DNS_TYPE_MX || type == DNS_TYPE_PTR;
+	size_t each = names ? sizeof a->mx[0] : sizeof a->address[0];
 	size_t size = offsetof(struct dns_answer, mx) + a->n * each;
 	struct dns_answer *copy = xmalloc(size);
 

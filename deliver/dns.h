@@ -1,6 +1,6 @@
 /*
  * dns: questions to name servers (c-ares on the libevent loop) with a bounded
- * cache. It moves octets; what they mean is in dns_answer.h. Used by route.c.
+ * cache. It moves octets; what they mean is in dns_answer.h. Used by route.c and fact_search.c.
  *
  * The system's resolver configuration is read once, when it is made: afterwards
  * no file is needed, so it works in an empty root directory.

@@ -181,6 +181,18 @@ take_mx(struct dns_answer *a, const struct cursor *c, const struct record *r)
 }
 
 static void
+take_ptr(struct dns_answer *a, const struct cursor *c, const struct record *r)
+{
+	struct cursor d = rdata(c, r);
+	struct dns_mx *to = &a->mx[a->n];
+
+	to->preference = 0;
+	name(&d, to->host);
+	if (!d.bad && d.at <= r->data + r->len && dns_name_is_host(span_str(to->host)))
+		a->n++;
+}
+
+static void
 take_address(struct dns_answer *a, const struct cursor *c, const struct record *r)
 {
 	bool six = r->type == DNS_TYPE_AAAA;
@@ -262,6 +274,8 @@ collect(struct dns_answer *a, struct cursor *c, unsigned count, const char *who,
 		*ttl = r.ttl < *ttl ? r.ttl : *ttl;
 		if (type == DNS_TYPE_MX)
 			take_mx(a, c, &r);
+		else if (type == DNS_TYPE_PTR)
+			take_ptr(a, c, &r);
 		else
 			take_address(a, c, &r);
 	}
@@ -304,7 +318,7 @@ parse(struct cursor *c, const char *name_, uint16_t type, struct dns_answer *a, 
 	seen = collect(a, c, count[1], who, type, ttl);
 	if (c->bad)
 		return DNS_TEMPORARY;
-	if (a->n > 0 || (seen && type == DNS_TYPE_MX))
+	if (a->n > 0 || (seen && (type == DNS_TYPE_MX || type == DNS_TYPE_PTR)))
 		return DNS_FOUND; /* MX records that cannot be used are no reason to look for addresses */
 	if (rcode == 3)
 		return has_soa(c, count[2], who, ttl) ? DNS_NO_NAME : DNS_TEMPORARY;

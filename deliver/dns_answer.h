@@ -16,6 +16,7 @@
 #include "common/verdict.h"
 
 #define DNS_TYPE_A    1
+#define DNS_TYPE_PTR  12
 #define DNS_TYPE_MX   15
 #define DNS_TYPE_AAAA 28
 
@@ -27,7 +28,7 @@
 #define DNS_TTL_MAX 3600
 
 enum dns_result {
-	DNS_FOUND,     /* n may be 0 for MX: there are some, none of them usable */
+	DNS_FOUND,     /* n may be 0 for MX and PTR: there are some, none of them usable */
 	DNS_NO_DATA,   /* the name exists, without records of this type */
 	DNS_NO_NAME,   /* NXDOMAIN, and the zone's SOA says so */
 	DNS_TEMPORARY, /* SERVFAIL, a malformed answer, no answer: could not tell */
@@ -43,7 +44,7 @@ struct dns_answer {
 	uint32_t ttl; /* seconds, within the bounds above */
 	size_t n;
 	union {
-		struct dns_mx mx[DNS_RECORDS_MAX];
+		struct dns_mx mx[DNS_RECORDS_MAX];	 /* of PTR, too: the name is host */
 		struct netaddr address[DNS_RECORDS_MAX]; /* port 0 */
 	};
 };

@@ -1,6 +1,7 @@
 /*
  * remote: sends mail to other hosts by SMTP. Started by postriderd; takes jobs
  * from queue, finds the hosts by DNS, and answers with a verdict per recipient.
+ * Being who talks to name servers, it tells smtpd what the DNS says about its clients.
  *
  * It runs in an empty root directory without any right but to connect: what it
  * needs of files (the system's resolver configuration) is read with the first
@@ -16,6 +17,7 @@
 #include "conf/config.h"
 #include "deliver/connection_pool.h"
 #include "deliver/dns.h"
+#include "deliver/fact_service.h"
 #include "deliver/job.h"
 #include "deliver/relay.h"
 #include "deliver/tls_client.h"
@@ -30,13 +32,24 @@ struct word {
 	char *text;
 };
 
+/* A listening socket that came before the start. */
+struct waiting {
+	SLIST_ENTRY(waiting) link;
+	char *name;
+	int fd;
+};
+
 struct remote {
 	struct process *process;
 	struct relay_env env;
 	struct agent *agent;
+	struct dns
+	    *front; /* the cache of questions about clients: strangers cannot empty the other */
+	struct fact_service *facts;
 	struct event *stop;
 	unsigned stop_rounds;
 	SLIST_HEAD(, word) words;
+	SLIST_HEAD(, waiting) waiting;
 };
 
 static const char *
@@ -65,6 +78,8 @@ set_resolvers(struct remote *r, const struct config *c)
 	for (size_t i = 0; i < c->resolver.n; i++)
 		buf_addf(&csv, "%s%s", i > 0 ? "," : "", c->resolver.v[i]);
 	status = dns_set_servers(r->env.dns, csv.len > 0 ? buf_str(&csv) : NULL);
+	if (status == 0)
+		status = dns_set_servers(r->front, csv.len > 0 ? buf_str(&csv) : NULL);
 	buf_release(&csv);
 	return status;
 }
@@ -91,8 +106,12 @@ static int
 open_all(struct remote *r, struct process *p)
 {
 	r->env.dns = dns_new(process_base(p));
+	r->front = dns_new(process_base(p));
 	r->env.smtp.tls = tls_client_new();
-	return r->env.dns != NULL && r->env.smtp.tls != NULL ? 0 : -1;
+	if (r->env.dns == NULL || r->front == NULL || r->env.smtp.tls == NULL)
+		return -1;
+	r->facts = fact_service_new(process_base(p), r->front);
+	return 0;
 }
 
 static int
@@ -102,8 +121,9 @@ on_settings(struct process *p, struct wire_msg *m, void *arg)
 	struct config *c = config_from_wire(m);
 	int status = -1;
 
-	if (c != NULL && (r->env.dns != NULL || open_all(r, p) == 0) &&
+	if (c != NULL && (r->facts != NULL || open_all(r, p) == 0) &&
 	    set_resolvers(r, c) == 0) {
+		fact_service_set_timeout(r->facts, (unsigned)c->dns_timeout);
 		r->env.route.self = keep_word(r, c->hostname);
 		r->env.route.smarthost = keep_word(r, c->smarthost);
 		set_own(&r->env.route, c);
@@ -131,11 +151,44 @@ on_job(struct job *j, void *arg)
 static const struct agent_ops agent_ops = {.on_job = on_job};
 
 static void
+serve(struct remote *r, const char *name, int fd)
+{
+	bool front = strcmp(name, "smtpd/dns") == 0;
+
+	fact_service_listen(
+	    r->facts, fd, name, front ? process_uid_of(r->process, "smtpd") : (uid_t)-1);
+}
+
+static void
+on_listener(struct process *p, struct wire_msg *m, int fd, void *arg)
+{
+	struct remote *r = arg;
+	struct waiting *w;
+	struct span name;
+
+	(void)p;
+	if (wire_get(m, "name", &name) != 0)
+		fatalx("postriderd describes a socket wrongly");
+	w = xcalloc(1, sizeof *w);
+	w->name = xspandup(name);
+	w->fd = fd;
+	SLIST_INSERT_HEAD(&r->waiting, w, link);
+}
+
+static void
 on_start(struct process *p, void *arg)
 {
 	struct remote *r = arg;
 
 	r->process = p;
+	while (!SLIST_EMPTY(&r->waiting)) {
+		struct waiting *w = SLIST_FIRST(&r->waiting);
+
+		SLIST_REMOVE_HEAD(&r->waiting, link);
+		serve(r, w->name, w->fd);
+		free(w->name);
+		free(w);
+	}
 	r->env.pool = connection_pool_new(process_base(p), &relay_connection_ops);
 	r->agent = agent_new(
 	    process_base(p), process_socket(p, "queue"), "remote", SLOTS, &agent_ops, r);
@@ -168,7 +221,12 @@ on_stop(struct process *p, void *arg)
 }
 
 static const struct process_ops ops = {
-    .name = "remote", .on_settings = on_settings, .on_start = on_start, .on_stop = on_stop};
+    .name = "remote",
+    .on_settings = on_settings,
+    .on_listener = on_listener,
+    .on_start = on_start,
+    .on_stop = on_stop,
+};
 
 int
 main(void)
@@ -176,5 +234,6 @@ main(void)
 	static struct remote remote;
 
 	SLIST_INIT(&remote.words);
+	SLIST_INIT(&remote.waiting);
 	return process_run(&ops, &remote);
 }

@@ -1,0 +1,138 @@
+/* test_fact: what the DNS says, as lines of text, and the set of what is known. */
+#include "conf/fact.h"
+
+#include "tests/unit/testing.h"
+
+static const char *const good[] = {
+    "ptr confirmed mx.example.net",
+    "ptr unconfirmed a_b.example",
+    "ptr none -",
+    "ptr temporary -",
+    "ptr unknown -",
+    "list none zen.example.org",
+    "list listed zen.example.org 127.0.0.2",
+    "list listed zen.example.org 127.0.0.2 127.0.0.10 127.255.255.254",
+    "host client mail.example",
+    "host elsewhere mail.example",
+    "exists exists example.org",
+    "exists null-mx example.org",
+    "exists none example.org",
+};
+
+static const char *const bad[] = {
+    "",
+    "ptr",
+    "ptr confirmed",
+    "ptr confirmed ",
+    "ptr  confirmed x",
+    "ptr listed x 127.0.0.2",
+    "list confirmed x",
+    "list listed x",
+    "list none x 127.0.0.2",
+    "list listed x 127.0.0.2 ",
+    "list listed x 127.0.0.256",
+    "list listed x ::1",
+    "host client Mail.example",
+    "host client a b",
+    "host client a\nb",
+    "host client a\"b",
+    "exists client x",
+    "exists null-mx x y",
+    "Ptr none -",
+    "list listed x 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 "
+    "127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 "
+    "127.0.0.1 127.0.0.1",
+};
+
+static void
+says_what_it_read(void **state)
+{
+	struct fact f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		struct buf b;
+
+		check_row(good[i], fact_parse(span_str(good[i]), &f) == 0);
+		buf_init(&b, FACT_TEXT_MAX);
+		fact_format(&f, &b);
+		assert_string_equal(buf_str(&b), good[i]);
+		buf_release(&b);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		check_row(bad[i], fact_parse(span_str(bad[i]), &f) != 0);
+}
+
+static void
+takes_names_up_to_their_length(void **state)
+{
+	char line[400];
+	struct fact f;
+
+	(void)state;
+	snprintf(line, sizeof line, "host client %0253d", 1);
+	assert_int_equal(fact_parse(span_str(line), &f), 0);
+	snprintf(line, sizeof line, "host client %0254d", 1);
+	assert_int_equal(fact_parse(span_str(line), &f), -1);
+}
+
+static void
+reads_wants(void **state)
+{
+	enum fact_kind kind;
+	struct span name;
+
+	(void)state;
+	assert_int_equal(fact_want_parse(span_str("list zen.example"), &kind, &name), 0);
+	assert_int_equal(kind, FACT_LIST);
+	assert_true(span_is(name, "zen.example"));
+	assert_int_equal(fact_want_parse(span_str("ptr -"), &kind, &name), 0);
+	assert_int_equal(fact_want_parse(span_str("ptr"), &kind, &name), -1);
+	assert_int_equal(fact_want_parse(span_str("list a b"), &kind, &name), -1);
+	assert_int_equal(fact_want_parse(span_str("mx a"), &kind, &name), -1);
+}
+
+static void
+keeps_one_of_each(void **state)
+{
+	struct facts k = {.n = 0};
+	char zone[24];
+
+	(void)state;
+	facts_set_result(&k, FACT_HOST, span_str("a.test"), FACT_NONE);
+	facts_set_result(&k, FACT_HOST, span_str("b.test"), FACT_CLIENT);
+	facts_set_result(&k, FACT_LIST, span_str("a.test"), FACT_NONE);
+	facts_set_result(&k, FACT_LIST, span_str("b.test"), FACT_NONE);
+	facts_set_result(&k, FACT_LIST, span_str("b.test"), FACT_UNKNOWN);
+	facts_set_result(&k, FACT_PTR, span_str("-"), FACT_NONE);
+	assert_int_equal(k.n, 4);
+	assert_null(facts_find(&k, FACT_HOST, span_str("a.test")));
+	assert_int_equal(facts_find(&k, FACT_HOST, span_str("b.test"))->result, FACT_CLIENT);
+	assert_int_equal(facts_find(&k, FACT_LIST, span_str("b.test"))->result, FACT_UNKNOWN);
+	assert_non_null(facts_find(&k, FACT_PTR, span_str("")));
+	assert_null(facts_find(NULL, FACT_PTR, span_str("")));
+	facts_drop(&k, FACT_LIST);
+	assert_int_equal(k.n, 2);
+	assert_null(facts_find(&k, FACT_LIST, span_str("a.test")));
+	for (int i = 0; i < 100; i++) {
+		snprintf(zone, sizeof zone, "z%d.test", i);
+		facts_set_result(&k, FACT_LIST, span_str(zone), FACT_NONE);
+	}
+	assert_int_equal(k.n, FACTS_MAX);
+	facts_set_result(&k, FACT_DOMAIN, span_str("Not A Name"), FACT_NONE);
+	assert_null(facts_find(&k, FACT_DOMAIN, span_str("Not A Name")));
+	facts_release(&k);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(says_what_it_read),
+	    cmocka_unit_test(takes_names_up_to_their_length),
+	    cmocka_unit_test(reads_wants),
+	    cmocka_unit_test(keeps_one_of_each),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
