@@ -10,7 +10,7 @@ enum command_result
 cmd_data_run(struct session *s, const struct command *c)
 {
 	(void)c;
-	if (!session_content_begin(s)) {
+	if (!session_content_begin(s, false)) {
 		session_reply(s, REPLY_NO_ROOM);
 		return COMMAND_FAILED;
 	}

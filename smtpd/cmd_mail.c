@@ -124,6 +124,9 @@ take_param(const struct param *p, unsigned offers, unsigned *seen, struct mail_a
 		which++;
 	if (which == PARAM_COUNT || (params[which].offer & offers) == 0)
 		return wrong(r, REPLY_PARAMETER_UNKNOWN, p->keyword);
+	/* RFC 3030 3: content that is not lines cannot be kept exactly, nor sent on by DATA. */
+	if (which == PARAM_BODY && p->has_value && span_is_nocase(p->value, "BINARYMIME"))
+		return wrong(r, REPLY_PARAMETER_UNKNOWN, span_str("BODY=BINARYMIME"));
 	if ((*seen & 1U << which) != 0 || p->has_value == params[which].bare ||
 	    parse_value((enum mail_param)which, p->value, m) != 0)
 		return wrong(r, REPLY_PARAMETER_SYNTAX, p->keyword);

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 
+#include "smtpd/content.h"
 #include "smtpd/session.h"
 #include "smtpd/txn.h"
 #include "smtpd/verbs.h"
@@ -14,7 +15,7 @@
 /* Commands that bring no message nearer, between two messages (Postfix allows as many). */
 #define JUNK_MAX 100
 
-#define SERVED	    (PHASE_CONNECTED | PHASE_READY | PHASE_MAIL | PHASE_RECIPIENT)
+#define SERVED	    (PHASE_CONNECTED | PHASE_READY | PHASE_MAIL | PHASE_RECIPIENT | PHASE_CHUNKS)
 #define ANYWHERE    (PHASE_REFUSED | SERVED)
 #define TRANSACTION (PHASE_MAIL | PHASE_RECIPIENT)
 
@@ -29,7 +30,7 @@ static const struct verb verbs[] = {
     {"NOOP", SERVED, COMMAND_JUNK, NULL, cmd_noop_run},
     {"VRFY", SERVED, COMMAND_JUNK, cmd_vrfy_parse, cmd_vrfy_run},
     {"HELP", SERVED, COMMAND_JUNK, NULL, cmd_help_run},
-    {"BDAT", PHASE_RECIPIENT, COMMAND_CHUNK, cmd_bdat_parse, cmd_bdat_run},
+    {"BDAT", PHASE_RECIPIENT | PHASE_CHUNKS, COMMAND_CHUNK, cmd_bdat_parse, cmd_bdat_run},
     {"XSUBMITTER", PHASE_CONNECTED | PHASE_READY, COMMAND_QUEUE_MANAGER, cmd_xsubmitter_parse,
 	cmd_xsubmitter_run},
     {"AUTH", SERVED, 0, cmd_auth_parse, cmd_auth_run},
@@ -86,6 +87,8 @@ phase_of(const struct session *s)
 		return PHASE_CONNECTED;
 	if (s->txn == NULL)
 		return PHASE_READY;
+	if (s->txn->content != NULL)
+		return PHASE_CHUNKS;
 	return s->txn->recipients.n > 0 ? PHASE_RECIPIENT : PHASE_MAIL;
 }
 
@@ -104,6 +107,8 @@ out_of_sequence(const struct session *s, enum command_phase phase, const struct 
 		if ((v->phases & PHASE_RECIPIENT) == 0)
 			return REPLY_NESTED;
 		return s->txn->refused > 0 ? REPLY_NO_RECIPIENTS : REPLY_RECIPIENT_FIRST;
+	case PHASE_CHUNKS:
+		return REPLY_CHUNKED;
 	case PHASE_RECIPIENT:
 		break;
 	}
@@ -144,13 +149,25 @@ perform(struct session *s, struct command *c, struct span arg, bool input_follow
 		return COMMAND_FAILED;
 	}
 	if ((v->flags & COMMAND_CHUNK) != 0) {
-		if (c->args.bdat.size > s->settings->message_size_limit)
+		if (c->args.bdat.size > s->settings->message_size_limit + CONTENT_DROP_MAX)
 			return refuse(s, REPLY_CHUNK_TOO_BIG);
 		s->skip = c->args.bdat.size;
 	}
-	if ((v->phases & phase) == 0)
+	if ((v->phases & phase) == 0) {
+		/* The client may wait for what it heard so far before it sends its chunk. */
+		session_flush(s);
 		return refuse(s, out_of_sequence(s, phase, v));
+	}
 	return v->run(s, c);
+}
+
+/* Drops the chunk behind a command that was refused. */
+static void
+begin_skipping(struct session *s)
+{
+	s->dropped = 0;
+	s->mark = 0;
+	session_set_state(s, SESSION_CHUNK);
 }
 
 void
@@ -165,16 +182,19 @@ command_dispatch(struct session *s, struct span line, bool input_follows)
 	    !s->origin.queue_manager)
 		c.verb = NULL;
 	s->verb = c.verb;
+	/* Behind a chunk whose size is not known nobody knows where commands begin again. */
 	if (span_has_control(line))
-		r = refuse(s, REPLY_CONTROL_OCTET);
+		r = refuse(s, c.verb != NULL && (c.verb->flags & COMMAND_CHUNK) != 0
+				  ? REPLY_CHUNK_SIZE
+				  : REPLY_CONTROL_OCTET);
 	else if (c.verb == NULL)
 		r = refuse(s, REPLY_UNKNOWN);
 	else
 		r = perform(s, &c, arg, input_follows);
-	assert(s->replies == before + (r == COMMAND_WAITING ? 0 : 1));
+	assert(s->replies == before + (r == COMMAND_WAITING || r == COMMAND_CONTENT ? 0 : 1));
 	s->awaited = s->replies + 1;
 	if (r == COMMAND_WAITING)
 		session_set_state(s, SESSION_WAITING);
 	else if (s->skip > 0 && s->state == SESSION_COMMAND)
-		session_set_state(s, SESSION_CHUNK);
+		begin_skipping(s);
 }

@@ -23,6 +23,7 @@ enum command_phase {
 	PHASE_READY = 4,      /* no transaction */
 	PHASE_MAIL = 8,	      /* MAIL was accepted, no recipient yet */
 	PHASE_RECIPIENT = 16, /* there is a recipient */
+	PHASE_CHUNKS = 32,    /* between two chunks of a message (RFC 3030 2) */
 };
 
 enum command_flags {
@@ -38,6 +39,7 @@ enum command_result {
 	COMMAND_DONE,	 /* one reply was left */
 	COMMAND_WAITING, /* no reply yet: session_finish follows */
 	COMMAND_FAILED,	 /* one reply was left: a refusal */
+	COMMAND_CONTENT, /* no reply yet: it comes behind content */
 };
 
 /* What is wrong with an argument. */

@@ -33,7 +33,9 @@ content_new(const struct content_setup *setup, struct span top)
 	c->scratch = setup->scratch;
 	c->size_limit = setup->size_limit;
 	c->hop_limit = setup->hop_limit;
+	c->chunked = setup->chunked;
 	eod_init(&c->eod);
+	chunk_init(&c->chunk);
 	header_scan_init(&c->header, setup->recipients);
 	/* One octet is kept for the empty line of separate_header. */
 	buf_init(&c->data, MESSAGE_INLINE_MAX - 1);
@@ -108,13 +110,12 @@ separate_header(struct content *c)
 	c->data.max--;
 }
 
-/* Looks at octets that have just been added. */
+/* Reads the header along, in octets that have just been added. */
 static void
-examine(struct content *c, struct span fresh)
+scan(struct content *c, struct span fresh)
 {
 	bool undecided = c->header.first == HEADER_FIRST_UNKNOWN;
 
-	measure(c, fresh);
 	header_scan_feed(&c->header, fresh);
 	if (c->header.received > c->hop_limit || c->header.delivered > c->hop_limit)
 		drop(c, CONTENT_LOOPING);
@@ -127,13 +128,41 @@ examine(struct content *c, struct span fresh)
 		separate_header(c);
 }
 
+/* Looks at octets that have just been added. */
+static void
+examine(struct content *c, struct span fresh)
+{
+	measure(c, fresh);
+	scan(c, fresh);
+}
+
+/* From the wire to content, whichever way it comes. False if out is full. */
+static bool
+convert(struct content *c, struct span *in, struct buf *out)
+{
+	return c->chunked ? chunk_feed(&c->chunk, in, out) : eod_feed(&c->eod, in, out);
+}
+
+static bool
+is_bare(const struct content *c)
+{
+	return c->chunked ? c->chunk.bare : c->eod.bare;
+}
+
+/* Of chunks nobody knows here which is the last. */
+static bool
+is_whole(const struct content *c)
+{
+	return !c->chunked && c->eod.state == EOD_DONE;
+}
+
 static void
 feed_nowhere(struct content *c, struct span *in)
 {
 	size_t before = in->len;
 
 	buf_clear(c->scratch);
-	(void)eod_feed(&c->eod, in, c->scratch);
+	(void)convert(c, in, c->scratch);
 	c->dropped += before - in->len;
 }
 
@@ -141,9 +170,9 @@ static void
 feed_file(struct content *c, struct span *in)
 {
 	buf_clear(c->scratch);
-	(void)eod_feed(&c->eod, in, c->scratch);
+	(void)convert(c, in, c->scratch);
 	examine(c, buf_span(c->scratch));
-	if (c->where == CONTENT_FILE && !c->eod.bare &&
+	if (c->where == CONTENT_FILE && !is_bare(c) &&
 	    c->spool->large_append(c->file, buf_span(c->scratch)) != 0) {
 		verdict_set(&c->verdict, VERDICT_TEMPORARY, 452, "4.3.1",
 		    "The message could not be written to disk, try again later");
@@ -156,7 +185,7 @@ static bool
 feed_memory(struct content *c, struct span *in)
 {
 	size_t before = c->data.len;
-	bool fits = eod_feed(&c->eod, in, &c->data);
+	bool fits = convert(c, in, &c->data);
 
 	charge(c);
 	examine(c, span_skip(buf_span(&c->data), before));
@@ -168,7 +197,7 @@ feed_memory(struct content *c, struct span *in)
 enum content_result
 content_feed(struct content *c, struct span *in)
 {
-	while (in->len > 0 && c->eod.state != EOD_DONE) {
+	while (in->len > 0 && !is_whole(c)) {
 		bool fits = true;
 
 		if (c->where == CONTENT_MEMORY)
@@ -177,14 +206,25 @@ content_feed(struct content *c, struct span *in)
 			feed_file(c, in);
 		else
 			feed_nowhere(c, in);
-		if (c->eod.bare && c->fault != CONTENT_BARE)
+		if (is_bare(c) && c->fault != CONTENT_BARE)
 			drop(c, CONTENT_BARE);
-		if (c->dropped > CONTENT_DROP_MAX && c->eod.state != EOD_DONE)
+		if (c->dropped > CONTENT_DROP_MAX && !is_whole(c))
 			return CONTENT_ENDLESS;
-		if (!fits && c->where == CONTENT_MEMORY && c->eod.state != EOD_DONE)
+		if (!fits && c->where == CONTENT_MEMORY && !is_whole(c))
 			return CONTENT_WANTS_FILE;
 	}
-	return c->eod.state == EOD_DONE ? CONTENT_WHOLE : CONTENT_MORE;
+	return is_whole(c) ? CONTENT_WHOLE : CONTENT_MORE;
+}
+
+void
+content_finish(struct content *c)
+{
+	chunk_finish(&c->chunk);
+	if (is_bare(c) && c->fault != CONTENT_BARE)
+		drop(c, CONTENT_BARE);
+	/* A line end completes what the last line is; the scan alone sees it, the message does not have it. */
+	if (c->fault == CONTENT_GOOD)
+		scan(c, span_str("\n"));
 }
 
 /* The file is there: what was gathered goes first. Or it is not, and the message has no place. */

@@ -1,8 +1,8 @@
 /*
  * content: one message on its way from the wire to the spool. Octets of DATA pass
- * the end-of-data machine (common/lineend), the header is read along, and what
- * comes out is gathered in memory; beyond MESSAGE_INLINE_MAX, or when the worker's
- * budget is used up, it goes to a file of its own.
+ * the end-of-data machine, those of BDAT the one for chunks (common/lineend), the
+ * header is read along, and what comes out is gathered in memory; beyond
+ * MESSAGE_INLINE_MAX, or when the worker's budget is used up, it goes to a file of its own.
  *
  * A message that will be refused is read to its true end without being kept:
  * there alone the client expects the answer.
@@ -59,7 +59,9 @@ struct content {
 	struct buf *scratch; /* the worker's, CONTENT_SCRATCH_SIZE */
 	uint64_t size_limit;
 	uint32_t hop_limit;
-	struct eod eod;
+	bool chunked;	/* it comes by BDAT: no dots, and no end but what the client says */
+	struct eod eod; /* unless chunked */
+	struct chunk_end chunk; /* if chunked */
 	struct header_scan header;
 	struct buf data; /* in memory: our trace field and content */
 	size_t top;	 /* length of the trace field */
@@ -84,6 +86,7 @@ struct content_setup {
 	struct buf *scratch;
 	uint64_t size_limit; /* octets */
 	uint32_t hop_limit;
+	bool chunked;
 	const struct recipients
 	    *recipients; /* of the transaction, which outlives the content */
 };
@@ -94,8 +97,14 @@ struct content *content_new(const struct content_setup *setup, struct span top);
 /* Frees it and gives up the file. Clears *c; NULL is fine. */
 void content_free(struct content **c);
 
-/* Feeds octets from the wire, moving *in. */
+/* Feeds octets from the wire, moving *in. Chunks are never CONTENT_WHOLE, and content_finish ends them. */
 enum content_result content_feed(struct content *c, struct span *in);
+
+/*
+ * There are no more chunks. A CR at their end is a bare one, and a first line that no line end came
+ * behind is what it looks like. May find a fault.
+ */
+void content_finish(struct content *c);
 
 /*
  * After CONTENT_WANTS_FILE: asks the spool for a file and calls ready when feeding may go on,
@@ -105,7 +114,7 @@ void content_open_file(struct content *c, const struct spool_message *m, uint64_
     large_ready_fn *ready, void *arg);
 
 /*
- * After CONTENT_WHOLE without a fault: hands the message to the spool. done is called once, never
+ * After CONTENT_WHOLE or content_finish, without a fault: hands the message to the spool. done is called once, never
  * before this returns; c must live until then.
  */
 void content_commit(

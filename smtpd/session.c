@@ -158,7 +158,9 @@ session_flush(struct session *s)
 {
 	size_t backlog = transport_backlog(&s->transport);
 
-	if (backlog == 0 || (s->state == SESSION_WAITING && backlog < HOLD_MAX))
+	/* The reply to a refused chunk leaves behind its octets (RFC 3030 2). */
+	if (backlog == 0 ||
+	    ((s->state == SESSION_WAITING || s->state == SESSION_CHUNK) && backlog < HOLD_MAX))
 		return;
 	if (transport_flush(&s->transport) == TRANSPORT_GONE) {
 		/* A message on its way to disk is not called back; the client will not hear of it. */
@@ -320,12 +322,20 @@ settle(struct session *s)
 
 /* --- time --- */
 
+/* Octets of content, or of a chunk that is dropped. */
+static uint64_t
+content_so_far(const struct session *s)
+{
+	const struct content *c = s->state == SESSION_CONTENT ? s->txn->content : NULL;
+
+	return c != NULL ? c->size + c->dropped : s->dropped;
+}
+
 /* An idle-timeout of content is over: did enough come? */
 static void
 check_rate(struct session *s)
 {
-	const struct content *c = s->txn->content;
-	uint64_t now = c->size + c->dropped, came = now - s->mark;
+	uint64_t now = content_so_far(s), came = now - s->mark;
 
 	if (came >= s->settings->idle_ms * RATE_MIN / 1000 && came > 0) {
 		s->mark = now;
@@ -352,9 +362,9 @@ session_on_time(struct session *s)
 		case SESSION_COMMAND:
 		case SESSION_LOGIN:
 		case SESSION_OVERLONG:
-		case SESSION_CHUNK:
 			session_reply(s, REPLY_IDLE);
 			break;
+		case SESSION_CHUNK:
 		case SESSION_CONTENT:
 			check_rate(s);
 			break;

@@ -98,8 +98,8 @@ struct session {
 	uint64_t began_ms, until_ms; /* until_ms: when the state has lasted too long */
 	uint64_t mark;		     /* content octets when the rate was looked at last */
 	uint64_t skip;		     /* octets of a chunk still to drop */
-	size_t dropped;		     /* octets of an overlong line, or while lingering */
-	const char *end;	     /* why it ended, for the log */
+	size_t dropped;	 /* octets of an overlong line or a refused chunk, or while lingering */
+	const char *end; /* why it ended, for the log */
 };
 
 /*

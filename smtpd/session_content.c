@@ -1,6 +1,6 @@
 /*
  * session_content: content of a session, from its first octet to the reply that
- * says what became of it. See session_content.h. Called by DATA and by session_input.
+ * says what became of it. See session_content.h. Called by DATA, BDAT and session_input.
  * Invariants: 250 is said in on_committed and discard alone, in the first only after
  * the spool has said ok; whatever the outcome, the transaction is over.
  */
@@ -29,7 +29,7 @@ protocol_name(const struct session *s)
 }
 
 static void
-make_content(struct session *s)
+make_content(struct session *s, bool chunked)
 {
 	struct txn *t = s->txn;
 	struct server *sv = s->server;
@@ -41,6 +41,7 @@ make_content(struct session *s)
 	    .scratch = &sv->scratch,
 	    .size_limit = s->settings->message_size_limit,
 	    .hop_limit = s->settings->hop_limit,
+	    .chunked = chunked,
 	    .recipients = &t->recipients,
 	};
 	struct received trace = {
@@ -62,7 +63,7 @@ make_content(struct session *s)
 }
 
 bool
-session_content_begin(struct session *s)
+session_content_begin(struct session *s, bool chunked)
 {
 	struct server *sv = s->server;
 	struct txn *t = s->txn;
@@ -74,7 +75,7 @@ session_content_begin(struct session *s)
 		return false;
 	spool_id_format(t->message, t->id);
 	t->received_ms = clock_wall_ms();
-	make_content(s);
+	make_content(s, chunked);
 	s->mark = 0;
 	return true;
 }
@@ -97,7 +98,8 @@ answer_fault(struct session *s)
 
 	switch (c->fault) {
 	case CONTENT_BARE:
-		session_reply(s, REPLY_BARE_LINE_END);
+		/* Where DATA ends is in doubt then; where a chunk does, never. */
+		session_reply(s, c->chunked ? REPLY_CHUNK_BARE : REPLY_BARE_LINE_END);
 		break;
 	case CONTENT_TOO_BIG:
 		n = snprintf(digits, sizeof digits, "%" PRIu64, c->size_limit);
@@ -168,17 +170,6 @@ on_committed(const struct verdict *v, void *arg)
 	session_continue(s);
 }
 
-/* The file is there, or it is not and content knows: either way the client may go on. */
-static void
-on_file(const struct verdict *v, void *arg)
-{
-	struct session *s = arg;
-
-	(void)v;
-	session_set_state(s, SESSION_CONTENT);
-	session_continue(s);
-}
-
 /* Nobody is to have it: accepted, as far as the client is concerned. Nothing was waited for, so whoever fed goes on. */
 static void
 discard(struct session *s)
@@ -208,19 +199,83 @@ commit(struct session *s)
 	content_commit(s->txn->content, &m, on_committed, s);
 }
 
+/* A chunk has come: the message goes on, is complete, or was refused (RFC 3030 2). */
+static void
+end_chunk(struct session *s)
+{
+	const struct txn_chunk *chunk = &s->txn->chunk;
+	struct content *c = s->txn->content;
+	char digits[24];
+	int n;
+
+	if (chunk->last)
+		content_finish(c);
+	if (c->fault != CONTENT_GOOD) {
+		answer_fault(s);
+	} else if (chunk->last) {
+		commit(s);
+	} else {
+		n = snprintf(digits, sizeof digits, "%" PRIu64, chunk->size);
+		session_set_state(s, SESSION_COMMAND);
+		session_reply_detail(s, REPLY_CHUNK, span_make(digits, (size_t)n));
+	}
+}
+
+void
+session_content_chunk(struct session *s, uint64_t size, bool last)
+{
+	const struct content *c = s->txn->content;
+
+	s->txn->chunk = (struct txn_chunk){.size = size, .left = size, .last = last};
+	s->mark = c->size + c->dropped;
+	session_set_state(s, SESSION_CONTENT);
+	if (size == 0)
+		end_chunk(s);
+}
+
+/* The file is there, or it is not and content knows: either way the client may go on. */
+static void
+on_file(const struct verdict *v, void *arg)
+{
+	struct session *s = arg;
+
+	(void)v;
+	session_set_state(s, SESSION_CONTENT);
+	if (s->txn->content->chunked && s->txn->chunk.left == 0)
+		end_chunk(s);
+	session_continue(s);
+}
+
+/* Feeds the rest of a chunk, and nothing behind it. */
+static enum content_result
+feed_chunk(struct txn *t, struct span *in)
+{
+	struct span part =
+	    in->len < t->chunk.left ? *in : span_first(*in, (size_t)t->chunk.left);
+	size_t had = part.len;
+	enum content_result r = content_feed(t->content, &part);
+
+	*in = span_skip(*in, had - part.len);
+	t->chunk.left -= had - part.len;
+	return r;
+}
+
 void
 session_content_feed(struct session *s, struct span *in)
 {
-	struct content *c = s->txn->content;
+	struct txn *t = s->txn;
+	struct content *c = t->content;
 	struct spool_message m;
 
-	switch (content_feed(c, in)) {
+	switch (c->chunked ? feed_chunk(t, in) : content_feed(c, in)) {
 	case CONTENT_MORE:
+		if (c->chunked && t->chunk.left == 0)
+			end_chunk(s);
 		break;
 	case CONTENT_WANTS_FILE:
 		m = spool_message(s);
 		session_set_state(s, SESSION_FILE);
-		content_open_file(c, &m, s->txn->declared, on_file, s);
+		content_open_file(c, &m, t->declared, on_file, s);
 		break;
 	case CONTENT_WHOLE:
 		if (c->fault == CONTENT_GOOD)

@@ -1,21 +1,28 @@
 /*
  * session_content: content of a session, from its first octet to the one reply
- * that says what became of the message (RFC 5321 4.1.1.4).
+ * that says what became of the message (RFC 5321 4.1.1.4, RFC 3030 2).
  */
 #ifndef SMTPD_SESSION_CONTENT_H
 #define SMTPD_SESSION_CONTENT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/span.h"
 
 struct session;
 
 /*
- * The transaction's message begins: it has a number, and content that begins with our trace field.
- * False, and nothing changed, if there is no room for mail.
+ * The transaction's message begins: it has a number, and content that begins with our trace field;
+ * chunked if it comes by BDAT. False, and nothing changed, if there is no room for mail.
  */
-bool session_content_begin(struct session *s) __attribute__((warn_unused_result));
+bool session_content_begin(struct session *s, bool chunked) __attribute__((warn_unused_result));
+
+/*
+ * A chunk of this size follows, and after the last nothing: the session is in SESSION_CONTENT, or past
+ * it if there is nothing to wait for. One reply comes when the chunk, or with the last the message, is done.
+ */
+void session_content_chunk(struct session *s, uint64_t size, bool last);
 
 /* Content at the front of *in; the session is in SESSION_CONTENT. */
 void session_content_feed(struct session *s, struct span *in);

@@ -88,6 +88,7 @@ drop_chunk(struct session *s, struct span *in)
 	size_t n = in->len < s->skip ? in->len : (size_t)s->skip;
 
 	*in = span_skip(*in, n);
+	s->dropped += n;
 	s->skip -= n;
 	if (s->skip == 0)
 		session_set_state(s, SESSION_COMMAND);

@@ -17,6 +17,8 @@ settings_format_ehlo(const struct settings *s, unsigned offers, struct buf *out)
 		buf_add_str(out, "250-8BITMIME\r\n");
 	if ((offers & OFFER_SMTPUTF8) != 0)
 		buf_add_str(out, "250-SMTPUTF8\r\n");
+	if ((offers & OFFER_CHUNKING) != 0)
+		buf_add_str(out, "250-CHUNKING\r\n");
 	if ((offers & OFFER_DSN) != 0)
 		buf_add_str(out, "250-DSN\r\n");
 	if ((offers & OFFER_STARTTLS) != 0)

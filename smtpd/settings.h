@@ -11,7 +11,7 @@
 #include "common/buf.h"
 #include "conf/config.h"
 
-/* Extensions with parameters of MAIL and RCPT: RFC 1870, RFC 6152, RFC 3461, RFC 6531. */
+/* Extensions: RFC 1870, RFC 6152, RFC 3461, RFC 6531, RFC 3030. */
 enum settings_offer {
 	OFFER_SIZE = 1,
 	OFFER_8BITMIME = 2,
@@ -19,6 +19,7 @@ enum settings_offer {
 	OFFER_AUTH = 16,    /* RFC 4954; where somebody may log in */
 	OFFER_STARTTLS = 8, /* RFC 3207; as long as a session has no TLS */
 	OFFER_SMTPUTF8 = 32,
+	OFFER_CHUNKING = 128,
 };
 
 struct settings {

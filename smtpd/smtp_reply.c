@@ -15,13 +15,14 @@
 
 static const struct smtp_reply catalogue[REPLY_COUNT] = {
     ROW(REPLY_HELP, 214, "2.0.0",
-	"HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP; see RFC 5321", NULL),
+	"HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP; see RFC 5321", NULL),
     ROW(REPLY_START_TLS, 220, "2.0.0", "Begin TLS", NULL),
     END(REPLY_CLOSING, 221, "2.0.0", "Goodbye", NULL),
     ROW(REPLY_OK, 250, "2.0.0", "OK", NULL),
     ROW(REPLY_SENDER_OK, 250, "2.1.0", "Sender OK", NULL),
     ROW(REPLY_RECIPIENT_OK, 250, "2.1.5", "Recipient OK", NULL),
     ROW(REPLY_QUEUED, 250, "2.0.0", "Queued as", NULL),
+    ROW(REPLY_CHUNK, 250, "2.0.0", "Octets taken:", NULL),
     ROW(REPLY_CANNOT_VERIFY, 252, "2.0.0", "Send mail for it and see", NULL),
     ROW(REPLY_SEND_CONTENT, 354, NULL, "Send the message, then a line with only a dot", NULL),
 
@@ -64,6 +65,9 @@ static const struct smtp_reply catalogue[REPLY_COUNT] = {
     END(REPLY_CHUNK_SIZE, 501, "5.5.4", "Syntax: BDAT size [LAST]", "chunk-size"),
     END(REPLY_CHUNK_TOO_BIG, 552, "5.3.4", "The chunk is larger than any message may be",
 	"message-size-limit"),
+    ROW(REPLY_CHUNK_BARE, 550, "5.5.2", "Bare CR or LF in the message", "bare-line-end"),
+    ROW(REPLY_CHUNKED, 503, "5.5.1", "The message comes by BDAT: finish it, or say RSET",
+	"sequence"),
     ROW(REPLY_LOGGED_IN, 235, "2.7.0", "Logged in", NULL),
     ROW(REPLY_LOGIN_SYNTAX, 501, "5.5.4", "Syntax: AUTH mechanism [response]", "syntax"),
     ROW(REPLY_LOGIN_CODING, 501, "5.5.2", "Not base64, or not what the mechanism says",

@@ -32,7 +32,12 @@ struct txn {
 	uint64_t message;	 /* number of the message; 0 before DATA */
 	char id[SPOOL_ID_SIZE];	 /* the same for people */
 	int64_t received_ms;	 /* when content began, since 1970 */
-	struct content *content; /* NULL before DATA */
+	struct content *content; /* NULL before DATA or BDAT */
+	struct txn_chunk {
+		uint64_t size; /* as the last BDAT said */
+		uint64_t left; /* octets of it still to come */
+		bool last;
+	} chunk; /* if content is chunked */
 };
 
 /* What the session knows about where a message comes from. */

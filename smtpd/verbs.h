@@ -23,7 +23,7 @@ enum command_result cmd_rcpt_run(struct session *s, const struct command *c);
 /* DATA: RFC 5321 4.1.1.4; what follows its 354 is in smtpd/session_content.h. */
 enum command_result cmd_data_run(struct session *s, const struct command *c);
 
-/* BDAT (RFC 3030) is not offered; its octets are dropped, never run. */
+/* BDAT: RFC 3030 2. */
 int cmd_bdat_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r);
 enum command_result cmd_bdat_run(struct session *s, const struct command *c);
 

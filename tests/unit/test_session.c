@@ -417,7 +417,7 @@ the_end_of_service(void **state)
 	    {"in a transaction", E M R, "220,250,250,250", "421!", NULL, NULL},
 	    {"in DATA", E M R D, "220,250,250,250,354", "", B, "250,421!"},
 	    {"in half a command", E "NOO", "220,250", "421!", NULL, NULL},
-	    {"in a chunk", E "BDAT 9\\r\\nabc", "220,250,503", "421!", NULL, NULL},
+	    {"in a chunk", E "BDAT 9\\r\\nabc", "220,250", "503,421!", NULL, NULL},
 	};
 	struct client c;
 
