@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 #include "common/limits.h"
+#include "common/log_sink.h"
 #include "common/utf8.h"
 
 static const char *program_name = "postrider";
 static enum log_level minimum = LOG_LEVEL_INFO;
-static unsigned long dropped, dropped_unreported;
 static pid_t pid;					 /* 0: not asked yet, or forked since */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the commit threads log, too */
 
@@ -27,6 +27,7 @@ static void
 before_fork(void)
 {
 	pthread_mutex_lock(&lock);
+	log_sink_flush();
 }
 
 static void
@@ -39,6 +40,7 @@ static void
 after_fork_in_child(void)
 {
 	pid = 0;
+	log_sink_forget();
 	pthread_mutex_unlock(&lock);
 }
 
@@ -53,9 +55,38 @@ own_pid(void)
 void
 log_init(const char *program, enum log_level level)
 {
+	static bool forks_are_watched;
+
 	program_name = program;
 	minimum = level;
-	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	log_sink_init(program);
+	if (!forks_are_watched)
+		pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	forks_are_watched = true;
+}
+
+void
+log_never_block(void)
+{
+	pthread_mutex_lock(&lock);
+	log_sink_never_block();
+	pthread_mutex_unlock(&lock);
+}
+
+void
+log_gather(struct event_base *base)
+{
+	pthread_mutex_lock(&lock);
+	log_sink_gather(base);
+	pthread_mutex_unlock(&lock);
+}
+
+void
+log_flush(void)
+{
+	pthread_mutex_lock(&lock);
+	log_sink_flush();
+	pthread_mutex_unlock(&lock);
 }
 
 void
@@ -87,7 +118,7 @@ log_level_parse(struct span s, enum log_level *level)
 unsigned long
 log_dropped(void)
 {
-	return dropped;
+	return log_sink_dropped();
 }
 
 int
@@ -107,21 +138,6 @@ log_escape(struct buf *b, struct span s)
 		s = span_skip(s, n);
 	}
 	return 0;
-}
-
-static void
-write_line(struct buf *line)
-{
-	ssize_t n = write(STDERR_FILENO, line->p, line->len);
-
-	if (n < 0) {
-		dropped++;
-		dropped_unreported++;
-	} else if (dropped_unreported > 0) {
-		dprintf(STDERR_FILENO, "%s[%d]: %lu log lines were dropped\n", program_name,
-		    own_pid(), dropped_unreported);
-		dropped_unreported = 0;
-	}
 }
 
 static void emit(enum log_level level, const char *fmt, va_list ap, int error)
@@ -147,15 +163,20 @@ static void
 emit(enum log_level level, const char *fmt, va_list ap, int error)
 {
 	static const char *const names[] = {"debug: ", "", "warning: ", "fatal: "};
-	struct buf raw, line;
+	static struct buf raw, line; /* kept: most lines are written by few processes, often */
 	struct timespec now;
+	bool may_wait = minimum > LOG_LEVEL_DEBUG && level < LOG_LEVEL_WARN;
 
 	if (level < minimum)
 		return;
-	buf_init(&raw, LOG_LINE_MAX);
-	buf_init(&line, LOG_LINE_MAX * 4 + 256);
 	clock_gettime(CLOCK_REALTIME, &now);
 	pthread_mutex_lock(&lock);
+	if (raw.max == 0) {
+		buf_init(&raw, LOG_LINE_MAX);
+		buf_init(&line, LOG_LINE_MAX * 4 + 256);
+	}
+	buf_clear(&raw);
+	buf_clear(&line);
 	buf_addf(&line, "%s.%03ldZ %s[%d]: %s", stamp_of(now.tv_sec), now.tv_nsec / 1000000,
 	    program_name, own_pid(), names[level]);
 	if (buf_vaddf(&raw, fmt, ap) != 0)
@@ -164,10 +185,8 @@ emit(enum log_level level, const char *fmt, va_list ap, int error)
 		buf_addf(&raw, ": %s", strerror(error));
 	log_escape(&line, buf_span(&raw));
 	buf_add_char(&line, '\n');
-	write_line(&line);
+	log_sink_line(line.p, line.len, may_wait);
 	pthread_mutex_unlock(&lock);
-	buf_release(&raw);
-	buf_release(&line);
 }
 
 #define EMIT(level, error)                                                                     \

@@ -3,7 +3,8 @@
  * one escaper (control octets, DEL, bytes that are not UTF-8, C1, bidi and
  * line separators become \xNN), so nothing a stranger sent can forge a line.
  * A log that cannot be written never blocks mail: lines are dropped, counted,
- * and the count is logged when writing works again.
+ * and the count is logged when writing works again. Lines of one turn of a process's
+ * loop are written together (log_gather).
  *
  * A line about mail carries its subject as a field: session=…, id=….
  */
@@ -16,6 +17,8 @@
 
 #include "common/span.h"
 
+struct event_base;
+
 enum log_level {
 	LOG_LEVEL_DEBUG,
 	LOG_LEVEL_INFO,
@@ -26,6 +29,21 @@ enum log_level {
 /* Name of the program in each line; the level below which lines are not written. */
 void log_init(const char *program, enum log_level level);
 void log_set_level(enum log_level level);
+
+/*
+ * From now on a pipe or terminal at descriptor 2 that nobody reads makes lines be dropped, not us wait, and so for all
+ * that inherit it. For daemons; a socket never makes us wait.
+ */
+void log_never_block(void);
+
+/*
+ * From now on lines below a warning are written at the end of a turn of this loop, together; a warning writes those
+ * before it and itself at once. Called in the thread of the loop; lines of other threads do not wait. While the level is
+ * debug nothing waits: whoever looks for a crash has every line. NULL before the loop is freed: none wait any more.
+ */
+void log_gather(struct event_base *base);
+void log_flush(void);
+
 bool log_enabled(enum log_level level);
 
 /* "debug", "info", "warn" to level; -1 if it is none of these. */

@@ -326,6 +326,7 @@ main(int argc, char **argv)
 
 	tidy_descriptors();
 	log_init("postriderd", LOG_LEVEL_INFO);
+	log_never_block();
 	while ((c = getopt(argc, argv, "c:p:V")) != -1) {
 		if (c == 'V') {
 			printf("postriderd %s\n", POSTRIDER_VERSION);

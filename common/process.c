@@ -320,11 +320,13 @@ process_run(const struct process_ops *ops, void *arg)
 	p.base = event_base_new();
 	if (p.base == NULL)
 		fatalx("cannot make an event loop");
+	log_gather(p.base);
 	p.channel = channel_new(p.base, PROCESS_FD, &channel_ops, &p);
 	event_base_dispatch(p.base);
 	if (ops->on_end != NULL)
 		ops->on_end(arg);
 	channel_free(&p.channel);
+	log_gather(NULL);
 	event_base_free(p.base);
 	names_release(&p.listeners);
 	names_release(&p.paths);

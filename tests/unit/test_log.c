@@ -3,8 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <event2/event.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/unit/testing.h"
 
@@ -153,6 +158,139 @@ drops_lines_and_says_so_later(void **state)
 	assert_int_equal(log_dropped() - before, 2);
 }
 
+/* CG-10: a pipe that nobody reads, and that its giver wants to wait for: we do not, and leave the giver's flag alone. */
+static void
+never_waits_for_a_pipe(void **state)
+{
+	unsigned long before = log_dropped();
+	char text[4096], fill[4096] = {0};
+	int p[2], old;
+
+	(void)state;
+	assert_int_equal(pipe2(p, O_NONBLOCK | O_CLOEXEC), 0);
+	while (write(p[1], fill, sizeof fill) > 0)
+		;
+	assert_int_equal(fcntl(p[1], F_SETFL, 0), 0);
+	old = redirect(p[1]);
+	log_never_block();
+	alarm(10); /* a test that waits fails */
+	for (int i = 0; i < 100; i++)
+		log_info("nobody reads this");
+	alarm(0);
+	assert_int_equal(log_dropped() - before, 100);
+	assert_int_equal(fcntl(p[1], F_GETFL) & O_NONBLOCK, 0);
+	while (read(p[0], text, sizeof text) > 0)
+		;
+	log_info("back");
+	restore(old);
+	memset(text, 0, sizeof text);
+	assert_true(read(p[0], text, sizeof text - 1) > 0);
+	close(p[0]);
+	close(p[1]);
+	assert_non_null(strstr(text, "100 log lines were dropped\n"));
+}
+
+/* The same for a socket, as service managers give one. */
+static void
+never_waits_for_a_socket(void **state)
+{
+	unsigned long before = log_dropped();
+	int p[2], old, drain;
+	char text[4096];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p), 0);
+	old = redirect(p[1]);
+	log_init("tester", LOG_LEVEL_INFO);
+	log_never_block();
+	alarm(10);
+	for (int i = 0; i < 20000; i++)
+		log_info("nobody reads this");
+	alarm(0);
+	assert_true(log_dropped() > before);
+	restore(old);
+	old = redirect(drain = scratch_file());
+	log_init("tester", LOG_LEVEL_INFO);
+	log_info("told");
+	restore(old);
+	assert_non_null(
+	    strstr(contents(drain, text, sizeof text), " log lines were dropped\n"));
+	close(drain);
+	close(p[0]);
+	close(p[1]);
+}
+
+/* One write a turn; a warning takes what is before it along; other threads and debug do not wait. */
+static void *
+from_a_thread(void *arg)
+{
+	(void)arg;
+	log_info("from a thread");
+	return NULL;
+}
+
+static void
+lines_of_a_turn_are_one_write(void **state)
+{
+	struct event_base *base = event_base_new();
+	char text[16384];
+	int p[2], old;
+	pthread_t t;
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, p), 0);
+	old = redirect(p[1]);
+	log_init("tester", LOG_LEVEL_INFO);
+	log_gather(base);
+	log_info("first");
+	log_info("second");
+	assert_int_equal(recv(p[0], text, sizeof text, 0), -1);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	n = recv(p[0], text, sizeof text - 1, 0);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_non_null(strstr(text, "first\n"));
+	assert_non_null(strstr(text, "second\n"));
+	log_info("third");
+	log_warnx("fourth");
+	for (int i = 0; i < 2; i++) {
+		n = recv(p[0], text, sizeof text - 1, 0);
+		assert_true(n > 0);
+		text[n] = '\0';
+		assert_non_null(strstr(text, i == 0 ? "third\n" : "fourth\n"));
+	}
+	/* What was flushed is not written again at the end of the turn. */
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(recv(p[0], text, sizeof text, 0), -1);
+	assert_int_equal(pthread_create(&t, NULL, from_a_thread, NULL), 0);
+	pthread_join(t, NULL);
+	assert_true(recv(p[0], text, sizeof text, 0) > 0);
+	log_set_level(LOG_LEVEL_DEBUG);
+	log_info("at once");
+	assert_true(recv(p[0], text, sizeof text, 0) > 0);
+	log_set_level(LOG_LEVEL_INFO);
+	/* No write is longer than what a pipe takes in one piece, no line is cut. */
+	for (int i = 0; i < 300; i++)
+		log_info("line %d", i);
+	log_gather(NULL);
+	for (int lines = 0; lines < 300;) {
+		n = recv(p[0], text, sizeof text, 0);
+		assert_in_range(n, 1, PIPE_BUF);
+		assert_true(text[n - 1] == '\n');
+		for (ssize_t i = 0; i < n; i++)
+			lines += text[i] == '\n';
+	}
+	log_info("no turn");
+	assert_true(recv(p[0], text, sizeof text, 0) > 0);
+	restore(old);
+	log_init("tester", LOG_LEVEL_INFO);
+	close(p[0]);
+	close(p[1]);
+	event_base_free(base);
+}
+
 static void
 fatal_ends_with_tempfail(void **state)
 {
@@ -200,6 +338,9 @@ main(void)
 	    cmocka_unit_test(says_when_the_buffer_is_full),
 	    cmocka_unit_test(writes_one_line_whatever_is_in_it),
 	    cmocka_unit_test(drops_lines_and_says_so_later),
+	    cmocka_unit_test(never_waits_for_a_pipe),
+	    cmocka_unit_test(never_waits_for_a_socket),
+	    cmocka_unit_test(lines_of_a_turn_are_one_write),
 	    cmocka_unit_test(fatal_ends_with_tempfail),
 	    cmocka_unit_test(reads_levels),
 	};
