@@ -35,6 +35,7 @@ struct process_row {
 	bool per_worker;     /* one for each of `workers`, else one */
 	bool many_descriptors; /* its soft limit is raised to the hard one */
 	bool holds_spool;      /* writes below the spool: it inherits the lock (doc/IPC.md) */
+	bool secret;	       /* settings carry the octets of spool/secret */
 	bool client_ca;	       /* settings carry the CA certificates for clients' own */
 };
 

@@ -78,6 +78,8 @@ send_settings(struct supervisor *s, struct child *c)
 		wire_add_u64(&w, name, p->ids[i].uid);
 		free(name);
 	}
+	if (row->secret)
+		wire_add(&w, "secret", span_make(s->setup.secret, sizeof s->setup.secret));
 	s->o->ops->add_settings(row, &w, s->o->arg);
 	child_send(c, &w, -1);
 	wire_out_release(&w);

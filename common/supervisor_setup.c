@@ -82,6 +82,7 @@ supervisor_setup_prepare(struct supervisor_setup *u, const struct supervisor_opt
 		return u->spool_lock == -1 ? EX_TEMPFAIL : EX_CONFIG;
 	if (spool_tree_make(plan->spool, plan->ids) != 0)
 		return EX_CONFIG;
+	spool_secret_obtain(plan->spool, u->secret);
 	u->unix_sockets = listeners_open_unix(plan->spool, plan->ids);
 	if (u->unix_sockets == NULL)
 		return EX_CONFIG;

@@ -9,11 +9,13 @@
 #include <sys/resource.h>
 
 #include "common/listeners.h"
+#include "common/spool_secret.h"
 #include "common/supervisor.h"
 
 struct supervisor_setup {
 	int spool_lock; /* -1: none */
 	struct listeners *unix_sockets, *tcp;
+	unsigned char secret[SPOOL_SECRET_SIZE];
 	struct rlimit
 	    files; /* the limit of descriptors postriderd was started with: its children's */
 };

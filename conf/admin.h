@@ -43,16 +43,19 @@ typedef void admin_domain_fn(const struct admin_domain *d, void *arg);
 /* Calls fn for each domain in order of the names. 0, or -1 with *why. */
 int admin_domain_list(const struct config *c, admin_domain_fn *fn, void *arg, struct buf *why);
 
-/*
- * Adds a user "local@domain" to the domain's passwd. password NULL: locked, mail comes in and nobody
- * logs in. Fails if the user exists. 0, or -1 with *why.
- */
-int admin_user_add(
-    const struct config *c, const char *address, const char *password, struct buf *why);
+/* What is stored of a password. text NULL: nothing, the user is locked, mail comes in and nobody logs in. */
+struct admin_password {
+	const char *text;
+	const char *scheme; /* "yescrypt", "scram-sha-256"; NULL: the former */
+};
 
-/* Sets an existing user's password (NULL: locks). 0, or -1 with *why. */
-int admin_user_passwd(
-    const struct config *c, const char *address, const char *password, struct buf *why);
+/* Adds a user "local@domain" to the domain's passwd. Fails if the user exists. 0, or -1 with *why. */
+int admin_user_add(const struct config *c, const char *address,
+    const struct admin_password *password, struct buf *why);
+
+/* Sets an existing user's password. 0, or -1 with *why. */
+int admin_user_passwd(const struct config *c, const char *address,
+    const struct admin_password *password, struct buf *why);
 
 /*
  * Reads the files of every domain as the directory process would, and adds a complaint for all that is

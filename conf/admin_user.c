@@ -2,6 +2,7 @@
 #include <crypt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "common/address.h"
 #include "common/xalloc.h"
@@ -10,6 +11,8 @@
 #include "conf/domains.h"
 #include "conf/fold.h"
 #include "conf/passwd.h"
+#include "conf/password_hash.h"
+#include "conf/scram.h"
 
 /* What no password hashes to. */
 #define LOCKED "!"
@@ -104,38 +107,72 @@ find_line(const struct change *ch, size_t *start, size_t *len)
 	return false;
 }
 
-/* The hash of a password by yescrypt, for the caller to free; NULL with *why. password NULL: locked. */
+/* For the caller to free; NULL: this system cannot. */
 static char *
-hash_password(const char *password, struct buf *why)
+hash_yescrypt(const char *password)
 {
 	struct crypt_data data;
 	const char *hash;
-	char *salt, *copy = NULL;
+	char *salt = crypt_gensalt_ra("$y$", 0, NULL, 0), *copy = NULL;
 
-	if (password == NULL)
-		return xstrdup(LOCKED);
-	if (*password == '\0' || span_has_control(span_str(password)) ||
-	    strlen(password) >= CRYPT_MAX_PASSPHRASE_SIZE) {
-		buf_addf(why,
-		    "expected a password of 1 to %d octets without control characters",
-		    CRYPT_MAX_PASSPHRASE_SIZE - 1);
-		return NULL;
-	}
-	salt = crypt_gensalt_ra("$y$", 0, NULL, 0);
 	memset(&data, 0, sizeof data);
 	hash = salt != NULL ? crypt_r(password, salt, &data) : NULL;
 	if (hash != NULL && hash[0] == '$')
 		copy = xstrdup(hash);
-	else
-		buf_add_str(why, "this system cannot hash passwords with yescrypt");
 	explicit_bzero(&data, sizeof data);
 	free(salt);
 	return copy;
 }
 
+static char *
+hash_scram(const char *password)
+{
+	struct scram s = {.iterations = SCRAM_ITERATIONS, .salt_len = SCRAM_SALT_SIZE};
+	char *stored = NULL;
+	struct buf text;
+
+	buf_init(&text, PASSWORD_STORED_MAX);
+	if (getrandom(s.salt, s.salt_len, 0) == (ssize_t)s.salt_len) {
+		scram_derive(&s, span_str(password));
+		buf_add_str(&text, "{SCRAM-SHA-256}");
+		if (scram_format(&s, &text) == 0)
+			stored = buf_take(&text);
+	}
+	explicit_bzero(&s, sizeof s);
+	buf_release(&text);
+	return stored;
+}
+
+/* What is to be stored of the password, for the caller to free; NULL with *why. */
+static char *
+hash_password(const struct admin_password *password, struct buf *why)
+{
+	const char *scheme = password->scheme != NULL ? password->scheme : "yescrypt";
+	bool scram = strcmp(scheme, "scram-sha-256") == 0;
+	char *stored;
+
+	if (password->text == NULL)
+		return xstrdup(LOCKED);
+	if (!scram && strcmp(scheme, "yescrypt") != 0) {
+		buf_addf(why, "%s: expected yescrypt or scram-sha-256 as scheme", scheme);
+		return NULL;
+	}
+	if (*password->text == '\0' || span_has_control(span_str(password->text)) ||
+	    strlen(password->text) >= CRYPT_MAX_PASSPHRASE_SIZE) {
+		buf_addf(why,
+		    "expected a password of 1 to %d octets without control characters",
+		    CRYPT_MAX_PASSPHRASE_SIZE - 1);
+		return NULL;
+	}
+	stored = scram ? hash_scram(password->text) : hash_yescrypt(password->text);
+	if (stored == NULL)
+		buf_addf(why, "this system cannot hash passwords with %s", scheme);
+	return stored;
+}
+
 int
-admin_user_add(
-    const struct config *c, const char *address, const char *password, struct buf *why)
+admin_user_add(const struct config *c, const char *address,
+    const struct admin_password *password, struct buf *why)
 {
 	struct change ch;
 	size_t start, len;
@@ -165,8 +202,8 @@ done:
 }
 
 int
-admin_user_passwd(
-    const struct config *c, const char *address, const char *password, struct buf *why)
+admin_user_passwd(const struct config *c, const char *address,
+    const struct admin_password *password, struct buf *why)
 {
 	struct change ch;
 	struct span line, name, rest;

@@ -10,6 +10,7 @@
 #include "common/xalloc.h"
 
 #define BUCKETS 16384
+#define KNOWN	16384
 #define PROBES	8
 
 /* A failure weighs this much, so that leaking does not lose fractions. */
@@ -21,10 +22,22 @@ struct bucket {
 	uint64_t at_ms; /* when level was right */
 };
 
+/* A network from which an account has logged in. */
+struct known {
+	uint64_t key; /* 0: unused */
+	uint64_t at_ms;
+};
+
 struct auth_throttle {
 	uint64_t secret; /* nobody outside knows whose buckets are neighbours */
-	uint32_t per_client, per_account;
+	struct auth_throttle_limits limits;
 	struct bucket v[BUCKETS];
+	struct known known[KNOWN];
+};
+
+/* The buckets of an attempt. */
+struct keys {
+	uint64_t client, both, account;
 };
 
 struct auth_throttle *
@@ -34,7 +47,7 @@ auth_throttle_new(void)
 
 	if (getrandom(&t->secret, sizeof t->secret, 0) != sizeof t->secret)
 		fatal("getrandom");
-	t->per_client = t->per_account = 1;
+	t->limits = (struct auth_throttle_limits){1, 1, 1};
 	return t;
 }
 
@@ -46,31 +59,45 @@ auth_throttle_free(struct auth_throttle **t)
 }
 
 void
-auth_throttle_configure(struct auth_throttle *t, uint32_t per_client, uint32_t per_account)
+auth_throttle_configure(struct auth_throttle *t, const struct auth_throttle_limits *limits)
 {
-	t->per_client = per_client;
-	t->per_account = per_account;
+	t->limits = *limits;
 }
 
-/* FNV-1a from a secret start, mixed so that the low bits depend on all. Never 0. */
 static uint64_t
-key_of(const struct auth_throttle *t, char kind, const void *p, size_t n)
+mix(uint64_t h, const void *p, size_t n)
 {
 	const unsigned char *octets = p;
-	uint64_t h = (t->secret ^ (unsigned char)kind) * UINT64_C(1099511628211);
 
 	for (size_t i = 0; i < n; i++)
 		h = (h ^ octets[i]) * UINT64_C(1099511628211);
+	return h;
+}
+
+/* So that the low bits depend on all. Never 0. */
+static uint64_t
+finish(uint64_t h)
+{
 	h ^= h >> 32;
 	h *= UINT64_C(0x9E3779B97F4A7C15);
 	h ^= h >> 29;
 	return h | 1;
 }
 
-static uint64_t
-key_of_client(const struct auth_throttle *t, const struct netaddr *a)
+/* FNV-1a from a secret start: of the network, of both, of the account. */
+static struct keys
+keys_of(const struct auth_throttle *t, const struct auth_throttle_try *what)
 {
-	return key_of(t, a->family == AF_INET ? '4' : '6', a->ip, a->family == AF_INET ? 3 : 8);
+	const struct netaddr *a = what->client;
+	uint64_t net = mix(t->secret, "n", 1), account = mix(t->secret, "a", 1);
+
+	if (a != NULL)
+		net = mix(mix(net, a->family == AF_INET ? "4" : "6", 1), a->ip,
+		    a->family == AF_INET ? 3 : 8);
+	account = mix(account, what->account.p, what->account.len);
+	return (struct keys){.client = finish(net),
+	    .both = finish(mix(mix(net, "b", 1), what->account.p, what->account.len)),
+	    .account = finish(account)};
 }
 
 static void
@@ -119,26 +146,83 @@ obtain(struct auth_throttle *t, uint64_t key, uint64_t now_ms)
 static bool
 is_full(struct auth_throttle *t, uint64_t key, uint32_t limit, uint64_t now_ms)
 {
-	struct bucket *b = obtain(t, key, now_ms);
+	struct bucket *b = find(t, key);
 
+	if (b == NULL)
+		return false;
 	leak(b, limit, now_ms);
 	return b->level + WEIGHT > limit * WEIGHT;
 }
 
+static bool
+is_known(const struct auth_throttle *t, uint64_t key, uint64_t now_ms)
+{
+	for (size_t i = 0; i < PROBES; i++) {
+		const struct known *k = &t->known[(key + i) % KNOWN];
+
+		if (k->key == key)
+			return now_ms < k->at_ms + AUTH_THROTTLE_KNOWN_MS;
+	}
+	return false;
+}
+
+/* In the place of the one that was seen longest ago. */
+static void
+remember(struct auth_throttle *t, uint64_t key, uint64_t now_ms)
+{
+	struct known *oldest = &t->known[key % KNOWN];
+
+	for (size_t i = 0; i < PROBES; i++) {
+		struct known *k = &t->known[(key + i) % KNOWN];
+
+		if (k->key == key) {
+			oldest = k;
+			break;
+		}
+		if (k->key == 0 ? oldest->key != 0
+				: oldest->key != 0 && k->at_ms < oldest->at_ms)
+			oldest = k;
+	}
+	*oldest = (struct known){key, now_ms};
+}
+
+static enum auth_throttle_answer
+judge(struct auth_throttle *t, const struct auth_throttle_try *what, const struct keys *k,
+    uint64_t now_ms)
+{
+	if ((what->client != NULL && is_full(t, k->client, t->limits.per_client, now_ms)) ||
+	    is_full(t, k->both, t->limits.per_account, now_ms))
+		return AUTH_THROTTLE_REFUSED;
+	if (!is_full(t, k->account, t->limits.ceiling, now_ms))
+		return AUTH_THROTTLE_PASSES;
+	return is_known(t, k->both, now_ms) ? AUTH_THROTTLE_SLOW : AUTH_THROTTLE_REFUSED;
+}
+
+enum auth_throttle_answer
+auth_throttle_begin(
+    struct auth_throttle *t, const struct auth_throttle_try *what, uint64_t now_ms)
+{
+	struct keys k = keys_of(t, what);
+	enum auth_throttle_answer answer = judge(t, what, &k, now_ms);
+
+	if (answer == AUTH_THROTTLE_REFUSED)
+		return answer;
+	if (what->client != NULL)
+		obtain(t, k.client, now_ms)->level += WEIGHT;
+	obtain(t, k.both, now_ms)->level += WEIGHT;
+	/* No higher than the ceiling: what known networks add is not to last longer. */
+	if (answer == AUTH_THROTTLE_PASSES)
+		obtain(t, k.account, now_ms)->level += WEIGHT;
+	return answer;
+}
+
 bool
 auth_throttle_refuses(
-    struct auth_throttle *t, const struct netaddr *client, struct span account, uint64_t now_ms)
+    struct auth_throttle *t, const struct auth_throttle_try *what, uint64_t now_ms)
 {
-	uint64_t who = client != NULL ? key_of_client(t, client) : 0;
-	uint64_t name = key_of(t, 'a', account.p, account.len);
+	struct keys k = keys_of(t, what);
 
-	if ((who != 0 && is_full(t, who, t->per_client, now_ms)) ||
-	    is_full(t, name, t->per_account, now_ms))
-		return true;
-	if (who != 0)
-		obtain(t, who, now_ms)->level += WEIGHT;
-	obtain(t, name, now_ms)->level += WEIGHT;
-	return false;
+	return judge(t, what, &k, now_ms) == AUTH_THROTTLE_REFUSED;
 }
 
 static void
@@ -149,10 +233,23 @@ take_back(struct bucket *b)
 }
 
 void
-auth_throttle_take_back(
-    struct auth_throttle *t, const struct netaddr *client, struct span account)
+auth_throttle_take_back(struct auth_throttle *t, const struct auth_throttle_try *what)
 {
-	if (client != NULL)
-		take_back(find(t, key_of_client(t, client)));
-	take_back(find(t, key_of(t, 'a', account.p, account.len)));
+	struct keys k = keys_of(t, what);
+
+	if (what->client != NULL)
+		take_back(find(t, k.client));
+	take_back(find(t, k.both));
+	if (!what->slow)
+		take_back(find(t, k.account));
+}
+
+void
+auth_throttle_succeed(
+    struct auth_throttle *t, const struct auth_throttle_try *what, uint64_t now_ms)
+{
+	struct keys k = keys_of(t, what);
+
+	auth_throttle_take_back(t, what);
+	remember(t, k.both, now_ms);
 }

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/random.h>
 
+#include "common/base64.h"
 #include "common/clock.h"
 #include "common/worker.h"
 #include "common/xalloc.h"
-#include "conf/account.h"
 #include "conf/auth_throttle.h"
+#include "conf/login_work.h"
 
 #define THREADS 2
 
@@ -19,6 +21,12 @@
 /* Failures are answered when a whole number of these has passed, so that the time of hashing does not show. */
 #define FAILURE_STEP_MS 500 /* less than a second */
 
+/* Those that the throttle wants slow begin so late. */
+#define SLOW_SEC 3
+
+#define NONCE_SIZE 18  /* octets of our part, before base64 */
+#define NONCE_MAX  256 /* of the client's part */
+
 struct attempt {
 	struct worker_task task; /* first: the thread's view of it */
 	LIST_ENTRY(attempt) link;
@@ -26,12 +34,9 @@ struct attempt {
 	void *asker; /* NULL: it has gone */
 	uint64_t id; /* of the question */
 	struct netaddr client;
-	struct account account;
-	bool exists, undecided; /* undecided: its domain cannot be read */
-	char user[ADDRESS_MAX + 1];
-	char password[PASSWORD_MAX];
-	size_t password_len;
-	bool right; /* the thread's answer */
+	bool undecided; /* its domain cannot be read */
+	bool slow;
+	struct login_work work;
 	uint64_t began_ms;
 	struct event *delay;
 };
@@ -42,13 +47,16 @@ struct authenticator {
 	struct worker *workers[THREADS];
 	unsigned next, n;
 	struct auth_throttle *throttle;
+	unsigned char secret[SCRAM_SECRET_SIZE];
 	LIST_HEAD(, attempt) attempts;
 };
 
-static const struct netaddr *
-client_of(const struct attempt *t)
+static struct auth_throttle_try
+throttle_try(const struct attempt *t)
 {
-	return t->client.family != 0 ? &t->client : NULL;
+	return (struct auth_throttle_try){.client = t->client.family != 0 ? &t->client : NULL,
+	    .account = span_make(t->work.name, t->work.name_len),
+	    .slow = t->slow};
 }
 
 static void
@@ -63,58 +71,80 @@ attempt_free(struct attempt *t)
 }
 
 static void
+answer_begin(
+    struct wire_out *w, const struct attempt *t, const struct verdict *v, const char *rule)
+{
+	wire_out_init(w, "answer", t->id);
+	wire_add_verdict(w, v);
+	wire_add_str(w, "rule", rule);
+}
+
+static void
 answer(const struct attempt *t, const struct verdict *v, const char *rule)
 {
 	struct wire_out w;
 
 	if (t->asker == NULL)
 		return;
-	wire_out_init(&w, "answer", t->id);
-	wire_add_verdict(&w, v);
-	wire_add_str(&w, "rule", rule);
+	answer_begin(&w, t, v, rule);
 	if (v->kind == VERDICT_OK)
-		wire_add(&w, "account", address_span(&t->account.name));
+		wire_add(&w, "account", address_span(&t->work.account.name));
+	if (v->kind == VERDICT_OK && t->work.use == ACCOUNT_SCRAM)
+		wire_add(
+		    &w, "signature", span_make(t->work.signature, sizeof t->work.signature));
 	t->owner->reply(t->asker, &w);
 }
 
+/* Refused without a look at the password. */
 static void
-answer_failure(const struct attempt *t)
+refuse(struct attempt *t, const char *text, const char *rule)
 {
 	struct verdict v;
 
-	if (t->undecided) {
-		verdict_set(&v, VERDICT_TEMPORARY, 454, "4.7.0",
-		    "Cannot tell now whether this is the password, try again later");
-		answer(t, &v, "cannot-tell");
-	} else {
-		verdict_set(&v, VERDICT_PERMANENT, 535, "5.7.8", "User name or password wrong");
-		answer(t, &v, "login-failed");
-	}
+	verdict_set(&v, VERDICT_TEMPORARY, 454, "4.7.0", "%s", text);
+	answer(t, &v, rule);
+	attempt_free(t);
 }
 
 static void
-on_delay(evutil_socket_t fd, short what, void *arg)
+refuse_undecided(struct attempt *t)
 {
-	(void)fd, (void)what;
-	answer_failure(arg);
-	attempt_free(arg);
+	refuse(
+	    t, "Cannot tell now whether this is the password, try again later", "cannot-tell");
 }
 
-/* On a thread: touches the attempt alone. */
+static void
+on_failure_time(evutil_socket_t fd, short what, void *arg)
+{
+	struct attempt *t = arg;
+	struct verdict v;
+
+	(void)fd, (void)what;
+	if (t->undecided) {
+		refuse_undecided(t);
+		return;
+	}
+	verdict_set(&v, VERDICT_PERMANENT, 535, "5.7.8", "User name or password wrong");
+	answer(t, &v, "login-failed");
+	attempt_free(t);
+}
+
+static void
+wait_for(struct attempt *t, const struct timeval *time, event_callback_fn then)
+{
+	if (t->delay != NULL)
+		event_free(t->delay);
+	t->delay = evtimer_new(t->owner->base, then, t);
+	evtimer_add(t->delay, time);
+}
+
+/* On a thread: touches the attempt's work alone. */
 static void
 run(struct worker_task *task)
 {
 	struct attempt *t = (struct attempt *)task;
-	struct span password = span_make(t->password, t->password_len);
-	struct span stored = span_make(t->account.stored, t->account.stored_len);
 
-	if (t->exists)
-		t->right = password_hash_verify(stored, password);
-	/* What was cheap to find out costs the same as what was not. */
-	if (!t->exists ||
-	    (!t->right && password_hash_is_cheap(password_hash_form(stored, NULL))))
-		password_hash_verify(span_str(PASSWORD_DUMMY), password);
-	explicit_bzero(t->password, sizeof t->password);
+	login_work_run(&t->work, password_hash_verify);
 }
 
 static void
@@ -122,32 +152,35 @@ done(struct worker_task *task)
 {
 	struct attempt *t = (struct attempt *)task;
 	struct authenticator *a = t->owner;
+	struct auth_throttle_try try = throttle_try(t);
 	struct timeval wait = {0, 0};
 	struct verdict v;
-	uint64_t ms;
+	uint64_t now = clock_mono_ms();
 
-	if (t->right || t->undecided)
-		auth_throttle_take_back(a->throttle, client_of(t), span_str(t->user));
-	if (t->right) {
+	if (t->work.right) {
+		auth_throttle_succeed(a->throttle, &try, now);
 		verdict_set(&v, VERDICT_OK, 235, "2.7.0", "Logged in");
 		answer(t, &v, "login");
 		attempt_free(t);
 		return;
 	}
-	ms = FAILURE_STEP_MS - (clock_mono_ms() - t->began_ms) % FAILURE_STEP_MS;
-	wait.tv_usec = (suseconds_t)(ms * 1000);
-	t->delay = evtimer_new(a->base, on_delay, t);
-	evtimer_add(t->delay, &wait);
+	if (t->undecided)
+		auth_throttle_take_back(a->throttle, &try);
+	wait.tv_usec =
+	    (suseconds_t)(FAILURE_STEP_MS - (now - t->began_ms) % FAILURE_STEP_MS) * 1000;
+	wait_for(t, &wait, on_failure_time);
 }
 
 struct authenticator *
-authenticator_new(struct event_base *base, authenticator_reply_fn *reply)
+authenticator_new(struct event_base *base, authenticator_reply_fn *reply,
+    const unsigned char secret[SCRAM_SECRET_SIZE])
 {
 	struct authenticator *a = xcalloc(1, sizeof *a);
 
 	a->base = base;
 	a->reply = reply;
 	a->throttle = auth_throttle_new();
+	memcpy(a->secret, secret, sizeof a->secret);
 	LIST_INIT(&a->attempts);
 	for (size_t i = 0; i < THREADS; i++)
 		a->workers[i] = worker_new(base);
@@ -172,94 +205,209 @@ authenticator_free(struct authenticator **ap)
 		attempt_free(t);
 	}
 	auth_throttle_free(&a->throttle);
+	explicit_bzero(a->secret, sizeof a->secret);
 	free(a);
 }
 
 void
 authenticator_configure(struct authenticator *a, const struct config *c)
 {
-	auth_throttle_configure(
-	    a->throttle, c->auth_failures_per_client, c->auth_failures_per_account);
+	struct auth_throttle_limits limits = {.per_client = c->auth_failures_per_client,
+	    .per_account = c->auth_failures_per_account,
+	    .ceiling = c->auth_failures_ceiling};
+
+	auth_throttle_configure(a->throttle, &limits);
 }
 
-/* The name failures are counted for: the account's own if there is one, else what was typed, folded. */
+/* --- questions --- */
+
+/* The name failures are counted for: the account's if it could be one, else what was typed, folded. */
 static void
-name_attempt(struct attempt *t, struct span user)
+name_attempt(struct login_work *w, struct span user)
 {
-	if (t->exists)
-		user = address_span(&t->account.name);
-	user = span_first(user, ADDRESS_MAX);
+	if (w->account.name.len > 0)
+		user = address_span(&w->account.name);
+	user = span_first(user, sizeof w->name);
+	w->name_len = user.len;
 	for (size_t i = 0; i < user.len; i++) {
 		char c = user.p[i];
 
-		t->user[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+		w->name[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 	}
 }
 
 static void
-find_account(struct attempt *t, const struct resolve_env *env, struct span user)
+find_account(struct attempt *t, const struct resolve_env *env, const struct wire_msg *m)
 {
+	struct account_search search = {.use = t->work.use, .secret = t->owner->secret};
 	enum lookup l;
 	struct buf why;
 
+	wire_get(m, "user", &search.user); /* it is there */
+	wire_get(m, "server", &search.server);
 	buf_init(&why, 1024);
-	l = account_find(env, user, &t->account, &why);
-	t->exists = l == LOOKUP_FOUND;
+	l = account_find(env, &search, &t->work.account, &why);
+	t->work.can = l == LOOKUP_FOUND;
+	t->work.secret = t->owner->secret;
 	t->undecided = l == LOOKUP_UNKNOWN;
 	if (t->undecided)
 		log_warnx("login cannot be decided: %s", buf_str(&why));
 	buf_release(&why);
+	name_attempt(&t->work, search.user);
 }
 
-/* Refused without a look at the password. */
+/* RFC 5802 5.1, server-first-message. */
 static void
-refuse(struct attempt *t, const char *text, const char *rule)
+challenge(struct attempt *t, struct span client_nonce)
 {
+	struct buf message;
+	unsigned char nonce[NONCE_SIZE];
 	struct verdict v;
+	struct wire_out w;
+	struct scram s;
 
-	verdict_set(&v, VERDICT_TEMPORARY, 454, "4.7.0", "%s", text);
-	answer(t, &v, rule);
+	login_work_challenge(&t->work, &s);
+	if (getrandom(nonce, sizeof nonce, 0) != sizeof nonce)
+		fatal("getrandom");
+	buf_init(&message, LOGIN_TEXT_MAX);
+	buf_addf(&message, "r=%.*s", SPAN_ARG(client_nonce));
+	base64_encode(span_make(nonce, sizeof nonce), &message);
+	buf_add_str(&message, ",s=");
+	base64_encode(span_make(s.salt, s.salt_len), &message);
+	buf_addf(&message, ",i=%u", s.iterations);
+	verdict_set(&v, VERDICT_OK, 334, "2.7.0", "Go on");
+	answer_begin(&w, t, &v, "login-challenge");
+	wire_add(&w, "challenge", buf_span(&message));
+	t->owner->reply(t->asker, &w);
+	buf_release(&message);
+	explicit_bzero(&s, sizeof s);
 	attempt_free(t);
+}
+
+static void
+submit(struct attempt *t)
+{
+	worker_submit(t->owner->workers[t->owner->next++ % THREADS], &t->task);
+}
+
+static void
+on_slow_time(evutil_socket_t fd, short what, void *arg)
+{
+	struct attempt *t = arg;
+
+	(void)fd, (void)what;
+	t->began_ms = clock_mono_ms();
+	submit(t);
+}
+
+static void
+begin(struct attempt *t, struct span text, struct span proof)
+{
+	struct auth_throttle_try try = throttle_try(t);
+	enum auth_throttle_answer r =
+	    auth_throttle_begin(t->owner->throttle, &try, t->began_ms);
+
+	if (r == AUTH_THROTTLE_REFUSED) {
+		refuse(t, "Too many failed logins (auth-throttle), try again later",
+		    "auth-throttle");
+		return;
+	}
+	memcpy(t->work.text, text.p, text.len);
+	t->work.text_len = text.len;
+	if (proof.len > 0)
+		memcpy(t->work.proof, proof.p, proof.len);
+	t->work.proof_len = proof.len;
+	t->task.run = run;
+	t->task.done = done;
+	t->slow = r == AUTH_THROTTLE_SLOW;
+	if (t->slow)
+		wait_for(t, &(struct timeval){SLOW_SEC, 0}, on_slow_time);
+	else
+		submit(t);
+}
+
+/* A question taken apart. */
+struct fields {
+	enum account_use use;
+	struct span password, nonce, message, proof; /* without p: not there */
+	struct netaddr client;
+};
+
+static bool
+is_nonce(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == ',')
+			return false;
+	return s.len > 0 && s.len <= NONCE_MAX;
+}
+
+static int
+get_fields(const struct wire_msg *m, struct fields *f)
+{
+	struct span user, mechanism, client;
+
+	*f = (struct fields){.use = ACCOUNT_PASSWORD};
+	if (m->id == 0 || wire_get(m, "user", &user) != 0)
+		return -1;
+	if (wire_get(m, "client", &client) == 0 && client.len > 0 &&
+	    netaddr_parse(client, &f->client) != 0)
+		return -1;
+	if (wire_get(m, "mechanism", &mechanism) != 0 || !span_is(mechanism, "SCRAM-SHA-256"))
+		return wire_get(m, "password", &f->password) == 0 &&
+			       f->password.len <= PASSWORD_MAX
+			   ? 0
+			   : -1;
+	f->use = ACCOUNT_SCRAM;
+	if (wire_get(m, "nonce", &f->nonce) == 0)
+		return is_nonce(f->nonce) ? 0 : -1;
+	return wire_get(m, "message", &f->message) == 0 && f->message.len <= LOGIN_TEXT_MAX &&
+		       wire_get(m, "proof", &f->proof) == 0 && f->proof.len <= SCRAM_KEY_SIZE
+		   ? 0
+		   : -1;
+}
+
+static struct attempt *
+attempt_new(
+    struct authenticator *a, void *asker, const struct wire_msg *m, const struct fields *f)
+{
+	struct attempt *t = xcalloc(1, sizeof *t);
+
+	t->owner = a;
+	t->asker = asker;
+	t->id = m->id;
+	t->client = f->client;
+	t->work.use = f->use;
+	t->began_ms = clock_mono_ms();
+	LIST_INSERT_HEAD(&a->attempts, t, link);
+	a->n++;
+	return t;
 }
 
 int
 authenticator_ask(struct authenticator *a, const struct resolve_env *env, void *asker,
     const struct wire_msg *m)
 {
-	struct span user, password, client;
+	struct auth_throttle_try try;
+	struct fields f;
 	struct attempt *t;
 
-	if (m->id == 0 || wire_get(m, "user", &user) != 0 ||
-	    wire_get(m, "password", &password) != 0 || password.len > PASSWORD_MAX)
+	if (get_fields(m, &f) != 0)
 		return -1;
-	t = xcalloc(1, sizeof *t);
-	if (wire_get(m, "client", &client) == 0 && client.len > 0 &&
-	    netaddr_parse(client, &t->client) != 0) {
-		free(t);
-		return -1;
-	}
-	t->owner = a;
-	t->asker = asker;
-	t->id = m->id;
-	t->began_ms = clock_mono_ms();
-	LIST_INSERT_HEAD(&a->attempts, t, link);
-	a->n++;
-	find_account(t, env, user);
-	name_attempt(t, user);
-	if (a->n > ATTEMPTS_MAX) {
+	t = attempt_new(a, asker, m, &f);
+	find_account(t, env, m);
+	try = throttle_try(t);
+	if (a->n > ATTEMPTS_MAX)
 		refuse(t, "Too many logins at once, try again later", "auth-busy");
-		return 0;
-	}
-	if (auth_throttle_refuses(a->throttle, client_of(t), span_str(t->user), t->began_ms)) {
+	else if (f.nonce.p == NULL)
+		begin(t, f.use == ACCOUNT_SCRAM ? f.message : f.password, f.proof);
+	else if (auth_throttle_refuses(a->throttle, &try, t->began_ms))
 		refuse(t, "Too many failed logins (auth-throttle), try again later",
 		    "auth-throttle");
-		return 0;
-	}
-	memcpy(t->password, password.p, password.len);
-	t->password_len = password.len;
-	t->task.run = run;
-	t->task.done = done;
-	worker_submit(a->workers[a->next++ % THREADS], &t->task);
+	else if (t->undecided)
+		refuse_undecided(t);
+	else
+		challenge(t, f.nonce);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /*
  * authenticator: the question `authenticate` of doc/IPC.md: is this the account's
- * password? Used by the directory's main loop, which goes on while threads hash.
+ * password, or the proof of it? Used by the directory's main loop, which goes on while
+ * threads hash.
  *
  * A login that fails tells nothing about why: unknown user, disabled one and wrong
  * password are hashed alike, answered alike, and answered at a full half second
@@ -13,19 +14,21 @@
 
 #include "common/wire.h"
 #include "conf/resolve.h"
+#include "conf/scram.h"
 
 struct authenticator;
 
 /* Sends an answer (releases w) to who asked. */
 typedef void authenticator_reply_fn(void *asker, struct wire_out *w);
 
-/* Starts its threads. */
-struct authenticator *authenticator_new(struct event_base *base, authenticator_reply_fn *reply);
+/* Starts its threads. secret makes up salts; it is the same after the next start. */
+struct authenticator *authenticator_new(struct event_base *base, authenticator_reply_fn *reply,
+    const unsigned char secret[SCRAM_SECRET_SIZE]);
 
 /* Waits for the threads; nobody is answered any more. */
 void authenticator_free(struct authenticator **a);
 
-/* At most so many failures of a client's network and of an account: conf/auth_throttle.h. */
+/* How many failures there may be: conf/auth_throttle.h. */
 void authenticator_configure(struct authenticator *a, const struct config *c);
 
 /*

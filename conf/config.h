@@ -93,6 +93,13 @@ enum config_double_bounce {
 	DOUBLE_BOUNCE_POSTMASTER,
 };
 
+/* What is done where it makes sense, always, or never. */
+enum config_auto {
+	CONFIG_AUTO,
+	CONFIG_YES,
+	CONFIG_NO,
+};
+
 struct config {
 	char *path; /* the file it came from */
 	char *hostname;
@@ -134,7 +141,9 @@ struct config {
 	bool allow_loopback_destinations;
 	bool auth_without_tls; /* passwords in clear */
 	char *auth_domain; /* canonical; of user names without one; NULL: they are refused */
-	uint32_t auth_failures_per_client, auth_failures_per_account;
+	uint32_t auth_failures_per_client, auth_failures_per_account, auth_failures_ceiling;
+	enum config_auto
+	    auth_scram; /* SCRAM-SHA-256 is offered; auto: where all users can use it */
 
 	/* checks by the DNS, and of the greeting */
 	enum config_check client_name, helo_name, helo_resolves, helo_ours, sender_domain;

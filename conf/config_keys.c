@@ -50,6 +50,8 @@ static const struct config_key table[] = {
     {"auth-failure-limit", NULL, CONFIG_NUMBER, MEMBER(auth_failure_limit), "3", 1, 1000, false},
     {"auth-failures-per-client", NULL, CONFIG_NUMBER, MEMBER(auth_failures_per_client), "60", 1, 1000000, false},
     {"auth-failures-per-account", NULL, CONFIG_NUMBER, MEMBER(auth_failures_per_account), "20", 1, 1000000, false},
+    {"auth-failures-ceiling", NULL, CONFIG_NUMBER, MEMBER(auth_failures_ceiling), "200", 1, 1000000, false},
+    {"auth-scram", NULL, CONFIG_AUTO_BOOL, MEMBER(auth_scram), "auto", 0, 0, false},
     {"auth-domain", NULL, CONFIG_HOSTNAME, MEMBER(auth_domain), NULL, 0, 0, true},
     {"auth-without-tls", NULL, CONFIG_BOOL, MEMBER(auth_without_tls), "no", 0, 0, false},
     {"hop-limit", NULL, CONFIG_NUMBER, MEMBER(hop_limit), "50", 1, 1000, false},
@@ -205,6 +207,7 @@ config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 	case CONFIG_DURATION:
 		return !config_key_is_titled(k) || *(const uint64_t *)m > 0;
 	case CONFIG_BOOL:
+	case CONFIG_AUTO_BOOL:
 	case CONFIG_ASK:
 	case CONFIG_DOUBLE:
 	case CONFIG_CHECK:
@@ -259,6 +262,12 @@ log_level_name(enum log_level level)
 }
 
 static const char *
+config_auto_name(enum config_auto a)
+{
+	return a == CONFIG_AUTO ? "auto" : a == CONFIG_YES ? "yes" : "no";
+}
+
+static const char *
 format_rate(const void *m, char text[UNITS_TEXT_SIZE])
 {
 	const struct config_destination *d =
@@ -283,6 +292,8 @@ format(const struct config_key *k, const void *m, char text[UNITS_TEXT_SIZE])
 		return format_rate(m, text);
 	case CONFIG_BOOL:
 		return *(const bool *)m ? "yes" : "no";
+	case CONFIG_AUTO_BOOL:
+		return config_auto_name(*(const enum config_auto *)m);
 	case CONFIG_ASK:
 		return *(const bool *)m ? "ask" : "no";
 	case CONFIG_DOUBLE:

@@ -25,6 +25,7 @@ enum config_type {
 	CONFIG_SIZE,	  /* uint64_t octets */
 	CONFIG_DURATION,  /* uint64_t milliseconds */
 	CONFIG_BOOL,	  /* yes or no */
+	CONFIG_AUTO_BOOL, /* enum config_auto: auto, yes or no */
 	CONFIG_ASK,	  /* bool: no or ask */
 	CONFIG_DOUBLE,	  /* double-bounce: drop or postmaster */
 	CONFIG_LOG_LEVEL, /* debug, info, warn */

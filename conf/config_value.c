@@ -356,13 +356,32 @@ set_reply(struct config *c, const struct config_key *k, struct span s, struct bu
 }
 
 static int
+parse_bool(struct span s, bool *yes)
+{
+	*yes = span_is(s, "yes") || span_is(s, "true") || span_is(s, "on");
+	return *yes || span_is(s, "no") || span_is(s, "false") || span_is(s, "off") ? 0 : -1;
+}
+
+static int
 set_bool(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
-	bool yes = span_is(s, "yes") || span_is(s, "true") || span_is(s, "on");
-
-	if (!yes && !span_is(s, "no") && !span_is(s, "false") && !span_is(s, "off"))
+	if (parse_bool(s, member(c, k)) != 0)
 		return refuse(why, "expected yes or no");
-	*(bool *)member(c, k) = yes;
+	return 0;
+}
+
+static int
+set_auto(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	bool on = false;
+
+	if (span_is(s, "auto")) {
+		*(enum config_auto *)member(c, k) = CONFIG_AUTO;
+		return 0;
+	}
+	if (parse_bool(s, &on) != 0)
+		return refuse(why, "expected auto, yes or no");
+	*(enum config_auto *)member(c, k) = on ? CONFIG_YES : CONFIG_NO;
 	return 0;
 }
 
@@ -389,6 +408,8 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 		return set_quantity(c, k, s, why);
 	case CONFIG_BOOL:
 		return set_bool(c, k, s, why);
+	case CONFIG_AUTO_BOOL:
+		return set_auto(c, k, s, why);
 	case CONFIG_ASK:
 		if (!span_is(s, "ask") && !span_is(s, "no"))
 			return refuse(why, "expected no or ask");

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/xalloc.h"
+#include "conf/account.h"
 #include "conf/bounce_text.h"
 #include "conf/certificate_files.h"
 #include "conf/directory_fields.h"
@@ -315,6 +316,22 @@ answer_certificate(struct directory *d, const struct wire_msg *m, struct wire_ou
 	return 0;
 }
 
+/* Which mechanisms of AUTH, besides those by password, are for users of the server the client wanted to talk to? */
+static int
+answer_mechanisms(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	char home[DOMAIN_MAX + 1];
+	struct span server;
+
+	if (wire_get(m, "server", &server) != 0)
+		return -1;
+	account_home(&d->env, server, home);
+	wire_add_verdict(
+	    w, &(struct verdict){.kind = VERDICT_OK, .code = 250, .status = "2.0.0"});
+	wire_add_str(w, "scram", account_all_scram(&d->env, home) ? "yes" : "no");
+	return 0;
+}
+
 typedef int answer_fn(struct directory *d, const struct wire_msg *m, struct wire_out *w);
 
 /* Who may ask what: a question that is not here closes the connection of who asked it. */
@@ -325,6 +342,7 @@ static const struct {
     {"smtpd/directory", "rcpt", answer_rcpt},
     {"smtpd/directory", "mail", answer_mail},
     {"smtpd/directory", "connect", answer_connect},
+    {"smtpd/directory", "mechanisms", answer_mechanisms},
     {"queue/directory", "resolve", answer_resolve},
     {"queue/directory", "bounce-text", answer_bounce_text},
     {"local/directory", "mailbox", answer_mailbox},

@@ -31,7 +31,8 @@ struct waiting {
 
 struct program {
 	struct directory *directory;
-	struct authenticator *authenticator; /* from the start on */
+	struct authenticator *authenticator;	 /* from the start on */
+	unsigned char secret[SCRAM_SECRET_SIZE]; /* of the spool */
 	struct event *changed;
 	bool started;
 	SLIST_HEAD(, listening) listening;
@@ -138,11 +139,15 @@ on_settings(struct process *process, struct wire_msg *m, void *arg)
 	struct program *p = arg;
 	struct config *c = config_from_wire(m);
 	struct domain_ids self = {geteuid(), getegid()};
+	struct span secret;
 
-	if (c == NULL) {
+	if (c == NULL || wire_get(m, "secret", &secret) != 0 ||
+	    secret.len != sizeof p->secret) {
+		config_free(&c);
 		log_warnx("settings cannot be understood");
 		return -1;
 	}
+	memcpy(p->secret, secret.p, secret.len);
 	/* Asked with all rights still held: what local will be able to do, not what we shall be. */
 	if (p->directory == NULL)
 		p->directory = directory_new(sandbox_is_root(), &self);
@@ -205,7 +210,7 @@ on_start(struct process *process, void *arg)
 {
 	struct program *p = arg;
 
-	p->authenticator = authenticator_new(process_base(process), reply_to);
+	p->authenticator = authenticator_new(process_base(process), reply_to, p->secret);
 	authenticator_configure(p->authenticator, directory_view(p->directory)->config);
 	p->started = true;
 	while (!SLIST_EMPTY(&p->waiting)) {

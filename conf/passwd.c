@@ -75,7 +75,13 @@ parse_home(struct parser *p, struct span home, struct span name, char out[FOLD_P
 static uint16_t
 keep_stored(struct parser *p, struct span stored, struct span name)
 {
-	if (password_hash_form(stored, NULL) == PASSWORD_UNKNOWN)
+	enum password_form form = password_hash_form(stored, NULL);
+
+	if (password_hash_allows_scram(form))
+		p->f->with_scram++;
+	else if (form != PASSWORD_DISABLED && form != PASSWORD_UNKNOWN)
+		p->f->without_scram++;
+	if (form == PASSWORD_UNKNOWN)
 		config_errors_add(p->errors, p->path, p->line,
 		    "user %.*s cannot log in: expected a password in a form of crypt(5) that "
 		    "is "
@@ -215,13 +221,12 @@ passwd_release(struct passwd_file *f)
 	*f = (struct passwd_file){.nusers = 0};
 }
 
-const struct passwd_user *
-passwd_find(const struct passwd_file *f, struct span name)
+/* The first whose code is not less; nusers if there is none. */
+static size_t
+place_of(const struct passwd_file *f, uint32_t code)
 {
-	uint32_t code = name_code(name);
 	size_t low = 0, high = f->nusers;
 
-	/* The first whose code is not less. */
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
@@ -230,11 +235,25 @@ passwd_find(const struct passwd_file *f, struct span name)
 		else
 			high = mid;
 	}
-	for (; low < f->nusers && f->users[low].code == code; low++) {
-		if (span_eq(passwd_name(f, &f->users[low]), name))
-			return &f->users[low];
+	return low;
+}
+
+const struct passwd_user *
+passwd_find(const struct passwd_file *f, struct span name)
+{
+	uint32_t code = name_code(name);
+
+	for (size_t i = place_of(f, code); i < f->nusers && f->users[i].code == code; i++) {
+		if (span_eq(passwd_name(f, &f->users[i]), name))
+			return &f->users[i];
 	}
 	return NULL;
+}
+
+const struct passwd_user *
+passwd_near(const struct passwd_file *f, uint32_t code, size_t n)
+{
+	return n < f->nusers ? &f->users[(place_of(f, code) + n) % f->nusers] : NULL;
 }
 
 const struct passwd_user *

@@ -39,6 +39,8 @@ struct passwd_file {
 	size_t first; /* index of the user who stands first in the file */
 	char *text;   /* names (folded), homes and stored passwords */
 	size_t text_len;
+	/* Users who can log in, by whether their stored passwords allow SCRAM. */
+	size_t with_scram, without_scram;
 };
 
 /*
@@ -55,6 +57,12 @@ const struct passwd_user *passwd_find(const struct passwd_file *f, struct span n
 
 /* The user who stands first in the file, NULL if there is none. */
 const struct passwd_user *passwd_first(const struct passwd_file *f);
+
+/*
+ * The n-th user from the place of code on, in the table's order, which begins again at its end; NULL if
+ * there are not that many. Who else comes and goes hardly changes who is found.
+ */
+const struct passwd_user *passwd_near(const struct passwd_file *f, uint32_t code, size_t n);
 
 /* The folded name, and the home relative to the domain's directory. They live as long as f. */
 struct span passwd_name(const struct passwd_file *f, const struct passwd_user *u);

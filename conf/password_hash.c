@@ -9,11 +9,11 @@
 
 #include "common/base64.h"
 #include "common/xalloc.h"
+#include "conf/scram.h"
 
 /* Costs above these take seconds, and a thread is everybody's. */
-#define ROUNDS_MAX     UINT64_C(2000000) /* of SHA-crypt; a SCRAM hash may have as many */
-#define BCRYPT_MAX     14		 /* logarithm */
-#define YESCRYPT_N_MAX 'D'		 /* the parameter's character: 64 MiB */
+#define BCRYPT_MAX     14  /* logarithm */
+#define YESCRYPT_N_MAX 'D' /* the parameter's character: 64 MiB */
 
 #define KEY_SIZE 32 /* of SHA-256 */
 
@@ -45,7 +45,7 @@ sha_cost_is_good(struct span text)
 	if (!span_starts_with(text, "rounds="))
 		return true;
 	text = span_skip(text, 7);
-	return span_to_u64(span_cut(&text, '$'), ROUNDS_MAX, &rounds) == 0;
+	return span_to_u64(span_cut(&text, '$'), PASSWORD_ROUNDS_MAX, &rounds) == 0;
 }
 
 /* "$2b$NN$": the cost is the logarithm of the rounds. */
@@ -92,7 +92,10 @@ static bool
 fits_scheme(size_t i, struct span text)
 {
 	const char *begins = schemes[i].crypt;
+	struct scram scram;
 
+	if (schemes[i].form == PASSWORD_SCRAM_SHA256)
+		return scram_parse(text, &scram) == 0;
 	if (schemes[i].form != PASSWORD_CRYPT)
 		return true;
 	if (begins == NULL)
@@ -130,6 +133,12 @@ bool
 password_hash_is_cheap(enum password_form form)
 {
 	return form != PASSWORD_CRYPT;
+}
+
+bool
+password_hash_allows_scram(enum password_form form)
+{
+	return form == PASSWORD_SCRAM_SHA256 || form == PASSWORD_PLAIN;
 }
 
 /* crypt(3) wants texts that end, and 32 KiB for what it knows meanwhile. */
@@ -195,25 +204,15 @@ verify_salted(const EVP_MD *md, struct span text, struct span password)
 static bool
 verify_scram(struct span text, struct span password)
 {
-	unsigned char salted[KEY_SIZE], made[EVP_MAX_MD_SIZE];
-	uint64_t rounds;
-	struct buf salt, key;
+	struct scram s, made;
 	bool right;
 
-	buf_init(&salt, PASSWORD_STORED_MAX);
-	buf_init(&key, PASSWORD_STORED_MAX);
-	right = span_to_u64(span_cut(&text, ','), ROUNDS_MAX, &rounds) == 0 && rounds > 0 &&
-		base64_decode(span_cut(&text, ','), &salt) == 0 && salt.len > 0;
-	span_cut(&text, ',');
-	right = right && base64_decode(text, &key) == 0 && key.len == KEY_SIZE &&
-		PKCS5_PBKDF2_HMAC(password.p, (int)password.len, (const unsigned char *)salt.p,
-		    (int)salt.len, (int)rounds, EVP_sha256(), KEY_SIZE, salted) == 1 &&
-		EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, salted, KEY_SIZE,
-		    (const unsigned char *)"Server Key", 10, made, sizeof made, NULL) != NULL &&
-		CRYPTO_memcmp(made, key.p, KEY_SIZE) == 0;
-	explicit_bzero(salted, sizeof salted);
-	buf_release(&salt);
-	buf_release(&key);
+	if (scram_parse(text, &s) != 0)
+		return false;
+	made = s;
+	scram_derive(&made, password);
+	right = CRYPTO_memcmp(made.server_key, s.server_key, SCRAM_KEY_SIZE) == 0;
+	explicit_bzero(&made, sizeof made);
 	return right;
 }
 

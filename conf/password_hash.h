@@ -17,6 +17,7 @@
 #define CONF_PASSWORD_HASH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/span.h"
 
@@ -25,6 +26,9 @@
 
 /* Octets of what is stored: more are no known form. */
 #define PASSWORD_STORED_MAX 512
+
+/* Rounds of SHA-crypt, iterations of SCRAM: more take seconds, and a thread is everybody's. */
+#define PASSWORD_ROUNDS_MAX UINT64_C(2000000)
 
 enum password_form {
 	PASSWORD_DISABLED,
@@ -48,6 +52,9 @@ bool password_hash_verify(struct span stored, struct span password);
 
 /* Is the form so cheap that the work of PASSWORD_DUMMY has to be done as well, lest the time taken tell it? */
 bool password_hash_is_cheap(enum password_form form);
+
+/* Can a client prove by SCRAM-SHA-256 (conf/scram.h) that it knows a password stored so? */
+bool password_hash_allows_scram(enum password_form form);
 
 /* A stored password of the default cost that nobody knows the password of: for users who do not exist. */
 #define PASSWORD_DUMMY                                                                         \

@@ -8,23 +8,24 @@
 #include "queue/cmd_password.h"
 #include "queue/cmd_verbs.h"
 
-typedef int admin_fn(
-    const struct config *c, const char *address, const char *password, struct buf *why);
+typedef int admin_fn(const struct config *c, const char *address,
+    const struct admin_password *password, struct buf *why);
 
 static int
 run(struct cmd_context *ctx, char **argv, admin_fn *act)
 {
 	bool from_stdin = false, locked = false;
-	const struct cmd_option options[] = {
-	    {.name = "stdin", .given = &from_stdin}, {.name = "locked", .given = &locked}};
+	struct admin_password new = {.text = NULL};
+	const struct cmd_option options[] = {{.name = "stdin", .given = &from_stdin},
+	    {.name = "locked", .given = &locked}, {.name = "scheme", .value = &new.scheme}};
 	struct config *c;
 	struct cmd_args args;
 	struct buf password, why;
-	int r = cmd_parse(ctx, argv, options, 2, 1, 1, &args);
+	int r = cmd_parse(ctx, argv, options, 3, 1, 1, &args);
 
 	if (r != CMD_GO_ON)
 		return r;
-	if (from_stdin && locked)
+	if (locked && (from_stdin || new.scheme != NULL))
 		return cmd_fail_usage(ctx, "--locked takes no password");
 	c = cmd_load_config(ctx);
 	if (c == NULL)
@@ -32,7 +33,8 @@ run(struct cmd_context *ctx, char **argv, admin_fn *act)
 	buf_init(&password, CMD_PASSWORD_MAX);
 	buf_init(&why, 4096);
 	r = locked ? 0 : cmd_password_read(from_stdin, &password);
-	if (r == 0 && act(c, args.v[0], locked ? NULL : buf_str(&password), &why) != 0)
+	new.text = locked ? NULL : buf_str(&password);
+	if (r == 0 && act(c, args.v[0], &new, &why) != 0)
 		r = cmd_fail(EX_CANTCREAT, "%s", buf_str(&why));
 	cmd_password_clear(&password);
 	buf_release(&why);

@@ -71,9 +71,11 @@ static const struct command commands[] = {
 	"usage: postrider domain add NAME [--owner USER[:GROUP]]\n", cmd_domain_add},
     {"domain", "list", "the hosted domains", "usage: postrider domain list\n", cmd_domain_list},
     {"user", "add", "add a mailbox; the password comes from the terminal or standard input",
-	"usage: postrider user add ADDRESS [--stdin | --locked]\n", cmd_user_add},
+	"usage: postrider user add ADDRESS [--stdin | --locked] [--scheme NAME]\n",
+	cmd_user_add},
     {"user", "passwd", "change a mailbox's password",
-	"usage: postrider user passwd ADDRESS [--stdin | --locked]\n", cmd_user_passwd},
+	"usage: postrider user passwd ADDRESS [--stdin | --locked] [--scheme NAME]\n",
+	cmd_user_passwd},
 };
 
 #define NCOMMANDS (sizeof commands / sizeof commands[0])

@@ -35,7 +35,7 @@ enum command_result
 cmd_auth_run(struct session *s, const struct command *c)
 {
 	const struct auth_args *a = &c->args.auth;
-	bool plain = span_is_nocase(a->mechanism, "PLAIN");
+	enum login_mechanism mechanism;
 
 	if (s->helo == NULL && s->origin.role == LISTENER_SUBMISSION)
 		return refuse(s, REPLY_HELLO_FIRST);
@@ -51,7 +51,7 @@ cmd_auth_run(struct session *s, const struct command *c)
 			   ? REPLY_LOGIN_TLS
 			   : REPLY_NOT_OFFERED);
 	}
-	if (!plain && !span_is_nocase(a->mechanism, "LOGIN"))
+	if (login_find_mechanism(s, a->mechanism, &mechanism) != 0)
 		return refuse(s, REPLY_LOGIN_MECHANISM);
-	return login_begin(s, plain ? LOGIN_PLAIN : LOGIN_LOGIN, a->has_response, a->response);
+	return login_begin(s, mechanism, a->has_response, a->response);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/xalloc.h"
+#include "smtpd/login.h"
 #include "smtpd/session.h"
 #include "smtpd/txn.h"
 #include "smtpd/verbs.h"
@@ -38,15 +39,37 @@ cmd_helo_run(struct session *s, const struct command *c)
 	return COMMAND_DONE;
 }
 
-enum command_result
-cmd_ehlo_run(struct session *s, const struct command *c)
+static void
+list_offers(struct session *s)
 {
 	struct buf reply;
 
-	greeted(s, c->args.name, true);
 	buf_init(&reply, 4096);
 	settings_format_ehlo(s->settings, session_offers(s), &reply);
 	session_reply_text(s, buf_str(&reply));
 	buf_release(&reply);
+}
+
+/* Where it cannot be told passwords do as well. */
+static void
+on_mechanisms(const struct answer *a, void *arg)
+{
+	struct session *s = arg;
+
+	s->scram = a->told && a->scram;
+	list_offers(s);
+	session_finish(s);
+}
+
+enum command_result
+cmd_ehlo_run(struct session *s, const struct command *c)
+{
+	greeted(s, c->args.name, true);
+	s->scram = s->settings->auth_scram == CONFIG_YES;
+	if (s->settings->auth_scram == CONFIG_AUTO && login_is_offered(s)) {
+		session_ask(s, QUESTION_MECHANISMS, on_mechanisms);
+		return COMMAND_WAITING;
+	}
+	list_offers(s);
 	return COMMAND_DONE;
 }

@@ -17,17 +17,35 @@ struct directory_client {
 };
 
 static void
+add_login(struct wire_out *w, const struct question *q)
+{
+	wire_add(w, "user", q->user);
+	if (!q->scram) {
+		wire_add(w, "password", q->password);
+		return;
+	}
+	wire_add_str(w, "mechanism", "SCRAM-SHA-256");
+	if (q->nonce.len > 0) {
+		wire_add(w, "nonce", q->nonce);
+	} else {
+		wire_add(w, "message", q->message);
+		wire_add(w, "proof", q->proof);
+	}
+}
+
+static void
 add_question(struct wire_out *w, const struct question *q)
 {
 	wire_add(w, "client", q->client);
 	wire_add_str(w, "role", listener_role_name(q->role));
 	if (q->uid >= 0)
 		wire_add_u64(w, "uid", (uint64_t)q->uid);
-	if (q->kind == QUESTION_LOGIN) {
-		wire_add(w, "user", q->user);
-		wire_add(w, "password", q->password);
-	}
-	if (q->kind == QUESTION_CONNECT || q->kind == QUESTION_LOGIN)
+	if (q->kind == QUESTION_LOGIN || q->kind == QUESTION_MECHANISMS)
+		wire_add(w, "server", q->server);
+	if (q->kind == QUESTION_LOGIN)
+		add_login(w, q);
+	if (q->kind == QUESTION_CONNECT || q->kind == QUESTION_LOGIN ||
+	    q->kind == QUESTION_MECHANISMS)
 		return;
 	wire_add(w, "helo", q->helo);
 	if (q->auth.len > 0)
@@ -47,6 +65,15 @@ action_of(const struct wire_msg *m)
 	return span_is(s, "discard") ? ANSWER_DISCARD : ANSWER_HOLD;
 }
 
+/* Empty if it is not there. */
+static struct span
+field(const struct wire_msg *m, const char *name)
+{
+	struct span s;
+
+	return wire_get(m, name, &s) == 0 ? s : span_make("", 0);
+}
+
 static void
 on_answer(struct wire_msg *m, void *arg)
 {
@@ -57,8 +84,10 @@ on_answer(struct wire_msg *m, void *arg)
 		a.told = true;
 		if (wire_get(m, "rule", &a.rule) != 0)
 			a.rule = span_str("-");
-		if (wire_get(m, "account", &a.account) != 0)
-			a.account = span_make("", 0);
+		a.account = field(m, "account");
+		a.challenge = field(m, "challenge");
+		a.signature = field(m, "signature");
+		a.scram = wire_is_yes(m, "scram");
 		a.action = action_of(m);
 	} else {
 		verdict_set(&a.verdict, VERDICT_TEMPORARY, 451, "4.3.0",
@@ -74,7 +103,8 @@ ask(void *arg, const struct question *q, struct question_call *call)
 	static const char *const verbs[] = {[QUESTION_CONNECT] = "connect",
 	    [QUESTION_MAIL] = "mail",
 	    [QUESTION_RCPT] = "rcpt",
-	    [QUESTION_LOGIN] = "authenticate"};
+	    [QUESTION_LOGIN] = "authenticate",
+	    [QUESTION_MECHANISMS] = "mechanisms"};
 	struct directory_client *p = arg;
 	struct wire_out w;
 

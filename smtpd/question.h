@@ -19,7 +19,8 @@ enum question_kind {
 	QUESTION_CONNECT,
 	QUESTION_MAIL,
 	QUESTION_RCPT,
-	QUESTION_LOGIN, /* is this the password of the user? */
+	QUESTION_LOGIN,	     /* is this the password of the user? */
+	QUESTION_MECHANISMS, /* can users prove themselves by SCRAM? */
 };
 
 struct question {
@@ -28,8 +29,12 @@ struct question {
 	struct span client; /* address, empty for the submit socket */
 	int64_t uid;	    /* of the submitter, -1 for the network */
 	struct span helo, auth;
-	struct span from, rcpt;	    /* canonical */
+	struct span from, rcpt; /* canonical */
+	struct span
+	    server; /* the host name the client wanted to talk to (SNI), canonical, or empty */
 	struct span user, password; /* of QUESTION_LOGIN */
+	bool scram; /* instead of the password: nonce, or then message and proof */
+	struct span nonce, message, proof;
 };
 
 /* What becomes of a recipient's mail once it is accepted. */
@@ -42,8 +47,10 @@ enum answer_action {
 struct answer {
 	bool told; /* false: could not tell, and verdict says so */
 	struct verdict verdict;
-	struct span rule;    /* what decided, for the log */
-	struct span account; /* who has logged in, canonical */
+	struct span rule;		  /* what decided, for the log */
+	struct span account;		  /* who has logged in, canonical */
+	struct span challenge, signature; /* of SCRAM: server-first-message, ServerSignature */
+	bool scram;			  /* of QUESTION_MECHANISMS */
 	enum answer_action action;
 };
 

@@ -185,6 +185,7 @@ session_ask(struct session *s, enum question_kind kind, question_fn *fn)
 	    .uid = s->origin.uid,
 	    .helo = span_str(s->helo),
 	    .auth = span_str(s->account),
+	    .server = span_str(s->tls != NULL ? s->tls->name : ""),
 	};
 
 	if (kind == QUESTION_LOGIN)
@@ -211,7 +212,7 @@ unsigned
 session_offers(const struct session *s)
 {
 	return s->settings->offers | (session_tls_is_offered(s) ? OFFER_STARTTLS : 0U) |
-	       (login_is_offered(s) ? OFFER_AUTH : 0U);
+	       login_offers(s);
 }
 
 static void

@@ -81,6 +81,7 @@ struct session {
 	char id[56];
 	char *helo;   /* the name given with HELO or EHLO; NULL before */
 	bool esmtp;   /* EHLO was said */
+	bool scram;   /* the users this is for can prove themselves by SCRAM */
 	bool refused; /* by connect: only QUIT is served */
 	bool lingers; /* see SESSION_LINGERING */
 	unsigned greeting_waits;

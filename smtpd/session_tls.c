@@ -90,3 +90,17 @@ session_tls_text(const struct session *s, char out[SESSION_TLS_TEXT_SIZE])
 		    i->subject != NULL ? i->subject : "", i->subject != NULL ? "\"" : "");
 	return out;
 }
+
+/* Before TLS 1.3 that would need an extension of the handshake (RFC 7627) which not everybody has. */
+int
+session_tls_binding(const struct session *s, char *out, size_t size)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+
+	if (s->transport.ssl == NULL || SSL_version(s->transport.ssl) < TLS1_3_VERSION)
+		return -1;
+	return SSL_export_keying_material(s->transport.ssl, (unsigned char *)out, size, label,
+		   sizeof label - 1, (const unsigned char *)"", 0, 1) == 1
+		   ? 0
+		   : -1;
+}

@@ -25,4 +25,10 @@ void session_tls_succeed(struct session **s);
 #define SESSION_TLS_TEXT_SIZE 640
 const char *session_tls_text(const struct session *s, char out[SESSION_TLS_TEXT_SIZE]);
 
+/*
+ * What the TLS connection is known by to both sides (RFC 9266, tls-exporter): octets that no other connection
+ * has. -1: there is none, since there is no TLS, or not TLS 1.3.
+ */
+int session_tls_binding(const struct session *s, char *out, size_t size);
+
 #endif

@@ -24,7 +24,9 @@ settings_format_ehlo(const struct settings *s, unsigned offers, struct buf *out)
 	if ((offers & OFFER_STARTTLS) != 0)
 		buf_add_str(out, "250-STARTTLS\r\n");
 	if ((offers & OFFER_AUTH) != 0)
-		buf_add_str(out, "250-AUTH PLAIN LOGIN\r\n");
+		buf_addf(out, "250-AUTH %s%sPLAIN LOGIN\r\n",
+		    (offers & OFFER_SCRAM_PLUS) != 0 ? "SCRAM-SHA-256-PLUS " : "",
+		    (offers & OFFER_SCRAM) != 0 ? "SCRAM-SHA-256 " : "");
 	buf_add_str(out, "250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
 }
 
@@ -43,6 +45,7 @@ settings_new(const struct config *c, unsigned offers)
 	s->error_limit = c->error_limit;
 	s->auth_failure_limit = c->auth_failure_limit;
 	s->auth_without_tls = c->auth_without_tls;
+	s->auth_scram = c->auth_scram;
 	s->hop_limit = c->hop_limit;
 	s->command_line_limit = c->command_line_limit;
 	s->connection_limit = c->connection_limit;

@@ -20,6 +20,8 @@ enum settings_offer {
 	OFFER_STARTTLS = 8, /* RFC 3207; as long as a session has no TLS */
 	OFFER_SMTPUTF8 = 32,
 	OFFER_CHUNKING = 128,
+	OFFER_SCRAM = 1 << 16,	    /* RFC 7677; beside OFFER_AUTH */
+	OFFER_SCRAM_PLUS = 1 << 17, /* the same bound to the TLS connection */
 };
 
 struct settings {
@@ -33,6 +35,7 @@ struct settings {
 	uint32_t error_limit;
 	uint32_t auth_failure_limit;
 	bool auth_without_tls;
+	enum config_auto auth_scram;
 	uint32_t hop_limit;
 	uint32_t command_line_limit;
 	uint32_t connection_limit;

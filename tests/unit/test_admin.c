@@ -1,11 +1,13 @@
 /* test_admin: domains and users added and changed, by the functions behind `postrider`. */
 #include "conf/admin.h"
 
-#include <crypt.h>
 #include <sys/file.h>
 
 #include "conf/domains.h"
+#include "conf/password_hash.h"
 #include "tests/unit/conf_fixture.h"
+
+#define PASSWORD(t) (&(struct admin_password){.text = (t)})
 
 static struct files files;
 static struct config config;
@@ -58,15 +60,12 @@ static bool
 password_fits(const char *file, const char *user, const char *password)
 {
 	const char *line = strstr(read_file(file), user);
-	struct crypt_data data;
 	char hash[256];
 
 	assert_non_null(line);
 	line = strchr(line, ':') + 1;
 	snprintf(hash, sizeof hash, "%.*s", (int)strcspn(line, ":\n"), line);
-	memset(&data, 0, sizeof data);
-	return strncmp(hash, "$y$", 3) == 0 &&
-	       strcmp(crypt_r(password, hash, &data), hash) == 0;
+	return password_hash_verify(span_str(hash), span_str(password));
 }
 
 static mode_t
@@ -190,6 +189,28 @@ takes_owners(void **state)
 }
 
 static void
+stores_passwords_by_scheme(void **state)
+{
+	struct admin_password p = {.text = "s3cret", .scheme = "scram-sha-256"};
+
+	(void)state;
+	clear();
+	files_domain(&files, "scheme.test", "", NULL, NULL);
+	assert_int_equal(admin_user_add(&config, "anna@scheme.test", &p, &why), 0);
+	assert_non_null(
+	    strstr(read_file("scheme.test/etc/passwd"), "anna:{SCRAM-SHA-256}15000,"));
+	assert_true(password_fits("scheme.test/etc/passwd", "anna", "s3cret"));
+	assert_false(password_fits("scheme.test/etc/passwd", "anna", "S3cret"));
+	p.scheme = "yescrypt";
+	assert_int_equal(admin_user_passwd(&config, "anna@scheme.test", &p, &why), 0);
+	assert_non_null(strstr(read_file("scheme.test/etc/passwd"), "anna:$y$"));
+	p.scheme = "md5";
+	assert_int_equal(admin_user_passwd(&config, "anna@scheme.test", &p, &why), -1);
+	assert_non_null(strstr(buf_str(&why), "expected yescrypt or scram-sha-256"));
+	clear();
+}
+
+static void
 adds_users_and_sets_passwords(void **state)
 {
 	struct stat st;
@@ -198,7 +219,8 @@ adds_users_and_sets_passwords(void **state)
 	files_domain(
 	    &files, "a.test", "# ours\nbob:old:::Bob:/home/b:/bin/sh\nanna:x", NULL, NULL);
 	assert_int_equal(chmod(files_path(&files, "a.test/etc/passwd"), 0640), 0);
-	assert_int_equal(admin_user_add(&config, "Carl@a.test", "secret one", &why), 0);
+	assert_int_equal(
+	    admin_user_add(&config, "Carl@a.test", PASSWORD("secret one"), &why), 0);
 	assert_true(password_fits("a.test/etc/passwd", "carl", "secret one"));
 	assert_false(password_fits("a.test/etc/passwd", "carl", "secret two"));
 	assert_non_null(strstr(read_file("a.test/etc/passwd"),
@@ -210,23 +232,23 @@ adds_users_and_sets_passwords(void **state)
 	assert_int_equal(st.st_uid, FIXTURE_UID);
 	assert_int_equal(st.st_nlink, 1);
 
-	assert_int_equal(admin_user_passwd(&config, "BOB@a.test", "new", &why), 0);
+	assert_int_equal(admin_user_passwd(&config, "BOB@a.test", PASSWORD("new"), &why), 0);
 	assert_true(password_fits("a.test/etc/passwd", "bob", "new"));
 	assert_non_null(
 	    strstr(read_file("a.test/etc/passwd"), ":::Bob:/home/b:/bin/sh\nanna:x\ncarl:$y$"));
-	assert_int_equal(admin_user_passwd(&config, "anna@a.test", NULL, &why), 0);
+	assert_int_equal(admin_user_passwd(&config, "anna@a.test", PASSWORD(NULL), &why), 0);
 	assert_non_null(strstr(read_file("a.test/etc/passwd"), "\nanna:!\ncarl:"));
-	assert_int_equal(admin_user_add(&config, "dora@a.test", NULL, &why), 0);
+	assert_int_equal(admin_user_add(&config, "dora@a.test", PASSWORD(NULL), &why), 0);
 	assert_non_null(strstr(read_file("a.test/etc/passwd"), "\ndora:!::::/home/dora:\n"));
 	assert_int_equal(why.len, 0);
 
-	assert_int_equal(admin_user_add(&config, "bob@a.test", "x", &why), -1);
+	assert_int_equal(admin_user_add(&config, "bob@a.test", PASSWORD("x"), &why), -1);
 	assert_non_null(strstr(buf_str(&why), "exists already"));
 	clear();
-	assert_int_equal(admin_user_passwd(&config, "nobody@a.test", "x", &why), -1);
+	assert_int_equal(admin_user_passwd(&config, "nobody@a.test", PASSWORD("x"), &why), -1);
 	assert_non_null(strstr(buf_str(&why), "there is no user nobody@a.test"));
 	clear();
-	assert_int_equal(admin_user_add(&config, "x@b.test", "x", &why), -1);
+	assert_int_equal(admin_user_add(&config, "x@b.test", PASSWORD("x"), &why), -1);
 	assert_non_null(strstr(buf_str(&why), "b.test is not hosted here"));
 }
 
@@ -236,7 +258,7 @@ goes_by_the_domain_alias(void **state)
 	(void)state;
 	files_domain(&files, "a.test", "", NULL, NULL);
 	assert_int_equal(symlink("a.test", files_path(&files, "b.test")), 0);
-	assert_int_equal(admin_user_add(&config, "bob@b.test", "x", &why), 0);
+	assert_int_equal(admin_user_add(&config, "bob@b.test", PASSWORD("x"), &why), 0);
 	assert_non_null(strstr(read_file("a.test/etc/passwd"), "bob:$y$"));
 }
 
@@ -262,8 +284,8 @@ refuses_odd_users(void **state)
 	files_domain(&files, "a.test", "", NULL, NULL);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		clear();
-		check_row(rows[i].address,
-		    admin_user_add(&config, rows[i].address, rows[i].password, &why) == -1);
+		check_row(rows[i].address, admin_user_add(&config, rows[i].address,
+					       PASSWORD(rows[i].password), &why) == -1);
 		check_row(rows[i].address, why.len > 0);
 	}
 	assert_string_equal(read_file("a.test/etc/passwd"), "");
@@ -277,14 +299,14 @@ writes_only_what_may_be_believed(void **state)
 	(void)state;
 	files_domain(&files, "a.test", "bob:x\n", NULL, NULL);
 	assert_int_equal(chmod(files_path(&files, "a.test/etc/passwd"), 0666), 0);
-	assert_int_equal(admin_user_passwd(&config, "bob@a.test", "x", &why), -1);
+	assert_int_equal(admin_user_passwd(&config, "bob@a.test", PASSWORD("x"), &why), -1);
 	assert_non_null(strstr(buf_str(&why), "is writable by everybody"));
 	assert_string_equal(read_file("a.test/etc/passwd"), "bob:x\n");
 	clear();
 	files_domain(&files, "b.test", NULL, NULL, NULL);
 	files_write(&files, "b.test/users", span_str("bob:x\n"));
 	assert_int_equal(symlink("../users", files_path(&files, "b.test/etc/passwd")), 0);
-	assert_int_equal(admin_user_passwd(&config, "bob@b.test", "x", &why), -1);
+	assert_int_equal(admin_user_passwd(&config, "bob@b.test", PASSWORD("x"), &why), -1);
 	assert_non_null(strstr(buf_str(&why), "is a symbolic link"));
 	assert_string_equal(read_file("b.test/users"), "bob:x\n");
 	clear();
@@ -292,11 +314,11 @@ writes_only_what_may_be_believed(void **state)
 	files_domain(&files, "c.test", "bob:x\n", NULL, NULL);
 	fd = open(files_path(&files, "c.test/etc"), O_RDONLY | O_DIRECTORY);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
-	assert_int_equal(admin_user_passwd(&config, "bob@c.test", "x", &why), -1);
+	assert_int_equal(admin_user_passwd(&config, "bob@c.test", PASSWORD("x"), &why), -1);
 	assert_non_null(strstr(buf_str(&why), "being changed by somebody else"));
 	close(fd);
 	clear();
-	assert_int_equal(admin_user_passwd(&config, "bob@c.test", "x", &why), 0);
+	assert_int_equal(admin_user_passwd(&config, "bob@c.test", PASSWORD("x"), &why), 0);
 }
 
 static char listed[1000];
@@ -375,6 +397,7 @@ main(void)
 	    TEST(leaves_nothing_half_made),
 	    TEST(refuses_odd_domains),
 	    TEST(takes_owners),
+	    TEST(stores_passwords_by_scheme),
 	    TEST(adds_users_and_sets_passwords),
 	    TEST(goes_by_the_domain_alias),
 	    TEST(refuses_odd_users),
