@@ -20,21 +20,11 @@ idmap_release(struct idmap *m)
 	idmap_init(m);
 }
 
-/* Where the search for an id begins: ids are consecutive or strided, mixing spreads both. */
-static size_t
-home(const struct idmap *m, uint64_t id)
-{
-	id ^= id >> 32;
-	id *= 0x9e3779b97f4a7c15;
-	id ^= id >> 29;
-	return id & (m->cap - 1);
-}
-
 /* The slot of the id, or the empty one where it would go. The map has slots. */
 static struct idmap_slot *
 locate(const struct idmap *m, uint64_t id)
 {
-	size_t i = home(m, id);
+	size_t i = idmap_home(id, m->cap);
 
 	while (m->slots[i].value != NULL && m->slots[i].id != id)
 		i = (i + 1) & (m->cap - 1);
@@ -91,7 +81,7 @@ idmap_remove(struct idmap *m, uint64_t id)
 		return NULL;
 	hole = (size_t)(slot - m->slots);
 	for (size_t i = (hole + 1) & mask; m->slots[i].value != NULL; i = (i + 1) & mask) {
-		if (((i - home(m, m->slots[i].id)) & mask) >= ((i - hole) & mask)) {
+		if (((i - idmap_home(m->slots[i].id, m->cap)) & mask) >= ((i - hole) & mask)) {
 			m->slots[hole] = m->slots[i];
 			hole = i;
 		}

@@ -41,4 +41,18 @@ size_t idmap_count(const struct idmap *m);
 /* All values, in no order, as hash_next: the map must not change meanwhile. */
 void *idmap_next(const struct idmap *m, size_t *at);
 
+/*
+ * Where the search for an id begins in a table of cap slots (a power of two). Each size has an order of its own: what
+ * is put in as a larger table was walked (a checkpoint) must not fill a smaller one from its beginning to its end, where
+ * each search would walk over all of it.
+ */
+static inline size_t
+idmap_home(uint64_t id, size_t cap)
+{
+	id += (uint64_t)__builtin_ctzll(cap) * 0x9e3779b97f4a7c15;
+	id = (id ^ id >> 30) * 0xbf58476d1ce4e5b9;
+	id = (id ^ id >> 27) * 0x94d049bb133111eb;
+	return (id ^ id >> 31) & (cap - 1);
+}
+
 #endif

@@ -109,6 +109,7 @@ static const struct row rows[] = {
     CALL_IF(clone, THREADS, 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD),
     CALL(set_robust_list, THREADS | FORK),
     CALL(rseq, THREADS | FORK),
+    CALL_IF(setpriority, FORK, 1, UINT64_MAX, 0), /* its own */
 
     CALL(accept4, MSG),
     CALL(recvmsg, MSG),

@@ -17,7 +17,8 @@
 #include "common/buf.h"
 #include "common/span.h"
 
-#define JOURNAL_FLUSH_MS 20
+#define JOURNAL_FLUSH_MS   20
+#define JOURNAL_FORKED_MAX 4
 
 struct journal;
 
@@ -31,6 +32,11 @@ struct journal_ops {
 	 * records that are replayed behind it: applying a record again must change nothing.
 	 */
 	void (*on_checkpoint)(struct journal *j, void *arg);
+	/*
+	 * In that child before: puts the descriptors that on_checkpoint uses into fds and returns how many. All
+	 * others are closed there. NULL: none.
+	 */
+	size_t (*on_forked)(int fds[JOURNAL_FORKED_MAX], void *arg);
 };
 
 /* One record of the past. In order, but for what was read of a checkpoint that turned out to be damaged: that comes first. */

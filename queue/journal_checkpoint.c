@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/forked.h"
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "queue/journal_file.h"
@@ -94,9 +96,19 @@ write_checkpoint(struct journal *j, uint64_t number)
 }
 
 /*
- * Checkpoint number is on disk. The one before it stays, with the logs since: should this one rot, they
- * say the same. What is older goes.
+ * The same. Then the checkpoint before it stays, with the logs since: should this one rot, they say the same.
+ * What is older goes, here, since it takes a while to give up the blocks of a large file.
  */
+static int
+replace_checkpoint(struct journal *j, uint64_t number)
+{
+	if (write_checkpoint(j, number) != 0)
+		return -1;
+	(void)journal_past_remove_before(&j->past, j->trusted ? j->last_checkpoint : number);
+	return 0;
+}
+
+/* Checkpoint number is on disk. */
 static void
 checkpoint_done(struct journal *j, uint64_t number)
 {
@@ -106,7 +118,6 @@ checkpoint_done(struct journal *j, uint64_t number)
 	if (fstatat(j->past.dirfd, journal_file_name(number, ".ckpt", name), &st,
 		AT_SYMLINK_NOFOLLOW) == 0)
 		j->last_checkpoint_size = (uint64_t)st.st_size;
-	(void)journal_past_remove_before(&j->past, j->trusted ? j->last_checkpoint : number);
 	j->last_checkpoint = number;
 	j->trusted = true;
 	journal_keep_reserve(j);
@@ -122,7 +133,7 @@ journal_settle(struct journal *j)
 		event_add(j->timer, &(struct timeval){0, 0});
 		return 0;
 	}
-	if (write_checkpoint(j, j->number) != 0)
+	if (replace_checkpoint(j, j->number) != 0)
 		return -1;
 	checkpoint_done(j, j->number);
 	return 0;
@@ -157,10 +168,25 @@ on_child(evutil_socket_t fd, short what, void *arg)
 		journal_exceed(j);
 }
 
+/* In the child. end: of the pipe whose closing tells the parent that it is done. */
+static void
+run_child(struct journal *j, pid_t parent, int end)
+{
+	int kept[JOURNAL_FORKED_MAX + 2] = {j->past.dirfd, end};
+	size_t n = 2;
+
+	if (j->ops->on_forked != NULL)
+		n += j->ops->on_forked(kept + n, j->arg);
+	forked_begin(parent, kept, n);
+	signal(SIGTERM, SIG_IGN); /* the parent waits for it when it is told to stop */
+	_exit(replace_checkpoint(j, j->checkpoint_number) == 0 ? 0 : 1);
+}
+
 /* A child writes checkpoint j->number. -1 if there can be none. */
 static int
 fork_checkpoint(struct journal *j)
 {
+	pid_t parent = getpid();
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
@@ -169,7 +195,7 @@ fork_checkpoint(struct journal *j)
 	j->checkpoint_position = j->position;
 	j->checkpoint_pid = fork();
 	if (j->checkpoint_pid == 0)
-		_exit(write_checkpoint(j, j->checkpoint_number) == 0 ? 0 : 1);
+		run_child(j, parent, ends[1]);
 	close(ends[1]);
 	if (j->checkpoint_pid < 0) {
 		close(ends[0]);
@@ -211,7 +237,7 @@ journal_replace_excess(struct journal *j, bool now)
 		j->excess = JOURNAL_EXCESS_WRITING;
 		return 0;
 	}
-	if (write_checkpoint(j, j->number) != 0)
+	if (replace_checkpoint(j, j->number) != 0)
 		return -1;
 	checkpoint_done(j, j->number);
 	j->excess = JOURNAL_EXCESS_NONE;

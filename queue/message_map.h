@@ -1,17 +1,25 @@
 /*
  * message_map: every message in the queue, by its number. As common/idmap, but a
  * slot is a pointer alone, since a message knows its number: with a million
- * messages the table is a sixth of the memory otherwise. Walking it fetches ahead.
+ * messages the table is a sixth of the memory otherwise. It is many small tables,
+ * so that growing one is no pause that anybody notices. Walking it fetches ahead.
  */
 #ifndef QUEUE_MESSAGE_MAP_H
 #define QUEUE_MESSAGE_MAP_H
 
 #include "queue/message.h"
 
-struct message_map {
+#define MESSAGE_MAP_TABLES 256
+
+struct message_map_table {
 	struct message *
 	    *slots; /* cap of them, a power of two; NULL until the first insertion */
-	size_t cap, count;
+	uint32_t cap, count;
+};
+
+struct message_map {
+	struct message_map_table tables[MESSAGE_MAP_TABLES];
+	size_t count;
 };
 
 /* An empty map. Allocates nothing. */

@@ -518,6 +518,13 @@ segment_pool_create_large(
 	return s;
 }
 
+void
+segment_pool_directories(const struct segment_pool *p, int fds[2])
+{
+	fds[0] = p->segments_fd;
+	fds[1] = p->large_fd;
+}
+
 int
 segment_pool_flush_removals(const struct segment_pool *p)
 {

@@ -102,6 +102,9 @@ void segment_pool_less(struct spool_segment *s, uint64_t octets, uint64_t positi
 /* The journal is durable up to position: what became unneeded by then is freed. */
 void segment_pool_on_durable(struct segment_pool *p, uint64_t position);
 
+/* The directories that segment_pool_flush_removals flushes. */
+void segment_pool_directories(const struct segment_pool *p, int fds[2]);
+
 /*
  * The removal of files is on disk when this returns 0; -1 with errno. A checkpoint comes after it: one that
  * no longer knows a file must not find it again after a crash, with all its messages.

@@ -7,12 +7,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/forked.h"
 #include "common/log.h"
 #include "common/xalloc.h"
 
@@ -191,25 +191,6 @@ snapshot_end(struct snapshot_out *o)
 }
 
 static void
-prepare_child(int fd, pid_t parent)
-{
-	static const int usual[] = {SIGALRM, SIGTERM};
-	sigset_t none;
-
-	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
-		signal(usual[i], SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() != parent)
-		_exit(1); /* it died before that */
-	/* Locks on segments and on the spool must not outlive the queue manager in here. */
-	if (fd > 3)
-		close_range(3, (unsigned)fd - 1, 0);
-	close_range((unsigned)fd + 1, ~0U, 0);
-}
-
-static void
 run_child(
     const struct snapshot_set *s, int fd, pid_t parent, snapshot_write_fn *write_fn, void *arg)
 {
@@ -217,7 +198,7 @@ run_child(
 	    .until_ms = clock_mono_ms() + (uint64_t)s->limits.limit * 1000,
 	    .fd = fd};
 
-	prepare_child(fd, parent);
+	forked_begin(parent, &fd, 1);
 	set_alarm(&o);
 	wire_out_init(&o.w, "part", 0);
 	write_fn(&o, arg);

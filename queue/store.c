@@ -74,9 +74,17 @@ on_checkpoint(struct journal *j, void *arg)
 			record_checkpoint_message(j, m);
 }
 
+static size_t
+on_forked(int fds[JOURNAL_FORKED_MAX], void *arg)
+{
+	segment_pool_directories(((struct store *)arg)->pool, fds);
+	return 2;
+}
+
 const struct journal_ops store_journal_ops = {.on_durable = on_journal_durable,
     .on_health = on_journal_health,
-    .on_checkpoint = on_checkpoint};
+    .on_checkpoint = on_checkpoint,
+    .on_forked = on_forked};
 
 static void
 on_pool_ready(void *arg)

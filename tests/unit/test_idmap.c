@@ -89,12 +89,44 @@ walks_over_every_value_once(void **state)
 	assert_null(idmap_find(&m, id_of(1)));
 }
 
+/* A checkpoint is written in the order of one table and read into another, that grows. */
+static void
+takes_what_another_was_walked_over(void **state)
+{
+	enum { MANY = 90000 };
+	struct idmap first, second;
+	uint64_t *ids = calloc(MANY, sizeof *ids), *id;
+	size_t at = 0, longest = 0, run = 0;
+
+	(void)state;
+	idmap_init(&first);
+	idmap_init(&second);
+	for (unsigned i = 0; i < MANY; i++) {
+		ids[i] = (uint64_t)(i / 7000 + 1) << 24 | i % 7000;
+		assert_int_equal(idmap_insert(&first, ids[i], &ids[i]), 0);
+	}
+	while ((id = idmap_next(&first, &at)) != NULL) {
+		assert_int_equal(idmap_insert(&second, *id, id), 0);
+		if (second.count != second.cap / 4 * 3)
+			continue;
+		for (size_t i = 0; i < second.cap; i++) {
+			run = second.slots[i].value != NULL ? run + 1 : 0;
+			longest = run > longest ? run : longest;
+		}
+	}
+	assert_in_range(longest, 1, 400);
+	idmap_release(&first);
+	idmap_release(&second);
+	free(ids);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(behaves_like_an_array),
 	    cmocka_unit_test(walks_over_every_value_once),
+	    cmocka_unit_test(takes_what_another_was_walked_over),
 	};
 
 	return cmocka_run_group_tests_name("idmap", tests, NULL, NULL);

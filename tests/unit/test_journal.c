@@ -2,6 +2,7 @@
 #include "tests/unit/spool_fixture.h"
 
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 
 #include "queue/journal.h"
@@ -15,6 +16,7 @@ struct log {
 	struct journal *journal;
 	unsigned replayed;
 	uint64_t sum, durable;
+	bool slow; /* checkpoints take until there is a file `go` */
 };
 
 static void
@@ -44,7 +46,11 @@ on_health(bool healthy, void *arg)
 static void
 on_checkpoint(struct journal *j, void *arg)
 {
-	journal_checkpoint_addf(j, "%" PRIu64, ((struct log *)arg)->sum);
+	struct log *l = arg;
+
+	for (int i = 0; l->slow && i < 20000 && faccessat(l->dirfd, "go", F_OK, 0) != 0; i++)
+		usleep(1000);
+	journal_checkpoint_addf(j, "%" PRIu64, l->sum);
 }
 
 static const struct journal_ops ops = {
@@ -412,6 +418,45 @@ test_settled_later(void **state)
 	log_release(&l);
 }
 
+/* The child that writes it holds none of the locks its parent held: a segment's writer is gone when it is gone. */
+static void
+test_child_holds_no_lock(void **state)
+{
+	struct log l;
+	int locked, go, r = -1;
+
+	(void)state;
+	log_init_dir(&l);
+	l.slow = true;
+	locked = openat(l.dirfd, "locked", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(flock(locked, LOCK_EX | LOCK_NB), 0);
+	add(&l, 1, 100);
+	reopen(&l);
+	journal_set_at_once(l.journal, 10);
+	assert_int_equal(journal_settle(l.journal), 0);
+	for (int i = 0; i < 5000 && faccessat(l.dirfd, "0000000002.ckpt.new", F_OK, 0) != 0;
+	     i++) {
+		event_base_loop(l.base, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+	assert_int_equal(faccessat(l.dirfd, "0000000002.ckpt.new", F_OK, 0), 0);
+	close(locked);
+	locked = openat(l.dirfd, "locked", O_WRONLY | O_CLOEXEC);
+	for (int i = 0; i < 2000 && r != 0; i++) {
+		r = flock(locked, LOCK_EX | LOCK_NB);
+		usleep(1000);
+	}
+	assert_int_equal(faccessat(l.dirfd, "0000000002.ckpt", F_OK, 0), -1);
+	go = openat(l.dirfd, "go", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	reopen(&l);
+	assert_int_equal(l.sum, 5050);
+	assert_int_equal(faccessat(l.dirfd, "0000000002.ckpt", F_OK, 0), 0);
+	assert_int_equal(r, 0);
+	close(go);
+	close(locked);
+	log_release(&l);
+}
+
 int
 main(void)
 {
@@ -429,6 +474,7 @@ main(void)
 	    cmocka_unit_test(test_excess_is_replaced),
 	    cmocka_unit_test(test_excess_at_the_end),
 	    cmocka_unit_test(test_settled_later),
+	    cmocka_unit_test(test_child_holds_no_lock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,12 +89,54 @@ walks_over_all(void **state)
 	atom_table_free(&atoms);
 }
 
+/* The longest run of slots in use: what a search may have to walk over. */
+static size_t
+longer(size_t longest, const struct message_map_table *t)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < t->cap; i++) {
+		run = t->slots[i] != NULL ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	return longest;
+}
+
+/* A checkpoint is written in the order of one table and read into another, that grows. */
+static void
+takes_what_another_was_walked_over(void **state)
+{
+	enum { MANY = 90000 };
+	struct message_map first, second;
+	struct message *messages = calloc(MANY, sizeof *messages), *m;
+	size_t at = 0, longest = 0;
+
+	(void)state;
+	message_map_init(&first);
+	message_map_init(&second);
+	for (unsigned i = 0; i < MANY; i++) {
+		messages[i].number = (uint64_t)(i / 7000 + 1) << 24 | i % 7000;
+		assert_int_equal(message_map_insert(&first, &messages[i]), 0);
+	}
+	while ((m = message_map_next(&first, &at)) != NULL) {
+		assert_int_equal(message_map_insert(&second, m), 0);
+		for (size_t t = second.count % 1000 == 0 ? 0 : MESSAGE_MAP_TABLES;
+		     t < MESSAGE_MAP_TABLES; t++)
+			longest = longer(longest, &second.tables[t]);
+	}
+	assert_in_range(longest, 1, 100);
+	message_map_release(&first);
+	message_map_release(&second);
+	free(messages);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(behaves_like_an_array),
 	    cmocka_unit_test(walks_over_all),
+	    cmocka_unit_test(takes_what_another_was_walked_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
