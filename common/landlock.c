@@ -68,6 +68,9 @@ landlock_enter(enum landlock_scope scope, const char *directory)
 
 	if (version == 0 || scope == LANDLOCK_EVERYTHING)
 		return;
+	/* Version 1 forbids renames between directories wherever it allows some files. */
+	if (version == 1 && scope == LANDLOCK_BENEATH)
+		return;
 	if (scope != LANDLOCK_READ_ONLY)
 		attr.handled_access_fs |= READ_RIGHTS;
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);

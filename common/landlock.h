@@ -8,9 +8,9 @@
 #define COMMON_LANDLOCK_H
 
 enum landlock_scope {
-	LANDLOCK_NOTHING,    /* no file by name at all */
-	LANDLOCK_READ_ONLY,  /* reads anywhere, writes nowhere */
-	LANDLOCK_BENEATH,    /* everything beneath one directory, nothing elsewhere */
+	LANDLOCK_NOTHING,   /* no file by name at all */
+	LANDLOCK_READ_ONLY, /* reads anywhere, writes nowhere */
+	LANDLOCK_BENEATH, /* everything beneath one directory, nothing elsewhere; from version 2 on */
 	LANDLOCK_EVERYTHING, /* not restricted */
 };
 

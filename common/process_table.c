@@ -11,8 +11,8 @@
 #include "common/syscall_filter.h"
 #include "common/xalloc.h"
 
-/* Every process waits in an event loop, and talks over sockets. */
-#define EVERY (SYSCALLS_BASIC | SYSCALLS_MESSAGES)
+/* Every process waits in an event loop, and talks over sockets that it makes or is handed. */
+#define EVERY (SYSCALLS_BASIC | SYSCALLS_MESSAGES | SYSCALLS_CONNECT)
 
 static const struct process_row rows[] = {
     {

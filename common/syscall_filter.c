@@ -20,6 +20,7 @@
 #define BASIC	SYSCALLS_BASIC
 #define THREADS SYSCALLS_THREADS
 #define MSG	SYSCALLS_MESSAGES
+#define CONNECT SYSCALLS_CONNECT
 #define APPEND	SYSCALLS_APPEND
 #define READ	SYSCALLS_READ_FILES
 #define WRITE	SYSCALLS_WRITE_FILES
@@ -121,8 +122,8 @@ static const struct row rows[] = {
     CALL(setsockopt, MSG),
     CALL(getsockname, MSG),
     CALL(getpeername, MSG),
-    CALL(connect, MSG),
-    CALL_IF(socket, MSG, 0, UINT64_MAX, AF_UNIX),
+    CALL(connect, CONNECT),
+    CALL_IF(socket, CONNECT, 0, UINT64_MAX, AF_UNIX),
 
     CALL(pwrite64, APPEND | WRITE),
     CALL(pwritev, APPEND | WRITE),

@@ -17,12 +17,13 @@
 enum syscall_group {
 	SYSCALLS_BASIC = 1,	   /* memory, clocks, descriptors in hand, the event loop */
 	SYSCALLS_THREADS = 2,	   /* threads of the same process */
-	SYSCALLS_MESSAGES = 4,	   /* sockets in hand, and Unix sockets to connect with */
+	SYSCALLS_MESSAGES = 4,	   /* sockets in hand */
 	SYSCALLS_APPEND = 8,	   /* write at an offset, flush: descriptors in hand */
 	SYSCALLS_READ_FILES = 16,  /* open and list for reading, watch */
 	SYSCALLS_WRITE_FILES = 32, /* create, rename, remove, allocate, lock */
 	SYSCALLS_NETWORK = 64,	   /* make IPv4 and IPv6 sockets */
 	SYSCALLS_FORK = 128,	   /* processes of its own: fork, pipe, wait, kill */
+	SYSCALLS_CONNECT = 512,	   /* Unix sockets to connect with */
 	SYSCALLS_BECOME = 256,	   /* change user, give up rights, run its own program again */
 };
 

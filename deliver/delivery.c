@@ -34,7 +34,7 @@ struct delivery {
 	struct mailbox *mailboxes; /* one for each recipient */
 };
 
-/* Recipients first..last of one owner, in one message to its child. */
+/* Recipients of one owner and domain, in one message to its child. */
 struct group {
 	struct delivery *delivery;
 	size_t n;
@@ -107,7 +107,7 @@ on_delivered(struct wire_msg *m, void *arg)
 		finish(d);
 }
 
-/* The recipients of the owner of box that were not sent yet. */
+/* The recipients of the owner and domain of box that were not sent yet. */
 static struct group *
 collect(struct delivery *d, const struct mailbox *box)
 {
@@ -120,7 +120,7 @@ collect(struct delivery *d, const struct mailbox *box)
 		struct mailbox *other = &d->mailboxes[i];
 
 		if (d->job->recipients[i].decided || other->sent || other->uid != box->uid ||
-		    other->gid != box->gid)
+		    other->gid != box->gid || strcmp(other->directory, box->directory) != 0)
 			continue;
 		other->sent = true;
 		g->recipients[g->n++] = i;
@@ -167,7 +167,8 @@ send_group(struct delivery *d, const struct mailbox *box)
 		on_delivered(NULL, g);
 		return;
 	}
-	owner_pool_send(d->env->pool, box->uid, box->gid, id, &w, fd, on_delivered, g);
+	owner_pool_send(d->env->pool, &(struct owner_name){box->uid, box->gid, box->directory},
+	    id, &w, fd, on_delivered, g);
 }
 
 /* Every recipient has a mailbox or a verdict. */

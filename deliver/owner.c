@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -38,6 +39,7 @@ struct owner {
 	struct owner_pool *pool;
 	uid_t uid;
 	gid_t gid;
+	char *directory;
 	struct channel *channel; /* NULL: no process yet */
 	uint64_t serial;	 /* the spawner's name for the process */
 	struct calls waiting, inflight;
@@ -90,6 +92,15 @@ call_free(struct call *c)
 	free(c);
 }
 
+/* Its calls and its place in a list are gone already. */
+static void
+owner_free(struct owner *o)
+{
+	channel_free(&o->channel);
+	free(o->directory);
+	free(o);
+}
+
 /* The owner is no more; its calls are answered with NULL when nothing of it is left to trip over. */
 static void
 owner_end(struct owner *o, const char *why)
@@ -104,8 +115,7 @@ owner_end(struct owner *o, const char *why)
 	TAILQ_CONCAT(&lost, &o->waiting, link);
 	TAILQ_REMOVE(o->channel != NULL ? &p->placed : &p->queued, o, link);
 	p->nplaced -= o->channel != NULL;
-	channel_free(&o->channel);
-	free(o);
+	owner_free(o);
 	while ((c = TAILQ_FIRST(&lost)) != NULL) {
 		TAILQ_REMOVE(&lost, c, link);
 		c->fn(NULL, c->arg);
@@ -195,7 +205,7 @@ owner_place(struct owner *o)
 	p->nplaced++;
 	o->serial = p->next_serial++;
 	o->channel = channel_new(p->base, sv[0], &channel_ops, o);
-	if (spawner_spawn(p->spawner, o->serial, o->uid, o->gid, sv[1]) != 0)
+	if (spawner_spawn(p->spawner, o->serial, o->uid, o->gid, o->directory, sv[1]) != 0)
 		log_warn("cannot ask for a child of uid %u", o->uid);
 	owner_push(o);
 }
@@ -226,8 +236,7 @@ pool_place(struct owner_pool *p)
 				return;
 			TAILQ_REMOVE(&p->placed, idle, link);
 			p->nplaced--;
-			channel_free(&idle->channel);
-			free(idle);
+			owner_free(idle);
 		}
 		owner_place(o);
 	}
@@ -375,8 +384,7 @@ forget_all(struct owners *list)
 		TAILQ_REMOVE(list, o, link);
 		forget_calls(&o->inflight);
 		forget_calls(&o->waiting);
-		channel_free(&o->channel);
-		free(o);
+		owner_free(o);
 	}
 }
 
@@ -408,28 +416,30 @@ owner_pool_next_id(struct owner_pool *p)
 }
 
 static struct owner *
-find(struct owners *list, uid_t uid, gid_t gid)
+find(struct owners *list, const struct owner_name *name)
 {
 	struct owner *o;
 
 	TAILQ_FOREACH (o, list, link)
-		if (o->uid == uid && o->gid == gid)
+		if (o->uid == name->uid && o->gid == name->gid &&
+		    strcmp(o->directory, name->directory) == 0)
 			return o;
 	return NULL;
 }
 
 static struct owner *
-obtain(struct owner_pool *p, uid_t uid, gid_t gid)
+obtain(struct owner_pool *p, const struct owner_name *name)
 {
-	struct owner *o = find(&p->placed, uid, gid);
+	struct owner *o = find(&p->placed, name);
 
 	if (o == NULL)
-		o = find(&p->queued, uid, gid);
+		o = find(&p->queued, name);
 	if (o == NULL) {
 		o = xcalloc(1, sizeof *o);
 		o->pool = p;
-		o->uid = uid;
-		o->gid = gid;
+		o->uid = name->uid;
+		o->gid = name->gid;
+		o->directory = xstrdup(name->directory);
 		TAILQ_INIT(&o->waiting);
 		TAILQ_INIT(&o->inflight);
 		TAILQ_INSERT_TAIL(&p->queued, o, link);
@@ -438,10 +448,10 @@ obtain(struct owner_pool *p, uid_t uid, gid_t gid)
 }
 
 void
-owner_pool_send(struct owner_pool *p, uid_t uid, gid_t gid, uint64_t id, struct wire_out *w,
-    int fd, owner_answer_fn *fn, void *arg)
+owner_pool_send(struct owner_pool *p, const struct owner_name *name, uint64_t id,
+    struct wire_out *w, int fd, owner_answer_fn *fn, void *arg)
 {
-	struct owner *o = obtain(p, uid, gid);
+	struct owner *o = obtain(p, name);
 	struct call *c = xcalloc(1, sizeof *c);
 
 	c->id = id;

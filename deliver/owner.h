@@ -1,6 +1,6 @@
 /*
  * owner: local's side of its children: a bounded pool of processes, one for
- * each mailbox owner (uid and gid) that has mail, kept warm for a while. Jobs for
+ * each mailbox owner (uid, gid, and the domain) that has mail, kept warm for a while. Jobs for
  * an owner go to its child in order; when all places are taken, an idle child
  * makes room, and if none is idle the job waits.
  *
@@ -42,12 +42,19 @@ void owner_pool_free(struct owner_pool **p);
 /* An id for wire_out_init of the next `deliver` message. */
 uint64_t owner_pool_next_id(struct owner_pool *p);
 
+/* Whose child: it becomes uid and gid, and touches nothing outside of directory (absolute, the domain's). */
+struct owner_name {
+	uid_t uid;
+	gid_t gid;
+	const char *directory;
+};
+
 /*
- * Sends the message w, begun with that id, to the child of uid and gid, and calls fn
+ * Sends the message w, begun with that id, to the child of that name, and calls fn
  * once with the answer, never before this returns. w is taken over; its payload
  * must live until fn is called. fd >= 0 rides along and is taken.
  */
-void owner_pool_send(struct owner_pool *p, uid_t uid, gid_t gid, uint64_t id,
+void owner_pool_send(struct owner_pool *p, const struct owner_name *name, uint64_t id,
     struct wire_out *w, int fd, owner_answer_fn *fn, void *arg);
 
 #endif

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "common/channel.h"
+#include "common/landlock.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/sandbox.h"
@@ -236,25 +237,33 @@ owner_child_allowed(uid_t uid, gid_t gid)
 	return uid != 0 && gid != 0 && uid != (uid_t)-1 && gid != (gid_t)-1;
 }
 
-int
-owner_child_run(int fd, uid_t uid, gid_t gid, enum syscall_filter_mode filter)
+void
+owner_child_confine(const struct owner_child_rights *r)
 {
-	const struct sandbox sandbox = {.uid = uid, .gid = gid, .many_descriptors = true};
+	const struct sandbox sandbox = {.uid = r->uid, .gid = r->gid, .many_descriptors = true};
+
+	if (sandbox_is_root() && !owner_child_allowed(r->uid, r->gid))
+		fatalx("refusing to deliver as uid %u gid %u", r->uid, r->gid);
+	sandbox_enter(&sandbox);
+	/* Whatever kept us from changing: mail is never written as somebody else. */
+	if (geteuid() != r->uid)
+		fatalx("cannot become uid %u to deliver its mail", r->uid);
+	landlock_enter(LANDLOCK_BENEATH, r->directory);
+	syscall_filter_enter(
+	    SYSCALLS_BASIC | SYSCALLS_MESSAGES | SYSCALLS_READ_FILES | SYSCALLS_WRITE_FILES,
+	    r->filter);
+}
+
+int
+owner_child_run(int fd, const struct owner_child_rights *rights)
+{
 	struct owner_child c = {0};
 	struct delivery *d;
 
-	if (sandbox_is_root() && !owner_child_allowed(uid, gid))
-		fatalx("refusing to deliver as uid %u gid %u", uid, gid);
-	sandbox_enter(&sandbox);
-	/* Whatever kept us from changing: mail is never written as somebody else. */
-	if (geteuid() != uid)
-		fatalx("cannot become uid %u to deliver its mail", uid);
 	c.base = event_base_new();
 	if (c.base == NULL || event_base_priority_init(c.base, 3) != 0)
 		fatalx("cannot make an event loop");
-	syscall_filter_enter(
-	    SYSCALLS_BASIC | SYSCALLS_MESSAGES | SYSCALLS_READ_FILES | SYSCALLS_WRITE_FILES,
-	    filter);
+	owner_child_confine(rights); /* making a loop takes calls that it forbids */
 	TAILQ_INIT(&c.waiting);
 	c.run = event_new(c.base, -1, 0, on_run, &c);
 	event_priority_set(c.run, 2);

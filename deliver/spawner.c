@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -22,7 +23,7 @@
 #include "deliver/owner_child.h"
 
 #define SOCKET_FD   3
-#define REQUEST_MAX 128
+#define REQUEST_MAX (128 + PATH_MAX)
 
 struct child {
 	pid_t pid;
@@ -105,11 +106,17 @@ request(int spawner, const char *text, int fd)
 }
 
 int
-spawner_spawn(int spawner, uint64_t serial, uid_t uid, gid_t gid, int fd)
+spawner_spawn(int spawner, uint64_t serial, uid_t uid, gid_t gid, const char *directory, int fd)
 {
 	char text[REQUEST_MAX];
+	int n = snprintf(text, sizeof text, "spawn %llu %u %u %s", (unsigned long long)serial,
+	    uid, gid, directory);
 
-	snprintf(text, sizeof text, "spawn %llu %u %u", (unsigned long long)serial, uid, gid);
+	if (n < 0 || (size_t)n >= sizeof text) {
+		close(fd);
+		errno = ENAMETOOLONG;
+		return -1;
+	}
 	return request(spawner, text, fd);
 }
 
@@ -140,12 +147,12 @@ set_title(struct spawner *s, const char *title)
 }
 
 static void
-spawn(struct spawner *s, uint64_t serial, uid_t uid, gid_t gid, int fd)
+spawn(struct spawner *s, uint64_t serial, const struct owner_child_rights *rights, int fd)
 {
 	pid_t pid = fork();
 
 	if (pid < 0) {
-		log_warn("cannot make a child for uid %u", uid);
+		log_warn("cannot make a child for uid %u", rights->uid);
 		return; /* its end of the channel closes: local hears it */
 	}
 	if (pid == 0) {
@@ -155,7 +162,7 @@ spawn(struct spawner *s, uint64_t serial, uid_t uid, gid_t gid, int fd)
 			_exit(71);
 		close_range(SOCKET_FD + 1, ~0U, 0);
 		free(s->children);
-		_exit(owner_child_run(SOCKET_FD, uid, gid, s->filter));
+		_exit(owner_child_run(SOCKET_FD, rights));
 	}
 	if (s->n == s->cap) {
 		s->cap = s->cap > 0 ? s->cap * 2 : 64;
@@ -192,10 +199,24 @@ reap(struct spawner *s)
 	}
 }
 
+/* An absolute path as a string. -1: it is none, or too long. */
+static int
+copy_path(struct span path, char out[PATH_MAX])
+{
+	if (path.len == 0 || path.len >= PATH_MAX || path.p[0] != '/' ||
+	    memchr(path.p, '\0', path.len) != NULL)
+		return -1;
+	memcpy(out, path.p, path.len);
+	out[path.len] = '\0';
+	return 0;
+}
+
 static void
 obey(struct spawner *s, struct span text, int fd)
 {
 	struct span verb = span_cut(&text, ' '), word[3];
+	struct owner_child_rights rights = {.filter = s->filter};
+	char directory[PATH_MAX];
 	uint64_t v[3] = {0};
 
 	for (size_t i = 0; i < 3; i++) {
@@ -204,12 +225,16 @@ obey(struct spawner *s, struct span text, int fd)
 		    span_to_u64(word[i], i == 0 ? UINT64_MAX : UINT32_MAX, &v[i]) != 0)
 			fatalx("malformed request from local");
 	}
-	if (span_is(verb, "spawn") && fd >= 0 && word[2].len > 0)
-		spawn(s, v[0], (uid_t)v[1], (gid_t)v[2], fd);
-	else if (span_is(verb, "kill"))
+	if (span_is(verb, "spawn") && fd >= 0 && copy_path(text, directory) == 0) {
+		rights.uid = (uid_t)v[1];
+		rights.gid = (gid_t)v[2];
+		rights.directory = directory;
+		spawn(s, v[0], &rights, fd);
+	} else if (span_is(verb, "kill")) {
 		kill_child(s, v[0]);
-	else
+	} else {
 		fatalx("malformed request from local");
+	}
 }
 
 /* False when local is gone. */

@@ -4,7 +4,7 @@
  * begins without a single octet of anybody's message in its memory. It holds
  * root and reads nothing but the few words below from its parent.
  *
- *	spawn SERIAL UID GID	one descriptor: the child's end of its channel
+ *	spawn SERIAL UID GID DIRECTORY	one descriptor: the child's end of its channel
  *	kill SERIAL
  */
 #ifndef DELIVER_SPAWNER_H
@@ -22,8 +22,12 @@
  */
 int spawner_start(enum log_level level, enum syscall_filter_mode filter);
 
-/* Asks for a child that becomes uid and gid and serves fd (closed here). 0, or -1 if the spawner is gone. */
-int spawner_spawn(int spawner, uint64_t serial, uid_t uid, gid_t gid, int fd);
+/*
+ * Asks for a child that becomes uid and gid, touches nothing outside of directory (absolute) and serves fd (closed
+ * here). 0, or -1 if the spawner is gone.
+ */
+int spawner_spawn(
+    int spawner, uint64_t serial, uid_t uid, gid_t gid, const char *directory, int fd);
 
 /* Kills that child, if it still runs. */
 void spawner_kill(int spawner, uint64_t serial);

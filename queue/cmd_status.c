@@ -32,7 +32,10 @@ print_daemon(const struct cmd_status_text *s)
 	printf("\nsystem calls: %s; ", span_is(s->filter, "enforce") ? "filtered"
 				       : span_is(s->filter, "log")   ? "logged, not filtered"
 								     : "not filtered");
-	if (s->landlock > 0)
+	if (s->landlock == 1)
+		printf("Landlock version 1, which is not enough for the queue and for "
+		       "local's children\n\n");
+	else if (s->landlock > 0)
 		printf("Landlock version %" PRIu64 "\n\n", s->landlock);
 	else
 		printf("Landlock: not in this kernel\n\n");

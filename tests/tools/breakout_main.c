@@ -4,7 +4,8 @@
  *
  *	breakout PROCESS DIRECTORY ATTEMPT
  *
- * DIRECTORY stands for the process's root directory. Exit status: 0 the attempt succeeded, 1 it was
+ * PROCESS is a row of the process table, or local-child. DIRECTORY stands for the process's root directory (the
+ * domain's, of a child). Exit status: 0 the attempt succeeded, 1 it was
  * refused with an error (named on standard output); killed by SIGSYS: the filter stopped it. The names are in attempts[].
  */
 #include <errno.h>
@@ -30,6 +31,13 @@
 #include "common/log.h"
 #include "common/process_table.h"
 #include "common/syscall_filter.h"
+#include "deliver/owner_child.h"
+
+/* The owner of tests, as in tests/lib/domains.py. */
+#define CHILD_UID 65001
+
+/* Its directory. */
+static int here = -1;
 
 /* 0 or more: it worked; -1 with errno. */
 typedef long attempt_fn(void);
@@ -43,31 +51,43 @@ read_passwd(void)
 static long
 read_own(void)
 {
-	return open("inside", O_RDONLY | O_CLOEXEC);
+	return openat(here, "inside", O_RDONLY | O_CLOEXEC);
+}
+
+static long
+read_outside(void)
+{
+	return openat(here, "../neighbour/inside", O_RDONLY | O_CLOEXEC);
+}
+
+static long
+move(void)
+{
+	return renameat(here, "inside", here, "sub/moved");
 }
 
 static long
 write_outside(void)
 {
-	return open("../outside", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	return openat(here, "../neighbour/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 }
 
 static long
 write_inside(void)
 {
-	return open("new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	return openat(here, "new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 }
 
 static long
 make_directory(void)
 {
-	return mkdirat(AT_FDCWD, "directory", 0700);
+	return mkdirat(here, "directory", 0700);
 }
 
 static long
 remove_file(void)
 {
-	return unlinkat(AT_FDCWD, "inside", 0);
+	return unlinkat(here, "inside", 0);
 }
 
 static long
@@ -206,9 +226,9 @@ static long
 read_memory(void)
 {
 	char octet;
-	struct iovec here = {&octet, 1}, there = {&octet, 1};
+	struct iovec ours = {&octet, 1}, theirs = {&octet, 1};
 
-	return process_vm_readv(getppid(), &here, 1, &there, 1, 0);
+	return process_vm_readv(getppid(), &ours, 1, &theirs, 1, 0);
 }
 
 static long
@@ -232,7 +252,9 @@ static const struct {
 } attempts[] = {
     {"read-passwd", read_passwd},
     {"read-own", read_own},
+    {"read-outside", read_outside},
     {"write-outside", write_outside},
+    {"move", move},
     {"write-inside", write_inside},
     {"mkdir", make_directory},
     {"unlink", remove_file},
@@ -260,19 +282,39 @@ static const struct {
     {"memory", allocate_memory},
 };
 
+/* Becomes the process. -1: there is no such. */
+static int
+become(const char *name, const char *directory)
+{
+	bool is_child = strcmp(name, OWNER_CHILD_NAME) == 0;
+	const struct process_row *row = process_table_find(span_str(is_child ? "local" : name));
+	const struct owner_child_rights owner = {
+	    .uid = geteuid() == 0 ? CHILD_UID : geteuid(),
+	    .gid = geteuid() == 0 ? CHILD_UID : getegid(),
+	    .directory = directory,
+	    .filter = SYSCALL_FILTER_ENFORCE,
+	};
+
+	if (row == NULL)
+		return -1;
+	landlock_enter(row->files, directory);
+	syscall_filter_enter(row->calls, SYSCALL_FILTER_ENFORCE);
+	if (is_child)
+		owner_child_confine(&owner);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
-	const struct process_row *row =
-	    argc == 4 ? process_table_find(span_str(argv[1])) : NULL;
-
 	log_init("breakout", LOG_LEVEL_WARN);
-	if (row == NULL || chdir(argv[2]) != 0)
+	if (argc != 4)
 		return 64;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+	here = open(argv[2], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (here < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return 71;
-	landlock_enter(row->files, argv[2]);
-	syscall_filter_enter(row->calls, SYSCALL_FILTER_ENFORCE);
+	if (become(argv[1], argv[2]) != 0)
+		return 64;
 	for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
 		if (strcmp(argv[3], attempts[i].name) != 0)
 			continue;
