@@ -22,6 +22,13 @@
 	    LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
 #define RIGHT_REFER    (UINT64_C(1) << 13) /* version 2: rename between directories */
 #define RIGHT_TRUNCATE (UINT64_C(1) << 14) /* version 3 */
+#define RIGHT_BIND_TCP (UINT64_C(1) << 0)  /* version 4; of the network */
+
+/* As in linux/landlock.h from version 4 on; an older kernel takes the first member alone. */
+struct ruleset {
+	uint64_t files;
+	uint64_t network;
+};
 
 int
 landlock_version(void)
@@ -60,7 +67,12 @@ void
 landlock_enter(enum landlock_scope scope, const char *directory)
 {
 	int version = landlock_version(), ruleset;
-	struct landlock_ruleset_attr attr = {.handled_access_fs = write_rights(version)};
+	struct ruleset attr = {
+	    .files = write_rights(version),
+	    /* Ports are bound by postriderd alone. */
+	    .network = RIGHT_BIND_TCP,
+	};
+	size_t size = version >= 4 ? sizeof attr : sizeof attr.files;
 
 #ifdef __SANITIZE_ADDRESS__ /* it looks into /proc at the end */
 	scope = LANDLOCK_EVERYTHING;
@@ -72,12 +84,12 @@ landlock_enter(enum landlock_scope scope, const char *directory)
 	if (version == 1 && scope == LANDLOCK_BENEATH)
 		return;
 	if (scope != LANDLOCK_READ_ONLY)
-		attr.handled_access_fs |= READ_RIGHTS;
-	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+		attr.files |= READ_RIGHTS;
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 	if (ruleset < 0)
 		fatal("cannot make a Landlock ruleset");
 	if (scope == LANDLOCK_BENEATH)
-		allow_beneath(ruleset, directory, attr.handled_access_fs);
+		allow_beneath(ruleset, directory, attr.files);
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
 		fatal("cannot enter Landlock");
 	close(ruleset);

@@ -1,6 +1,6 @@
 /*
  * landlock: which files a process may touch, beyond what its user and its root
- * directory allow: a rule of the kernel that needs no privilege, so it holds
+ * directory allow, and that it binds no TCP port: a rule of the kernel that needs no privilege, so it holds
  * without root as well. Where the kernel has none (before 5.13, or switched off) nothing
  * happens, and status says so.
  */

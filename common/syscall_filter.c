@@ -173,7 +173,7 @@ static const struct row rows[] = {
 
     CALL_IF(socket, NET, 0, UINT64_MAX, AF_INET),
     CALL_IF(socket, NET, 0, UINT64_MAX, AF_INET6),
-    CALL(bind, NET), /* c-ares binds its sockets to an address of any port */
+    CALL(bind, NET), /* c-ares may bind to an address, of UDP: Landlock refuses TCP */
     CALL(sendmmsg, NET),
     CALL(recvmmsg, NET),
 

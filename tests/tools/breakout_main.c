@@ -13,6 +13,7 @@
 #include <linux/bpf.h>
 #include <linux/io_uring.h>
 #include <linux/perf_event.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/landlock.h"
@@ -118,6 +120,35 @@ static long
 listen_socket(void)
 {
 	return listen(0, 1) == 0 || errno == ENOTSOCK ? 0 : -1;
+}
+
+static long
+bind_socket(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "/nonexistent/socket"};
+
+	return bind(0, (struct sockaddr *)&a, sizeof a) == 0 || errno == ENOTSOCK ? 0 : -1;
+}
+
+static long
+bind_port(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -1 : bind(fd, (struct sockaddr *)&a, sizeof a);
+}
+
+static long
+accept_client(void)
+{
+	return accept(0, NULL, NULL);
+}
+
+static long
+read_link(void)
+{
+	return openat(here, "link", O_RDONLY | O_CLOEXEC);
 }
 
 static long
@@ -263,6 +294,10 @@ static const struct {
     {"socket-packet", raw_socket},
     {"socket-netlink", netlink_socket},
     {"listen", listen_socket},
+    {"bind", bind_socket},
+    {"bind-port", bind_port},
+    {"accept", accept_client},
+    {"read-link", read_link},
     {"execve", execute},
     {"fork", make_process},
     {"ptrace", trace},
