@@ -1,0 +1,204 @@
+/* mime_decode: a header field as a person would see it. See mime_decode.h. Called by conf/header_check. */
+#include "common/mime_decode.h"
+
+#include <string.h>
+
+#include "common/mime_field.h"
+
+/* RFC 2047 2 says 75 octets; those who write longer words are read all the same. */
+#define WORD_MAX 1024
+
+struct word {
+	struct span charset, text;
+	char coding; /* 'b' or 'q' */
+};
+
+/* =?charset?coding?text?= at the front of *s, which is moved behind it. */
+static bool
+take_word(struct span *s, struct word *w)
+{
+	struct span rest = span_first(*s, WORD_MAX), coding;
+	const char *end;
+
+	if (!span_starts_with(rest, "=?"))
+		return false;
+	rest = span_skip(rest, 2);
+	w->charset = span_cut(&rest, '?');
+	coding = rest.p != NULL ? span_cut(&rest, '?') : rest;
+	if (rest.p == NULL || w->charset.len == 0 || coding.len != 1 ||
+	    (end = memmem(rest.p, rest.len, "?=", 2)) == NULL)
+		return false;
+	w->coding = (char)(coding.p[0] | 0x20);
+	w->text = span_make(rest.p, (size_t)(end - rest.p));
+	w->charset = span_cut(&w->charset, '*'); /* RFC 2231 5: a language */
+	if ((w->coding != 'b' && w->coding != 'q') || span_index(w->charset, ' ') >= 0)
+		return false;
+	*s = span_skip(*s, (size_t)(end + 2 - s->p));
+	return true;
+}
+
+static int
+hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static void
+decode_q(struct span s, struct buf *out)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] == '=' && i + 2 < s.len && hex(s.p[i + 1]) >= 0 &&
+		    hex(s.p[i + 2]) >= 0) {
+			buf_add_char(out, (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2])));
+			i += 2;
+		} else {
+			buf_add_char(out, s.p[i] == '_' ? ' ' : s.p[i]);
+		}
+	}
+}
+
+static int
+digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* What is no digit of base64 is passed over, as by those who read mail (RFC 2045 6.8). */
+static void
+decode_b(struct span s, struct buf *out)
+{
+	unsigned bits = 0, have = 0;
+
+	for (size_t i = 0; i < s.len && s.p[i] != '='; i++) {
+		int d = digit(s.p[i]);
+
+		if (d < 0)
+			continue;
+		bits = (bits << 6 | (unsigned)d) & 0xffffU;
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			buf_add_char(out, (char)(bits >> have & 0xffU));
+		}
+	}
+}
+
+/* Is this ISO 8859-1, or what Windows makes of it? The 32 octets in which they differ stay as they are. */
+static bool
+is_latin(struct span charset)
+{
+	return span_is_nocase(charset, "iso-8859-1") ||
+	       span_is_nocase(charset, "iso-8859-15") || span_is_nocase(charset, "latin1") ||
+	       span_is_nocase(charset, "windows-1252");
+}
+
+/* Control octets that were hidden in a code are shown as spaces: the form is one line. */
+static void
+add_text(struct span text, struct span charset, struct buf *out)
+{
+	bool latin = is_latin(charset);
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (c < 0x20 || c == 0x7f) {
+			buf_add_char(out, ' ');
+		} else if (latin && c >= 0xa0) {
+			buf_add_char(out, (char)(0xc0 | c >> 6));
+			buf_add_char(out, (char)(0x80 | (c & 0x3f)));
+		} else {
+			buf_add_char(out, (char)c);
+		}
+	}
+}
+
+static void
+add_word(const struct word *w, struct buf *out)
+{
+	struct buf text;
+
+	buf_init(&text, WORD_MAX);
+	if (w->coding == 'b')
+		decode_b(w->text, &text);
+	else
+		decode_q(w->text, &text);
+	add_text(buf_span(&text), w->charset, out);
+	buf_release(&text);
+}
+
+/* White space between two encoded words is no part of the text (RFC 2047 6.2). */
+static bool
+decode_words(struct span s, struct buf *out)
+{
+	bool any = false;
+	struct word w;
+
+	while (s.len > 0) {
+		struct span next;
+
+		if (s.p[0] != '=' || !take_word(&s, &w)) {
+			buf_add_char(out, s.p[0]);
+			s = span_skip(s, 1);
+			continue;
+		}
+		add_word(&w, out);
+		any = true;
+		next = s;
+		while (next.len > 0 && (next.p[0] == ' ' || next.p[0] == '\t'))
+			next = span_skip(next, 1);
+		if (next.len < s.len && take_word(&next, &w)) {
+			add_word(&w, out);
+			s = next;
+		}
+	}
+	return any;
+}
+
+/* Parameters that a person would not find by reading. */
+static bool
+decode_params(struct span field, struct buf *out)
+{
+	static const char *const names[] = {"filename", "name", "boundary"};
+	struct buf value, charset;
+	struct span rest;
+	bool coded, any = false;
+
+	if (!span_starts_with_nocase(field, "content-") || span_index(field, '*') < 0)
+		return false;
+	buf_init(&value, MIME_DECODE_MAX);
+	buf_init(&charset, MIME_NAME_MAX);
+	(void)mime_value_type(mime_field_value(field), &rest);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (!mime_param_find(rest, names[i], &value, &charset, &coded) || !coded)
+			continue;
+		buf_addf(out, "; %s=\"", names[i]);
+		add_text(buf_span(&value), buf_span(&charset), out);
+		buf_add_char(out, '"');
+		any = true;
+	}
+	buf_release(&value);
+	buf_release(&charset);
+	return any;
+}
+
+bool
+mime_decode(struct span field, struct buf *out)
+{
+	bool any;
+
+	buf_clear(out);
+	if (field.len > MIME_DECODE_MAX ||
+	    (memmem(field.p, field.len, "=?", 2) == NULL && span_index(field, '*') < 0))
+		return false;
+	any = decode_words(field, out);
+	return decode_params(field, out) || any;
+}

@@ -1,0 +1,24 @@
+/*
+ * mime_decode: a header field as a person would see it: encoded words (RFC 2047) decoded
+ * wherever they stand, in quotes too, as mail programs do, and parameters that are split or percent-coded
+ * (RFC 2231) put behind it as `; name="value"`. ISO 8859-1 and Windows-1252 become UTF-8; text of other
+ * character sets keeps its octets. Pure.
+ */
+#ifndef COMMON_MIME_DECODE_H
+#define COMMON_MIME_DECODE_H
+
+#include <stdbool.h>
+
+#include "common/buf.h"
+#include "common/span.h"
+
+/* A longer field is not decoded. */
+#define MIME_DECODE_MAX 16384U
+
+/*
+ * The decoded form of an unfolded field in out (emptied before). False, and out of no use, if there
+ * is nothing to decode: the field is as it stands.
+ */
+bool mime_decode(struct span field, struct buf *out);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * mime_field: the parts of one header field (RFC 5322 2.2, unfolded): its name, its value,
+ * and the parameters of Content-Type and Content-Disposition (RFC 2045 5.1) with
+ * their continuations and percent codes (RFC 2231 3, 4). Pure, and as lenient as those who
+ * read mail: what cannot be understood is passed over.
+ */
+#ifndef COMMON_MIME_FIELD_H
+#define COMMON_MIME_FIELD_H
+
+#include <stdbool.h>
+
+#include "common/buf.h"
+#include "common/span.h"
+
+/* RFC 5322 2.1.1 limits the whole line to 998 octets: a longer name is none. */
+#define MIME_NAME_MAX 998
+
+/* Continuations of a parameter that are put together. */
+#define MIME_CONTINUATIONS_MAX 32
+
+/*
+ * The name a line begins with: printable ASCII, then perhaps white space (obsolete, understood everywhere), then a
+ * colon. Empty if the line is no field.
+ */
+struct span mime_field_name(struct span line);
+
+/* What stands behind the colon, trimmed; empty if the line is no field. */
+struct span mime_field_value(struct span line);
+
+/* The first word of a value, such as "multipart/mixed"; *rest is what mime_param_next goes on with. */
+struct span mime_value_type(struct span value, struct span *rest);
+
+/*
+ * The next parameter: its name as written ("filename*0*"), its value without quotes in value, which is emptied before
+ * and cut where it is full. False at the end.
+ */
+bool mime_param_next(struct span *rest, struct span *name, struct buf *value);
+
+/*
+ * The value of a parameter in out (emptied before, cut where it is full), its continuations put together and percent
+ * codes undone; charset (emptied before) is what RFC 2231 says of it, empty if nothing; *coded: it is not written
+ * plainly. False if it is not there. The plain form counts if both are: every reader knows it.
+ */
+bool mime_param_find(
+    struct span rest, const char *name, struct buf *out, struct buf *charset, bool *coded);
+
+#endif
