@@ -7,7 +7,7 @@ PREFIX	= /usr/local
 SYSCONFDIR = /etc
 DESTDIR	=
 
-PACKAGES = libevent libevent_openssl libcares openssl libconfuse libidn2 libcrypt jansson libseccomp
+PACKAGES = libevent libevent_openssl libcares openssl libconfuse libidn2 libcrypt jansson libseccomp libpcre2-8
 CFLAGS	= -O2 -g
 WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wformat=2 -Werror

@@ -89,3 +89,35 @@ crc32c(uint32_t crc, const void *p, size_t n)
 }
 
 #endif
+
+/* Polynomials over GF(2) as checksums have them: the highest bit is the coefficient of 1, the lowest that of x^31. */
+#define POLYNOMIAL 0x82f63b78U
+#define ONE	   0x80000000U
+#define X_TO_8	   0x00800000U
+
+static uint32_t
+multiply(uint32_t a, uint32_t b)
+{
+	uint32_t product = 0;
+
+	for (uint32_t bit = ONE; bit != 0; bit >>= 1) {
+		if ((a & bit) != 0)
+			product ^= b;
+		b = (b & 1) != 0 ? b >> 1 ^ POLYNOMIAL : b >> 1;
+	}
+	return product;
+}
+
+/* Octets behind a multiply its checksum by x^8 each. */
+uint32_t
+crc32c_join(uint32_t a, uint32_t b, uint64_t b_len)
+{
+	uint32_t factor = ONE, power = X_TO_8;
+
+	for (; b_len > 0; b_len >>= 1) {
+		if ((b_len & 1) != 0)
+			factor = multiply(factor, power);
+		power = multiply(power, power);
+	}
+	return multiply(factor, a) ^ b;
+}

@@ -15,6 +15,12 @@
  */
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 
+/*
+ * The checksum of a and b together, from that of a, that of b alone, and the length of b: for what is
+ * put in front of octets that are gone.
+ */
+uint32_t crc32c_join(uint32_t a, uint32_t b, uint64_t b_len);
+
 /* The same by table, on any processor. */
 uint32_t crc32c_portable(uint32_t crc, const void *p, size_t n);
 

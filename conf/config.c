@@ -36,6 +36,8 @@ config_free(struct config **cp)
 	free(c->tls_certificate);
 	free(c->tls_key);
 	free(c->tls_client_ca);
+	free(c->header_checks);
+	free(c->mime_header_checks);
 	free(c->smarthost);
 	free(c->auth_domain);
 	free(c->postmaster);

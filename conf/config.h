@@ -113,10 +113,11 @@ struct config {
 	size_t nretry_statuses;
 	struct config_dnslist *dnsbls, *dnswls; /* as in the file */
 	size_t ndnsbls, ndnswls;
-	char *tls_certificate, *tls_key; /* NULL if not set */
-	bool tls_ask_client;		 /* for a certificate */
-	char *tls_client_ca;		 /* NULL if not set */
-	char *access_table;		 /* the file, NULL if not set */
+	char *tls_certificate, *tls_key;	  /* NULL if not set */
+	bool tls_ask_client;			  /* for a certificate */
+	char *tls_client_ca;			  /* NULL if not set */
+	char *access_table;			  /* the file, NULL if not set */
+	char *header_checks, *mime_header_checks; /* files, NULL if not set */
 	struct config_netblocks relay_from;
 	struct config_strings
 	    relay_domains; /* canonical, sorted; ".example.org": all below it */

@@ -16,6 +16,7 @@
 #include "conf/access_file.h"
 #include "conf/config_check_tls.h"
 #include "conf/datafile.h"
+#include "conf/header_files.h"
 
 /* spool + "/sockets/control/directory" must fit a Unix socket's address of 108 octets. */
 #define SPOOL_PATH_MAX 80
@@ -285,6 +286,14 @@ check_access_table(struct check *k)
 	access_table_free(&t);
 }
 
+static void
+check_header_checks(struct check *k)
+{
+	struct header_set *set = header_files_load(k->c, geteuid(), k->errors);
+
+	header_set_unref(&set);
+}
+
 void
 config_check(struct config *c, struct config_lines *lines, struct config_errors *errors)
 {
@@ -298,5 +307,6 @@ config_check(struct config *c, struct config_lines *lines, struct config_errors 
 	check_relay_domains(&k);
 	check_relay_from(&k);
 	check_access_table(&k);
+	check_header_checks(&k);
 	check_users(&k);
 }

@@ -41,6 +41,8 @@ static const struct config_key table[] = {
     {"relay-from", NULL, CONFIG_NETBLOCKS, MEMBER(relay_from), NULL, 0, 0, true},
     {"relay-domains", NULL, CONFIG_DOMAINS, MEMBER(relay_domains), NULL, 0, 0, true},
     {"access", NULL, CONFIG_PATH, MEMBER(access_table), NULL, 0, 0, true},
+    {"header-checks", NULL, CONFIG_PATH, MEMBER(header_checks), NULL, 0, 0, true},
+    {"mime-header-checks", NULL, CONFIG_PATH, MEMBER(mime_header_checks), NULL, 0, 0, true},
     {"smarthost", NULL, CONFIG_SMARTHOST, MEMBER(smarthost), NULL, 0, 0, true},
     {"resolver", NULL, CONFIG_RESOLVERS, MEMBER(resolver), NULL, 0, 0, true},
     {"message-size-limit", NULL, CONFIG_SIZE, MEMBER(message_size_limit), "50M", KIB, 64 * GIB, false},

@@ -10,6 +10,7 @@
 #include "conf/account.h"
 #include "conf/bounce_text.h"
 #include "conf/certificate_files.h"
+#include "conf/header_files.h"
 #include "conf/directory_fields.h"
 #include "conf/explain.h"
 #include "conf/policy.h"
@@ -17,7 +18,8 @@
 struct directory {
 	struct config *config;
 	struct domains *domains;
-	struct access_file *senders; /* NULL: no access table is configured */
+	struct access_file *senders;  /* NULL: no access table is configured */
+	struct header_files *headers; /* NULL: no header checks are configured */
 	struct resolve_env env;
 	uint64_t questions;
 	uint64_t started; /* clock_mono_ms */
@@ -73,6 +75,7 @@ directory_free(struct directory **dp)
 	*dp = NULL;
 	domains_free(&d->domains);
 	access_file_free(&d->senders);
+	header_files_free(&d->headers);
 	config_free(&d->config);
 	free(d);
 }
@@ -93,6 +96,8 @@ directory_configure(struct directory *d, struct config *c)
 	if (c->access_table != NULL)
 		d->senders = access_file_new(c->access_table, d->env.self.uid);
 	d->env.senders = d->senders;
+	header_files_free(&d->headers);
+	d->headers = header_files_new(c, d->env.self.uid);
 }
 
 int
@@ -152,6 +157,43 @@ answer_mail(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 	if (r == 0)
 		policy_mail(&d->env, &client, &from, NULL, &a);
 	send_decision(w, &client, &a);
+	if (d->headers != NULL)
+		wire_add_str(w, "header-rules", header_files_version(d->headers));
+	return 0;
+}
+
+/* The header checks in force, as text: who asks makes rules of it with the code that has found them good. */
+static int
+answer_header_rules(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	struct verdict v;
+
+	(void)m;
+	if (d->headers != NULL) {
+		header_files_answer(d->headers, w);
+	} else {
+		verdict_set(&v, VERDICT_PERMANENT, 0, "5.1.1",
+		    "no header checks are configured (header-checks, mime-header-checks)");
+		wire_add_verdict(w, &v);
+	}
+	return 0;
+}
+
+/* Can mail go to this address of ours, whoever sends it? */
+static int
+answer_redirect(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	struct resolution r = {.v = NULL};
+	struct address a;
+	int got = directory_get_address(m, "rcpt", 0, &a, &r.verdict);
+
+	if (got < 0)
+		return -1;
+	if (got == 0)
+		resolve(&d->env, &a, 0, NULL, &r);
+	wire_add_verdict(w, &r.verdict);
+	wire_add_str(w, "rule", "header-checks");
+	resolution_release(&r);
 	return 0;
 }
 
@@ -343,11 +385,14 @@ static const struct {
     {"smtpd/directory", "mail", answer_mail},
     {"smtpd/directory", "connect", answer_connect},
     {"smtpd/directory", "mechanisms", answer_mechanisms},
+    {"smtpd/directory", "header-rules", answer_header_rules},
+    {"smtpd/directory", "redirect", answer_redirect},
     {"queue/directory", "resolve", answer_resolve},
     {"queue/directory", "bounce-text", answer_bounce_text},
     {"local/directory", "mailbox", answer_mailbox},
     {"keys/directory", "certificate", answer_certificate},
     {"control/directory", "explain", answer_explain},
+    {"control/directory", "header-rules", answer_header_rules},
     {"control/directory", "status", answer_status},
 };
 
@@ -364,6 +409,8 @@ directory_answer(
 		d->questions++;
 		if (d->senders != NULL)
 			access_file_refresh(d->senders, clock_mono_ms());
+		if (d->headers != NULL)
+			header_files_refresh(d->headers, clock_mono_ms());
 		domains_begin(d->domains);
 		return questions[i].answer(d, m, w);
 	}

@@ -19,6 +19,7 @@
 #include "conf/directory.h"
 #include "conf/domains.h"
 #include "conf/domains_list.h"
+#include "conf/header_files.h"
 #include "conf/resolve.h"
 #include "queue/cmd_verbs.h"
 
@@ -160,6 +161,41 @@ on_entry(const char *name, const char *problem, void *arg)
 		check_domain(k, name);
 }
 
+/* Can mail go where rules on header fields send it? */
+static void
+check_redirects(struct check *k, const struct header_rules *rules)
+{
+	struct address address;
+	struct resolution r;
+
+	for (size_t i = 0; rules != NULL && i < rules->n; i++) {
+		const struct header_rule *one = &rules->v[i];
+
+		if (one->action != HEADER_REDIRECT ||
+		    address_parse(span_str(one->text), 0, &address, NULL) != 0)
+			continue;
+		domains_begin(k->domains);
+		resolve(&k->env, &address, 0, NULL, &r);
+		if (r.verdict.kind != VERDICT_OK)
+			config_errors_add(&k->errors, rules->path, one->line, "REDIRECT %s: %s",
+			    one->text, r.verdict.text);
+		resolution_release(&r);
+	}
+}
+
+/* The files were found good with the configuration. */
+static void
+check_header_checks(struct check *k, const struct config *c)
+{
+	struct header_set *set = header_files_load(c, geteuid(), NULL);
+
+	if (set != NULL) {
+		check_redirects(k, set->header);
+		check_redirects(k, set->mime);
+	}
+	header_set_unref(&set);
+}
+
 static void
 check_domains(struct check *k, const struct config *c)
 {
@@ -174,6 +210,7 @@ check_domains(struct check *k, const struct config *c)
 		config_errors_add(&k->errors, c->domains, 0, "%s", strerror(errno));
 	if (k->rootfd >= 0)
 		close(k->rootfd);
+	check_header_checks(k, c);
 	domains_free(&k->domains);
 }
 

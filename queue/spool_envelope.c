@@ -48,6 +48,18 @@ envelope_format(const struct envelope *e, struct buf *out)
 	return r;
 }
 
+void
+envelope_pad(struct buf *text, size_t len)
+{
+	text->max = text->max > len ? text->max : len;
+	if (len < text->len + ENVELOPE_PAD_MIN)
+		abort(); /* who asks has reserved enough */
+	(void)buf_add_str(text, "pad=");
+	while (text->len < len - 1)
+		(void)buf_add_char(text, ' ');
+	(void)buf_add_char(text, '\n');
+}
+
 static int
 take_field(struct envelope *e, const struct wire_field *f)
 {
@@ -88,7 +100,7 @@ take_field(struct envelope *e, const struct wire_field *f)
 		e->utf8 = span_is(f->value, "yes");
 	else if (span_is(f->name, "uid") && span_to_u64(f->value, UINT32_MAX, &uid) == 0)
 		e->uid = (int64_t)uid;
-	else
+	else if (!span_is(f->name, "pad"))
 		return -1;
 	return 0;
 }

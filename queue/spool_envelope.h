@@ -44,6 +44,13 @@ struct envelope {
 /* Appends the text form to out. -1 if out is full. The spans are borrowed. */
 int envelope_format(const struct envelope *e, struct buf *out);
 
+/*
+ * Appends a field that means nothing, so that the text form grows to this many octets: at least ENVELOPE_PAD_MIN more than it
+ * has. Room for another one, of which is not known yet how long it will be.
+ */
+#define ENVELOPE_PAD_MIN 5
+void envelope_pad(struct buf *text, size_t len);
+
 /* Parses text (copied). -1 if malformed. The caller releases. */
 int envelope_parse(struct span text, struct envelope *e);
 

@@ -58,6 +58,28 @@ spool_large_append(struct spool_large *l, struct span content)
 	return 0;
 }
 
+int
+spool_large_amend(struct spool_large *l, struct span envelope, struct span top)
+{
+	const uint64_t at = SPOOL_PAGE + SPOOL_RECORD_SIZE;
+	struct spool_record *r = &l->record;
+
+	if (l->error == 0 && envelope.len + top.len != r->envelope_len)
+		l->error = EINVAL;
+	if (l->error == 0 && (spool_write_at(l->fd, envelope.p, envelope.len, at) != 0 ||
+				 spool_write_at(l->fd, top.p, top.len, at + envelope.len) != 0))
+		l->error = errno;
+	if (l->error != 0) {
+		errno = l->error;
+		return -1;
+	}
+	r->envelope_len = (uint32_t)envelope.len;
+	r->envelope_crc = crc32c(0, envelope.p, envelope.len);
+	r->content_crc = crc32c_join(crc32c(0, top.p, top.len), r->content_crc, r->content_len);
+	r->content_len += top.len;
+	return 0;
+}
+
 static void
 large_run(struct worker_task *t)
 {

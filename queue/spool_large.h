@@ -18,6 +18,12 @@ struct spool_large *spool_large_new(struct spool_writer *w, int fd, uint64_t mes
 /* Writes content at once. 0, or -1 with errno: the message can only be aborted then. */
 int spool_large_append(struct spool_large *l, struct span content);
 
+/*
+ * Replaces the envelope by this one with top behind it, which becomes the front of content. Together they are as long as the
+ * envelope was. 0, or -1 with errno: the message can only be aborted then.
+ */
+int spool_large_amend(struct spool_large *l, struct span envelope, struct span top);
+
 /* Completes the record and flushes; done is called once, never before this returns. Takes l. */
 void spool_large_commit(struct spool_large **l, spool_done_fn *done, void *arg);
 

@@ -9,6 +9,7 @@
 #include "smtpd/dsn_param.h"
 #include "smtpd/param.h"
 #include "smtpd/session.h"
+#include "smtpd/session_checks.h"
 #include "smtpd/txn.h"
 #include "smtpd/verbs.h"
 
@@ -62,7 +63,10 @@ on_answer(const struct answer *a, void *arg)
 	struct session *s = arg;
 	struct txn *t = s->txn;
 
-	if (a->verdict.kind == VERDICT_OK) {
+	if (a->verdict.kind == VERDICT_OK && !session_checks_are_ready(s)) {
+		t->refused++;
+		session_reply(s, REPLY_CHECKS_MISSING);
+	} else if (a->verdict.kind == VERDICT_OK) {
 		t->asked.hosted = span_is(a->rule, "hosted");
 		t->asked.discard = a->action == ANSWER_DISCARD;
 		if (a->action == ANSWER_HOLD && t->hold.len == 0)

@@ -16,6 +16,7 @@
 #include "common/buf.h"
 #include "common/lineend.h"
 #include "common/span.h"
+#include "conf/header_check.h"
 #include "smtpd/header_scan.h"
 #include "smtpd/spool.h"
 
@@ -32,11 +33,13 @@ struct budget {
 
 enum content_fault {
 	CONTENT_GOOD,
-	CONTENT_BARE,	  /* a bare CR or LF */
-	CONTENT_TOO_BIG,  /* above the limit */
-	CONTENT_LOOPING,  /* too many Received (or Delivered-To) fields */
-	CONTENT_RETURNED, /* it says that it has been delivered to one of its recipients */
-	CONTENT_UNSTORED, /* the spool could not take it: see verdict */
+	CONTENT_BARE,	   /* a bare CR or LF */
+	CONTENT_TOO_BIG,   /* above the limit */
+	CONTENT_LOOPING,   /* too many Received (or Delivered-To) fields */
+	CONTENT_RETURNED,  /* it says that it has been delivered to one of its recipients */
+	CONTENT_REFUSED,   /* by header checks: see check->verdict */
+	CONTENT_DISCARDED, /* by header checks: accepted and thrown away */
+	CONTENT_UNSTORED,  /* the spool could not take it: see verdict */
 };
 
 enum content_where {
@@ -72,7 +75,10 @@ struct content {
 	bool eight_bit; /* an octet above 127 was seen */
 	enum content_where where;
 	enum content_fault fault;
-	struct verdict verdict; /* for CONTENT_UNSTORED */
+	struct verdict verdict;	    /* for CONTENT_UNSTORED */
+	struct header_check *check; /* NULL: no rules */
+	size_t
+	    reserved; /* of the file's envelope, so that another one fits; 0: nothing will change */
 	struct large *file;
 	large_ready_fn *ready;
 	void *ready_arg;
@@ -88,7 +94,8 @@ struct content_setup {
 	uint32_t hop_limit;
 	bool chunked;
 	const struct recipients
-	    *recipients; /* of the transaction, which outlives the content */
+	    *recipients;	    /* of the transaction, which outlives the content */
+	struct header_check *check; /* taken; NULL: no rules */
 };
 
 /* Content begins with top (copied), the trace field with LF line ends. */
@@ -114,10 +121,11 @@ void content_open_file(struct content *c, const struct spool_message *m, uint64_
     large_ready_fn *ready, void *arg);
 
 /*
- * After CONTENT_WHOLE or content_finish, without a fault: hands the message to the spool. done is called once, never
- * before this returns; c must live until then.
+ * After CONTENT_WHOLE or content_finish, without a fault: hands the message to the spool, with what header checks put
+ * on top of it. done is called once, never before this returns; c must live until then. -1: it cannot be stored, there is
+ * a fault now and done is not called.
  */
-void content_commit(
-    struct content *c, const struct spool_message *m, spool_done_fn *done, void *arg);
+int content_commit(struct content *c, const struct spool_message *m, spool_done_fn *done,
+    void *arg) __attribute__((warn_unused_result));
 
 #endif

@@ -14,6 +14,7 @@
 
 struct directory_client {
 	struct peer *peer;
+	struct header_source *headers;
 };
 
 static void
@@ -51,7 +52,7 @@ add_question(struct wire_out *w, const struct question *q)
 	if (q->auth.len > 0)
 		wire_add(w, "auth", q->auth);
 	wire_add(w, "from", q->from);
-	if (q->kind == QUESTION_RCPT)
+	if (q->kind == QUESTION_RCPT || q->kind == QUESTION_REDIRECT)
 		wire_add(w, "rcpt", q->rcpt);
 }
 
@@ -78,7 +79,9 @@ static void
 on_answer(struct wire_msg *m, void *arg)
 {
 	struct question_call *call = arg;
+	const struct directory_client *p = call->directory;
 	struct answer a = {.told = false, .rule = span_str("cannot-tell")};
+	struct span version;
 
 	if (m != NULL && wire_get_verdict(m, &a.verdict) == 0) {
 		a.told = true;
@@ -89,6 +92,8 @@ on_answer(struct wire_msg *m, void *arg)
 		a.signature = field(m, "signature");
 		a.scram = wire_is_yes(m, "scram");
 		a.action = action_of(m);
+		if (wire_get(m, "header-rules", &version) == 0)
+			header_source_announce(p->headers, version);
 	} else {
 		verdict_set(&a.verdict, VERDICT_TEMPORARY, 451, "4.3.0",
 		    "Cannot decide now, try again later");
@@ -103,12 +108,14 @@ ask(void *arg, const struct question *q, struct question_call *call)
 	static const char *const verbs[] = {[QUESTION_CONNECT] = "connect",
 	    [QUESTION_MAIL] = "mail",
 	    [QUESTION_RCPT] = "rcpt",
+	    [QUESTION_REDIRECT] = "redirect",
 	    [QUESTION_LOGIN] = "authenticate",
 	    [QUESTION_MECHANISMS] = "mechanisms"};
 	struct directory_client *p = arg;
 	struct wire_out w;
 
 	call->id = peer_next_id(p->peer);
+	call->directory = p;
 	wire_out_init(&w, verbs[q->kind], call->id);
 	add_question(&w, q);
 	peer_call(p->peer, &w, q->kind == QUESTION_LOGIN ? LOGIN_TIMEOUT_MS : ANSWER_TIMEOUT_MS,
@@ -134,6 +141,7 @@ directory_client_new(struct event_base *base, const char *path)
 	struct directory_client *p = xcalloc(1, sizeof *p);
 
 	p->peer = peer_new(base, path, "smtpd", &ops, p);
+	p->headers = header_source_new(p->peer);
 	return p;
 }
 
@@ -145,6 +153,7 @@ directory_client_free(struct directory_client **pp)
 	if (p == NULL)
 		return;
 	*pp = NULL;
+	header_source_free(&p->headers);
 	peer_free(&p->peer);
 	free(p);
 }
@@ -153,4 +162,10 @@ bool
 directory_client_is_up(const struct directory_client *p)
 {
 	return peer_is_up(p->peer);
+}
+
+struct header_source *
+directory_client_headers(struct directory_client *p)
+{
+	return p->headers;
 }

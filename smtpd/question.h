@@ -19,6 +19,7 @@ enum question_kind {
 	QUESTION_CONNECT,
 	QUESTION_MAIL,
 	QUESTION_RCPT,
+	QUESTION_REDIRECT,   /* can mail go to rcpt, where a rule of ours sends it? */
 	QUESTION_LOGIN,	     /* is this the password of the user? */
 	QUESTION_MECHANISMS, /* can users prove themselves by SCRAM? */
 };
@@ -58,13 +59,14 @@ typedef void question_fn(const struct answer *a, void *arg);
 
 /* A question under way. Belongs to who asked, and lives until fn was called or it is cancelled. */
 struct question_call {
-	uint64_t id; /* 0: none under way */
+	uint64_t id;	 /* 0: none under way */
+	void *directory; /* who was asked */
 	question_fn *fn;
 	void *arg;
 };
 
 struct question_ops {
-	/* Calls call->fn once, never before it returns. Sets call->id. The question's spans are borrowed. */
+	/* Calls call->fn once, never before it returns. Sets call->id and directory. The question's spans are borrowed. */
 	void (*ask)(void *directory, const struct question *q, struct question_call *call);
 	/* fn will not be called. Fine if none is under way. */
 	void (*cancel)(void *directory, struct question_call *call);

@@ -25,6 +25,7 @@
 /* Content gathered in memory by all sessions of a worker. */
 #define SERVER_BUDGET (64U << 20)
 
+struct header_source;
 struct session;
 
 struct server_counts {
@@ -40,6 +41,7 @@ struct server {
 	struct settings *settings; /* for sessions to come */
 	const struct question_ops *question_ops;
 	void *directory;
+	struct header_source *headers; /* borrowed; NULL: no message is checked */
 	const struct spool_ops *spool_ops;
 	void *spool;
 	struct tls *tls; /* borrowed; NULL: there is none */

@@ -13,6 +13,7 @@
 #include "smtpd/content.h"
 #include "smtpd/received.h"
 #include "smtpd/session.h"
+#include "smtpd/session_checks.h"
 #include "smtpd/session_tls.h"
 #include "smtpd/txn.h"
 
@@ -43,6 +44,7 @@ make_content(struct session *s, bool chunked)
 	    .hop_limit = s->settings->hop_limit,
 	    .chunked = chunked,
 	    .recipients = &t->recipients,
+	    .check = session_checks_begin(s),
 	};
 	struct received trace = {
 	    .hostname = span_str(s->settings->hostname),
@@ -80,13 +82,27 @@ session_content_begin(struct session *s, bool chunked)
 	return true;
 }
 
-/* The transaction is over; the session goes on unless its last reply closes it. */
-static void
-end_transaction(struct session *s)
+void
+session_content_end(struct session *s)
 {
 	txn_free(&s->txn);
 	if (s->state != SESSION_CLOSING)
 		session_set_state(s, SESSION_COMMAND);
+}
+
+/* Nobody is to have it: accepted, as far as the client is concerned. Nothing was waited for, so whoever fed goes on. */
+static void
+discard(struct session *s, const char *rule)
+{
+	const struct txn *t = s->txn;
+
+	log_info("session=%s id=%s from=<%.*s> nrcpt=%zu size=%" PRIu64
+		 " client=%s uid=%" PRId64 " discarded rule=%s",
+	    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->content->size,
+	    s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid, rule);
+	session_reply_detail(s, REPLY_QUEUED, span_str(t->id));
+	s->junk = 0;
+	session_content_end(s);
 }
 
 static void
@@ -114,10 +130,16 @@ answer_fault(struct session *s)
 	case CONTENT_UNSTORED:
 		session_reply_verdict(s, &c->verdict, span_str("spool"));
 		break;
+	case CONTENT_REFUSED:
+		session_reply_verdict(s, &c->check->verdict, span_str(SESSION_CHECKS_RULE));
+		break;
+	case CONTENT_DISCARDED:
+		discard(s, SESSION_CHECKS_RULE);
+		return;
 	case CONTENT_GOOD:
 		fatalx("session=%s a message without a fault is refused", s->id);
 	}
-	end_transaction(s);
+	session_content_end(s);
 }
 
 static struct spool_message
@@ -166,37 +188,28 @@ on_committed(const struct verdict *v, void *arg)
 	} else {
 		session_reply_verdict(s, v, span_str("spool"));
 	}
-	end_transaction(s);
+	session_content_end(s);
 	session_continue(s);
 }
 
-/* Nobody is to have it: accepted, as far as the client is concerned. Nothing was waited for, so whoever fed goes on. */
-static void
-discard(struct session *s)
+void
+session_content_store(struct session *s)
 {
-	const struct txn *t = s->txn;
+	struct spool_message m = spool_message(s);
 
-	log_info("session=%s id=%s from=<%.*s> nrcpt=%zu size=%" PRIu64
-		 " client=%s uid=%" PRId64 " discarded rule=access-table",
-	    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->content->size,
-	    s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid);
-	session_reply_detail(s, REPLY_QUEUED, span_str(t->id));
-	s->junk = 0;
-	end_transaction(s);
+	session_set_state(s, SESSION_COMMITTING);
+	if (content_commit(s->txn->content, &m, on_committed, s) != 0)
+		answer_fault(s);
 }
 
+/* It is whole. */
 static void
 commit(struct session *s)
 {
-	struct spool_message m;
-
-	if (!txn_is_kept(s->txn)) {
-		discard(s);
-		return;
-	}
-	m = spool_message(s);
-	session_set_state(s, SESSION_COMMITTING);
-	content_commit(s->txn->content, &m, on_committed, s);
+	if (!txn_is_kept(s->txn))
+		discard(s, "access-table");
+	else if (session_checks_apply(s))
+		session_content_store(s);
 }
 
 /* A chunk has come: the message goes on, is complete, or was refused (RFC 3030 2). */
@@ -210,7 +223,7 @@ end_chunk(struct session *s)
 
 	if (chunk->last)
 		content_finish(c);
-	if (c->fault != CONTENT_GOOD) {
+	if (c->fault != CONTENT_GOOD && (c->fault != CONTENT_DISCARDED || chunk->last)) {
 		answer_fault(s);
 	} else if (chunk->last) {
 		commit(s);

@@ -27,4 +27,10 @@ void session_content_chunk(struct session *s, uint64_t size, bool last);
 /* Content at the front of *in; the session is in SESSION_CONTENT. */
 void session_content_feed(struct session *s, struct span *in);
 
+/* The message is whole and nothing speaks against it: to the spool. */
+void session_content_store(struct session *s);
+
+/* The transaction is over, its reply said; the session goes on unless that closes it. */
+void session_content_end(struct session *s);
+
 #endif

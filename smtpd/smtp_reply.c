@@ -39,6 +39,8 @@ static const struct smtp_reply catalogue[REPLY_COUNT] = {
     END(REPLY_CONNECTIONS_CLIENT, 421, "4.7.0", "Too many connections from your address",
 	"connection-limit-per-client"),
     ROW(REPLY_CANNOT_TELL, 451, "4.3.0", "Cannot decide now, try again later", "cannot-tell"),
+    ROW(REPLY_CHECKS_MISSING, 451, "4.3.5",
+	"Header checks cannot be read here, try again later", "header-checks"),
     ROW(REPLY_TOO_MANY_RECIPIENTS, 452, "4.5.3",
 	"Too many recipients, send the rest in another message", "recipient-limit"),
     ROW(REPLY_NO_ROOM, 452, "4.3.1", "No room for mail now, try again later", "no-room"),

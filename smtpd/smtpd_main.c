@@ -42,6 +42,7 @@ struct smtpd {
 	struct tls *tls; /* made with keys, after the rights are gone: it has a thread */
 	struct buf client_ca;
 	bool wants_tls;
+	bool wants_checks; /* of headers */
 	struct event *counting, *start_poll, *stop_poll, *deadline;
 	unsigned start_polls;
 	struct server_counts said;
@@ -91,6 +92,10 @@ on_settings(struct process *p, struct wire_msg *m, void *arg)
 		return -1;
 	settings = settings_new(c, OFFERS);
 	d->wants_tls = c->tls_certificate != NULL;
+	d->wants_checks = c->header_checks != NULL || c->mime_header_checks != NULL;
+	if (d->directory != NULL)
+		header_source_configure(
+		    directory_client_headers(d->directory), d->wants_checks);
 	buf_release(&d->client_ca);
 	buf_init(&d->client_ca, WIRE_PAYLOAD_MAX);
 	buf_add_span(&d->client_ca, m->payload);
@@ -190,6 +195,8 @@ on_start(struct process *p, void *arg)
 	d->directory = directory_client_new(base, process_socket(p, "directory"));
 	d->spool = spool_client_new(base, process_socket(p, "queue"));
 	d->server.directory = d->directory;
+	d->server.headers = directory_client_headers(d->directory);
+	header_source_configure(d->server.headers, d->wants_checks);
 	d->server.spool = d->spool;
 	d->server.on_session_end = on_session_end;
 	d->server.arg = d;

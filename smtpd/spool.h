@@ -46,6 +46,12 @@ struct spool_ops {
 	/* Content, after ready said ok. 0, or -1: it can only be aborted then. */
 	int (*large_append)(struct large *l, struct span content);
 
+	/*
+	 * Before large_commit: another envelope, and octets in front of what was appended. Together they must be as long as
+	 * the envelope of large_open was. 0, or -1: it can only be aborted then.
+	 */
+	int (*large_amend)(struct large *l, struct span envelope, struct span top);
+
 	/* As commit. The large message is the spool's from now on. */
 	void (*large_commit)(struct large **l, spool_done_fn *done, void *arg);
 

@@ -345,6 +345,12 @@ large_append(struct large *l, struct span content)
 	return spool_large_append(l->file, content);
 }
 
+static int
+large_amend(struct large *l, struct span envelope, struct span top)
+{
+	return spool_large_amend(l->file, envelope, top);
+}
+
 /* Whole and flushed, or given up; the descriptor is closed when this returns to the writer. */
 static void
 on_large_done(const struct verdict *v, void *arg)
@@ -374,6 +380,7 @@ const struct spool_ops spool_client_ops = {
     .commit = commit,
     .large_open = large_open,
     .large_append = large_append,
+    .large_amend = large_amend,
     .large_commit = large_commit,
     .large_abort = large_abort,
 };

@@ -174,6 +174,22 @@ fake_large_append(struct large *l, struct span content)
 	return l->fake->failing ? -1 : buf_add_span(&l->content, content);
 }
 
+static inline int
+fake_large_amend(struct large *l, struct span envelope, struct span top)
+{
+	struct buf content;
+
+	assert(envelope.len + top.len == l->message.envelope.len);
+	buf_init(&content, 256U << 20);
+	buf_add_span(&content, top);
+	buf_add_span(&content, buf_span(&l->content));
+	buf_release(&l->content);
+	l->content = content;
+	free(l->envelope);
+	l->envelope = xspandup(envelope);
+	return l->fake->failing ? -1 : 0;
+}
+
 static inline void
 fake_large_commit(struct large **lp, spool_done_fn *done, void *arg)
 {
@@ -212,6 +228,7 @@ static const struct spool_ops fake_spool_ops = {.has_room = fake_has_room,
     .commit = fake_commit,
     .large_open = fake_large_open,
     .large_append = fake_large_append,
+    .large_amend = fake_large_amend,
     .large_commit = fake_large_commit,
     .large_abort = fake_large_abort};
 

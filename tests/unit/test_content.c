@@ -90,7 +90,7 @@ stored(struct bench *b)
 	struct spool_message m = {.number = 7, .envelope = span_str("envelope\n")};
 	const struct fake_message *got;
 
-	content_commit(b->content, &m, on_done, b);
+	assert_int_equal(content_commit(b->content, &m, on_done, b), 0);
 	assert_int_equal(b->done, 0);
 	fake_run(&b->fake);
 	assert_int_equal(b->done, 1);

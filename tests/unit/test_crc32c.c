@@ -56,9 +56,29 @@ is_the_same_however_computed(void **state)
 
 				assert_int_equal(
 				    crc32c(first, octets + from + cut, n - cut), want);
+				assert_int_equal(
+				    crc32c_join(first, crc32c(0, octets + from + cut, n - cut),
+					n - cut),
+				    want);
 			}
 		}
 	}
+}
+
+/* Of what is longer than a few octets, too. */
+static void
+joins_long_pieces(void **state)
+{
+	static unsigned char octets[300000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof octets; i++)
+		octets[i] = (unsigned char)(i * 7 + i / 255);
+	for (size_t cut = 0; cut < sizeof octets; cut += 77777)
+		assert_int_equal(
+		    crc32c_join(crc32c(0, octets, cut),
+			crc32c(0, octets + cut, sizeof octets - cut), sizeof octets - cut),
+		    crc32c(0, octets, sizeof octets));
 }
 
 static void
@@ -82,6 +102,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(gives_the_known_sums),
 	    cmocka_unit_test(is_the_same_however_computed),
+	    cmocka_unit_test(joins_long_pieces),
 	    cmocka_unit_test(sees_every_flipped_bit),
 	};
 

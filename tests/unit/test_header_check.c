@@ -1,0 +1,337 @@
+/*
+ * test_header_check: what rules make of messages: the pests that administrators wrote them against, each
+ * action, the order, and what bounds the work of patterns that never end.
+ */
+#include "conf/header_check.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/xalloc.h"
+#include "tests/unit/testing.h"
+
+struct seen {
+	struct buf text; /* a line for each thing that was told */
+	struct header_check *check;
+};
+
+static void
+on_hit(const struct header_hit *h, void *arg)
+{
+	struct seen *s = arg;
+
+	buf_addf(&s->text, "%s:%u %s %s %u%s [%.*s]\n", h->path, h->rule->line,
+	    header_action_name(h->rule->action), mime_where_name(h->field->where),
+	    h->field->line, h->decoded ? " decoded" : "", SPAN_ARG(h->text));
+}
+
+static void
+on_trouble(const char *text, void *arg)
+{
+	struct seen *s = arg;
+
+	buf_addf(&s->text, "%s\n", text);
+}
+
+static const struct header_check_ops ops = {on_hit, on_trouble};
+
+static struct header_set *
+rules(const char *header, const char *mime)
+{
+	struct config_errors errors = {0};
+	struct header_set *set =
+	    header_set_new(&(struct header_text){header != NULL ? "h" : NULL, span_str(header)},
+		&(struct header_text){mime != NULL ? "m" : NULL, span_str(mime)}, &errors);
+
+	if (set == NULL)
+		fail_msg("%s", errors.v[0].text);
+	return set;
+}
+
+/* Takes the set. */
+static void
+run(struct header_set *set, struct span content, struct seen *s)
+{
+	buf_init(&s->text, 1U << 20);
+	s->check = header_check_new(set, &ops, s);
+	header_set_unref(&set);
+	header_check_feed(s->check, content);
+	header_check_finish(s->check);
+}
+
+static void
+end(struct seen *s)
+{
+	header_check_free(&s->check);
+	buf_release(&s->text);
+}
+
+/* The rules of the manual page. */
+#define SCRIPTS "(\\s|\"|;|$)/\n    REJECT "
+static const char pests[] =
+    "/^Subject: ILOVEYOU$/\n    REJECT This subject is that of a virus; write another one\n"
+    "/^Content-(Type|Disposition):.*name=.*\\.(vbs|vbe|wsf|shs)" SCRIPTS
+    "Scripts are not taken here\n"
+    "/^Content-(Type|Disposition):.*name=.*\\.(doc|xls|zip|mpg|jpe?g)\\.(bat|com|exe|lnk|"
+    "pif)" SCRIPTS "5.7.1 A program that calls itself a document: .$2.$3\n"
+    "/^Content-Type:.*boundary=\"====_ABC1234567890DEF_====\"/\n"
+    "    REJECT This message has the boundary of a virus\n"
+    "if /^Content-Type: audio\\/x-wav/\n/name=\"?readme\\.exe/ DISCARD\nendif\n";
+
+static void
+test_pests(void **state)
+{
+	static const struct {
+		const char *name, *content;
+		enum header_fate fate;
+		const char *text;
+	} rows[] = {
+	    {"ILOVEYOU",
+		"From: a\nSubject: ILOVEYOU\n\nkindly check the attached LOVELETTER coming "
+		"from me.\n",
+		HEADER_REJECTED, "This subject is that of a virus; write another one"},
+	    {"ILOVEYOU, folded and coded", "Subject: =?utf-8?B?SUxP?=\n =?utf-8?Q?VEYOU?=\n\n",
+		HEADER_REJECTED, "This subject is that of a virus; write another one"},
+	    {"about ILOVEYOU", "Subject: Re: ILOVEYOU\n\nSubject: ILOVEYOU\n", HEADER_PASSED,
+		""},
+	    {"its attachment",
+		"Content-Type: multipart/mixed; boundary=\"b\"\n\n--b\nContent-Type: "
+		"text/plain\n\nhi\n--b\n"
+		"Content-Type: "
+		"application/"
+		"octet-stream;\n\tname=\"LOVE-LETTER-FOR-YOU.TXT.vbs\"\n\n\n--b--\n",
+		HEADER_REJECTED, "Scripts are not taken here"},
+	    {"Sircam",
+		"Content-Type: multipart/mixed; boundary=\"b\"\n\n--b\n\nHi! How are you?\n\nI "
+		"send you this file in order to have your advice\n"
+		"--b\nContent-Type: application/mixed\nContent-Disposition: attachment;\n "
+		"filename=\"plans.doc.pif\"\n\n\n",
+		HEADER_REJECTED, "A program that calls itself a document: .doc.pif"},
+	    {"Sircam, coded",
+		"Content-Type: multipart/mixed; boundary=\"b\"\n\n--b\n"
+		"Content-Disposition: attachment; filename*0=plans.do; "
+		"filename*1*=c%2Epif\n\n\n",
+		HEADER_REJECTED, "A program that calls itself a document: .doc.pif"},
+	    {"a document", "Content-Disposition: attachment; filename=\"plans.pif.doc\"\n\n",
+		HEADER_PASSED, ""},
+	    {"Nimda",
+		"MIME-Version: 1.0\nContent-Type: "
+		"multipart/related;\n\ttype=\"multipart/alternative\";\n"
+		"\tboundary=\"====_ABC1234567890DEF_====\"\n\n--====_ABC1234567890DEF_====\n",
+		HEADER_REJECTED, "This message has the boundary of a virus"},
+	    {"Nimda's inner boundary",
+		"Content-Type: "
+		"multipart/related;\n\tboundary=\"====_ABC123\"\n\n--====_ABC123\n"
+		"Content-Type: "
+		"multipart/alternative;\n\tboundary=\"====_ABC1234567890DEF_====\"\n\n",
+		HEADER_REJECTED, "This message has the boundary of a virus"},
+	    {"Nimda's program",
+		"Content-Type: multipart/related; boundary=x\n\n--x\n"
+		"Content-Type: audio/x-wav;\n\tname=\"readme.exe\"\nContent-ID: "
+		"<EA4DMGBP9p>\n\n",
+		HEADER_DISCARDED, ""},
+	    {"in an attached message",
+		"Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: "
+		"message/rfc822\n\n"
+		"Subject: iloveyou\n\n",
+		HEADER_REJECTED, "This subject is that of a virus; write another one"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct seen s;
+
+		run(rules(pests, NULL), span_str(rows[i].content), &s);
+		check_row(rows[i].name, s.check->fate == rows[i].fate);
+		if (rows[i].fate == HEADER_REJECTED) {
+			check_row(
+			    rows[i].name, strcmp(s.check->verdict.text, rows[i].text) == 0);
+			check_row(rows[i].name, s.check->verdict.code == 550);
+			check_row(rows[i].name, strcmp(s.check->verdict.status, "5.7.1") == 0);
+		}
+		end(&s);
+	}
+}
+
+static void
+test_actions(void **state)
+{
+	static const char text[] = "/^A: (.*)/ HOLD because of $1\n"
+				   "/^B:/ REDIRECT b@x.test\n"
+				   "/^C: (.*)/ PREPEND X-C: <$1>\n"
+				   "/^D: (.*)/ WARN saw $1\n"
+				   "/^E:/ DUNNO\n"
+				   "/^[A-F]:/ WARN later rule\n"
+				   "/^G:/ REDIRECT g@x.test\n"
+				   "/^H:/ HOLD\n"
+				   "/^R:/ REJECT 4.7.1\n";
+	struct seen s;
+
+	(void)state;
+	run(rules(text, NULL),
+	    span_str("A: 1\nA: 2\nB: 1\nG: 1\nC: \xc3\xa9\nC: 2\nD: 1\nE: 1\nF: 1\n\n"), &s);
+	assert_int_equal(s.check->fate, HEADER_PASSED);
+	assert_string_equal(s.check->hold, "because of 1");
+	assert_string_equal(s.check->redirect, "g@x.test");
+	assert_string_equal(buf_str(&s.check->prepend), "X-C: <?\?>\nX-C: <2>\n");
+	assert_string_equal(buf_str(&s.text), "h:1 HOLD message 1 [because of 1]\n"
+					      "h:1 HOLD message 2 [because of 2]\n"
+					      "h:2 REDIRECT message 3 [b@x.test]\n"
+					      "h:7 REDIRECT message 4 [g@x.test]\n"
+					      "h:3 PREPEND message 5 [X-C: <\xc3\xa9>]\n"
+					      "h:3 PREPEND message 6 [X-C: <2>]\n"
+					      "h:4 WARN message 7 [saw 1]\n"
+					      "h:6 WARN message 9 [later rule]\n");
+	end(&s);
+	run(rules(text, NULL), span_str("H: 1\nR: 1\nD: 1\n\n"), &s);
+	assert_string_equal(s.check->hold, "h:8");
+	assert_int_equal(s.check->fate, HEADER_REJECTED);
+	assert_int_equal(s.check->verdict.kind, VERDICT_TEMPORARY);
+	assert_int_equal(s.check->verdict.code, 451);
+	assert_string_equal(s.check->verdict.status, "4.7.1");
+	assert_null(strstr(buf_str(&s.text), "WARN")); /* the fate is decided */
+	end(&s);
+}
+
+/* Which of the two files is for a field. */
+static void
+test_two_files(void **state)
+{
+	static const char content[] =
+	    "Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
+	    "--b\nSubject: part\nContent-Type: message/rfc822\n\nSubject: y\n"
+	    "content-type: text/plain\n\n--b--\n";
+	struct header_set *set = rules("/^/ WARN\n", "/^/ WARN\n");
+	struct seen s;
+
+	(void)state;
+	assert_false(header_set_changes(set));
+	run(set, span_str(content), &s);
+	assert_string_equal(buf_str(&s.text),
+	    "h:1 WARN message 1 []\nm:1 WARN message 2 []\nm:1 WARN message 3 []\nm:1 WARN "
+	    "part 6 []\n"
+	    "m:1 WARN part 7 []\nh:1 WARN attached 9 []\nm:1 WARN attached 10 []\n");
+	end(&s);
+	run(rules(NULL, "/^/ WARN\n"), span_str(content), &s);
+	assert_non_null(strstr(buf_str(&s.text), "m:1 WARN part 6"));
+	assert_null(strstr(buf_str(&s.text), "attached 9"));
+	end(&s);
+	set = rules(NULL, "/x/ PREPEND X-A: b\n");
+	assert_true(header_set_changes(set));
+	header_set_unref(&set);
+}
+
+static void
+test_conditions(void **state)
+{
+	static const char text[] = "if /^S/\nif !/secret/\n/x/ WARN s with x, no "
+				   "secret\nendif\n/x/ WARN s with x\nendif\n"
+				   "!/^S/ WARN no s\n";
+	struct seen s;
+
+	(void)state;
+	run(rules(text, NULL),
+	    span_str("S: x\nS: x secret\nT: x\nS: y\nT: =?utf-8?q?=78?=\n\n"), &s);
+	assert_string_equal(buf_str(&s.text),
+	    "h:3 WARN message 1 [s with x, no secret]\nh:5 WARN message 2 [s with x]\n"
+	    "h:7 WARN message 3 [no s]\nh:7 WARN message 5 decoded [no s]\n");
+	end(&s);
+	/* With ! neither form may match. */
+	run(rules("!/abc/ WARN not abc\n/abc/ WARN abc\n", NULL),
+	    span_str("S: abc =?utf-8?q?d?=\nS: =?utf-8?q?=61bc?=\n\n"), &s);
+	assert_string_equal(
+	    buf_str(&s.text), "h:2 WARN message 1 [abc]\nh:2 WARN message 2 decoded [abc]\n");
+	end(&s);
+}
+
+/* A pattern that would take for ever counts as no match, once and for the whole message; the others go on. */
+static void
+test_catastrophe(void **state)
+{
+	static const char text[] = "/^Subject: (a|aa)+$/ REJECT for ever\n!/(x+x+)+y/ WARN "
+				   "negated\n/^Subject:/ PREPEND X-Last: rule\n";
+	uint64_t began = clock_mono_ms();
+	struct seen s;
+	struct buf content;
+
+	(void)state;
+	buf_init(&content, 1U << 20);
+	for (unsigned n = 0; n < 500; n++) {
+		buf_add_str(&content, "Subject: ");
+		for (unsigned i = 0; i < 60; i++)
+			buf_add_char(&content, 'a');
+		for (unsigned i = 0; i < 60; i++)
+			buf_add_char(&content, 'x');
+		buf_add_str(&content, "!y\n");
+	}
+	run(rules(text, NULL), buf_span(&content), &s);
+	assert_int_equal(s.check->fate, HEADER_PASSED);
+	assert_non_null(strstr(buf_str(&s.text), "h:1: the pattern reached its limit in line 1 "
+						 "and counts as no match in this message\n"));
+	assert_non_null(
+	    strstr(buf_str(&s.text), "h:2: the pattern reached its limit in line 1 "));
+	assert_null(strstr(buf_str(&s.text), "in line 2 "));
+	assert_non_null(strstr(buf_str(&s.text), "h:3 PREPEND message 2"));
+	assert_non_null(strstr(buf_str(&s.text), "more was found than is told here\n"));
+	assert_true(s.check->prepend.len <= HEADER_PREPEND_MAX);
+	assert_true(clock_mono_ms() - began < 2000);
+	end(&s);
+	buf_release(&content);
+}
+
+/* Patterns that stay within their limits and are slow all the same: the time of the message is up. */
+static void
+test_time_is_up(void **state)
+{
+	struct header_set *set = rules("/^X: (a|aa)+$/ REJECT\n/^Y/ REJECT\n", NULL);
+	struct seen s;
+	struct buf content;
+
+	(void)state;
+	set->time = 3000;
+	buf_init(&content, 1U << 20);
+	for (unsigned i = 0; i < 20000; i++)
+		buf_add_str(&content, "X: aaaaaaaaaaaaaaaaa!\n");
+	buf_add_str(&content, "Y: 1\n");
+	run(set, buf_span(&content), &s);
+	assert_int_equal(s.check->fate, HEADER_PASSED);
+	assert_non_null(strstr(buf_str(&s.text), "the rules have used their time in line "));
+	assert_int_equal(s.check->hits, 1);
+	end(&s);
+	buf_release(&content);
+}
+
+static void
+test_notes(void **state)
+{
+	struct buf content;
+	struct seen s;
+
+	(void)state;
+	buf_init(&content, 1U << 20);
+	buf_add_str(&content, "X: ");
+	for (unsigned i = 0; i < MIME_FIELD_MAX; i++)
+		buf_add_char(&content, 'x');
+	buf_add_str(&content, "\nX: y\n\n");
+	run(rules("/x$/ WARN cut\n", NULL), buf_span(&content), &s);
+	assert_string_equal(
+	    buf_str(&s.text), "h:1 WARN message 1 [cut]\na field longer than is looked at\n");
+	end(&s);
+	buf_release(&content);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_pests),
+	    cmocka_unit_test(test_actions),
+	    cmocka_unit_test(test_two_files),
+	    cmocka_unit_test(test_conditions),
+	    cmocka_unit_test(test_catastrophe),
+	    cmocka_unit_test(test_time_is_up),
+	    cmocka_unit_test(test_notes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
