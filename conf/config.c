@@ -28,6 +28,7 @@ config_free(struct config **cp)
 	strings_release(&c->relay_domains);
 	strings_release(&c->resolver);
 	free(c->relay_from.v);
+	free(c->proxy_from.v);
 	free(c->retry);
 	free(c->path);
 	free(c->hostname);

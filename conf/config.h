@@ -36,6 +36,7 @@ struct config_listener {
 	struct netaddr addr;
 	enum listener_role role;
 	enum listener_tls tls;
+	bool proxy; /* every connection begins with a PROXY header */
 };
 
 /*
@@ -119,6 +120,7 @@ struct config {
 	char *access_table;			  /* the file, NULL if not set */
 	char *header_checks, *mime_header_checks; /* files, NULL if not set */
 	struct config_netblocks relay_from;
+	struct config_netblocks proxy_from;   /* who may connect where proxy is set */
 	struct config_strings
 	    relay_domains; /* canonical, sorted; ".example.org": all below it */
 	char *

@@ -200,16 +200,31 @@ check_relay_domains(struct check *k)
 }
 
 static void
-check_relay_from(struct check *k)
+check_networks(struct check *k, const char *key, const struct config_netblocks *b,
+    const char *consequence, const char *expected)
 {
-	const struct config_netblocks *b = &k->c->relay_from;
-
 	for (size_t i = 0; i < b->n; i++) {
 		if (b->v[i].bits == 0)
-			COMPLAIN(k, line_of(k, "relay-from"),
-			    "relay-from: a network of all addresses makes this an open relay, "
-			    "expected "
-			    "your own networks");
+			COMPLAIN(k, line_of(k, key),
+			    "%s: a network of all addresses %s, expected %s", key, consequence,
+			    expected);
+	}
+}
+
+/* Who may name clients may name one that may relay. */
+static void
+check_proxies(struct check *k)
+{
+	const struct config *c = k->c;
+
+	check_networks(k, "proxy-from", &c->proxy_from, "lets every client say who it is",
+	    "those of your proxies");
+	for (size_t i = 0; i < c->nlisteners; i++) {
+		if (c->listeners[i].proxy && c->proxy_from.n == 0)
+			COMPLAIN(k, listener_line(k, i),
+			    "listen \"%s\": proxy = yes, and nobody may connect: expected "
+			    "proxy-from with the addresses of your proxies",
+			    c->listeners[i].address);
 	}
 }
 
@@ -305,7 +320,9 @@ config_check(struct config *c, struct config_lines *lines, struct config_errors 
 	check_listeners(&k);
 	check_submission(&k);
 	check_relay_domains(&k);
-	check_relay_from(&k);
+	check_networks(
+	    &k, "relay-from", &c->relay_from, "makes this an open relay", "your own networks");
+	check_proxies(&k);
 	check_access_table(&k);
 	check_header_checks(&k);
 	check_users(&k);

@@ -50,7 +50,7 @@ struct refusal {
 
 struct mail_args {
 	struct address from;
-	uint64_t size; /* UINT64_MAX: larger than can be written */
+	uint64_t size;		/* UINT64_MAX: larger than can be written */
 	bool eight_bit, utf8;	/* BODY=8BITMIME, SMTPUTF8 */
 	struct span ret, envid; /* as given, empty if not */
 };

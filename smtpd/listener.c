@@ -16,6 +16,7 @@
 
 #include "common/log.h"
 #include "common/xalloc.h"
+#include "smtpd/proxy_wait.h"
 #include "smtpd/smtp_reply.h"
 #include "smtpd/session.h"
 
@@ -23,6 +24,9 @@
 #define ACCEPT_MAX 64
 
 #define PAUSE_SEC 1
+
+/* A proxy has its header ready before it connects. */
+#define PROXY_MS 10000
 
 /* Descriptors kept back for segments, large messages, our sockets and the loop. */
 #define DESCRIPTORS_KEPT 256
@@ -35,6 +39,16 @@ struct listener {
 	enum listener_role role;
 	enum listener_tls tls;
 	int fd;
+	LIST_HEAD(, proxied) proxied;
+};
+
+/* A connection that waits for its PROXY header. */
+struct proxied {
+	LIST_ENTRY(proxied) link;
+	struct listener *listener;
+	struct proxy_wait *wait;
+	int fd;
+	struct session_origin origin; /* the proxy's */
 };
 
 static void on_resume(evutil_socket_t, short, void *);
@@ -51,8 +65,23 @@ listeners_init(struct listeners *l, struct server *server)
 }
 
 static void
+proxied_free(struct proxied *p)
+{
+	proxy_wait_free(&p->wait);
+	p->listener->all->nproxied--;
+	LIST_REMOVE(p, link);
+	free(p);
+}
+
+static void
 listener_free(struct listener *one)
 {
+	struct proxied *p;
+
+	while ((p = LIST_FIRST(&one->proxied)) != NULL) {
+		close(p->fd);
+		proxied_free(p);
+	}
 	LIST_REMOVE(one, link);
 	event_free(one->readable);
 	close(one->fd);
@@ -148,23 +177,91 @@ identify(
 	return 0;
 }
 
+/* Somebody who is known now. */
+static void
+admit(struct listener *one, int fd, const struct session_origin *o)
+{
+	struct listeners *l = one->all;
+
+	if (client_count_enter(
+		&l->clients, o, l->server->settings->connection_limit_per_client) != 0)
+		turn_away(one, fd, o, REPLY_CONNECTIONS_CLIENT);
+	else
+		session_new(l->server, fd, o);
+}
+
+/* Without a word: what is at the other end is no proxy of ours, or does not speak its protocol. */
+static void
+refuse_proxy(struct listener *one, int fd, const char *proxy, const char *rule, const char *why)
+{
+	one->all->server->counts.refused++;
+	log_info("listener=%s refused=connect rule=%s proxy=%s why=\"%s\"", one->name, rule,
+	    proxy, why);
+	close(fd);
+}
+
+/*
+ * A connection for which the proxy names nobody is served as 0.0.0.0: the proxy's own address may
+ * be one that may relay, and who sends through it is not the proxy.
+ */
+static void
+on_header(int fd, const struct proxy_header *h, const char *why, void *arg)
+{
+	struct proxied *p = arg;
+	struct listener *one = p->listener;
+	struct session_origin o = p->origin;
+
+	p->wait = NULL;
+	proxied_free(p);
+	if (h == NULL) {
+		refuse_proxy(one, fd, o.text, "proxy-header", why);
+		return;
+	}
+	o.client =
+	    h->kind == PROXY_HEADER_CLIENT ? h->client : (struct netaddr){.family = AF_INET};
+	log_debug("listener=%s proxy=%s client=%s", one->name, o.text,
+	    netaddr_format(&o.client, (char[NETADDR_TEXT_SIZE]){0}));
+	netaddr_format(&o.client, o.text);
+	admit(one, fd, &o);
+}
+
+static void
+await_header(struct listener *one, int fd, const struct session_origin *o)
+{
+	const struct server *sv = one->all->server;
+	uint64_t idle = sv->settings->idle_ms;
+	struct proxied *p;
+
+	if (!settings_names(&sv->settings->proxy_from, &o->client)) {
+		refuse_proxy(one, fd, o->text, "proxy-from", "not a proxy that may connect");
+		return;
+	}
+	p = xcalloc(1, sizeof *p);
+	p->listener = one;
+	p->fd = fd;
+	p->origin = *o;
+	p->wait = proxy_wait_new(sv->base, fd, idle < PROXY_MS ? idle : PROXY_MS, on_header, p);
+	LIST_INSERT_HEAD(&one->proxied, p, link);
+	one->all->nproxied++;
+}
+
 static void
 take(struct listener *one, int fd, const struct sockaddr_storage *ss)
 {
 	struct listeners *l = one->all;
 	const struct settings *set = l->server->settings;
+	unsigned there = l->server->nsessions + l->nproxied;
 	struct session_origin o;
 
 	if (identify(one, fd, ss, &o) != 0) {
 		log_warn("listener=%s cannot tell who has connected", one->name);
 		close(fd);
-	} else if (l->server->nsessions >= set->connection_limit ||
-		   l->server->nsessions >= l->most) {
+	} else if (there >= set->connection_limit || there >= l->most) {
 		turn_away(one, fd, &o, REPLY_CONNECTIONS);
-	} else if (client_count_enter(&l->clients, &o, set->connection_limit_per_client) != 0) {
-		turn_away(one, fd, &o, REPLY_CONNECTIONS_CLIENT);
+	} else if (o.role != LISTENER_SUBMIT && settings_is_proxied(set, one->name)) {
+		await_header(one, fd, &o);
 	} else {
-		session_new(l->server, fd, &o);
+		admit(one, fd, &o);
 	}
 }
 
@@ -214,6 +311,7 @@ listeners_add(struct listeners *l, struct span name, enum listener_role role,
 	one->role = role;
 	one->tls = tls;
 	one->fd = fd;
+	LIST_INIT(&one->proxied);
 	one->readable = event_new(l->server->base, fd, EV_READ | EV_PERSIST, on_accept, one);
 	if (one->readable == NULL)
 		fatalx("cannot watch a socket");

@@ -1,7 +1,8 @@
 /*
  * listener: the sockets on which clients arrive, and how many may be there: per
  * worker, and per worker and client. The sockets are bound by postriderd and stay
- * when this process goes.
+ * when this process goes. Where a proxy hands connections on (settings_is_proxied), only those
+ * of proxy-from are taken, and who is at the other end is known from their PROXY header alone.
  */
 #ifndef SMTPD_LISTENER_H
 #define SMTPD_LISTENER_H
@@ -21,6 +22,7 @@ struct listeners {
 	struct event *resume;
 	LIST_HEAD(, listener) list;
 	struct client_count clients;
+	unsigned nproxied; /* connections that wait for their PROXY header */
 	bool started;
 };
 

@@ -21,11 +21,11 @@ struct received {
 	struct span helo;
 	const struct netaddr *client; /* NULL for local submission */
 	int64_t uid;		      /* submitter, for local submission */
-	const char *protocol;	      /* "SMTP", "ESMTP", "ESMTPS" (RFC 3848), "UTF8SMTP" (RFC 6531) */
-	const struct tls_info *tls;   /* NULL: it came in clear */
-	const char *id;		      /* of the message */
-	struct span recipient;	      /* empty unless it is the only one */
-	int64_t when;		      /* seconds since 1970 */
+	const char *protocol; /* "SMTP", "ESMTP", "ESMTPS" (RFC 3848), "UTF8SMTP" (RFC 6531) */
+	const struct tls_info *tls; /* NULL: it came in clear */
+	const char *id;		    /* of the message */
+	struct span recipient;	    /* empty unless it is the only one */
+	int64_t when;		    /* seconds since 1970 */
 };
 
 /* Appends the field with LF line ends. out has room for RECEIVED_MAX octets. */

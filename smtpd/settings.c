@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/xalloc.h"
 
@@ -30,6 +31,45 @@ settings_format_ehlo(const struct settings *s, unsigned offers, struct buf *out)
 	buf_add_str(out, "250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
 }
 
+/* A list of its own, of what config owns. */
+static struct config_netblocks
+copy_networks(const struct config_netblocks *from)
+{
+	struct config_netblocks to = {xcalloc(from->n, sizeof *to.v), from->n};
+
+	for (size_t i = 0; i < from->n; i++)
+		to.v[i] = from->v[i];
+	return to;
+}
+
+static void
+copy_proxied(struct settings *s, const struct config *c)
+{
+	s->proxied = xcalloc(c->nlisteners, sizeof *s->proxied);
+	for (size_t i = 0; i < c->nlisteners; i++)
+		if (c->listeners[i].proxy)
+			s->proxied[s->nproxied++] = xstrdup(c->listeners[i].address);
+	s->proxy_from = copy_networks(&c->proxy_from);
+}
+
+bool
+settings_is_proxied(const struct settings *s, const char *listener)
+{
+	for (size_t i = 0; i < s->nproxied; i++)
+		if (strcmp(s->proxied[i], listener) == 0)
+			return true;
+	return false;
+}
+
+bool
+settings_names(const struct config_netblocks *networks, const struct netaddr *a)
+{
+	for (size_t i = 0; i < networks->n; i++)
+		if (netblock_contains(&networks->v[i], a))
+			return true;
+	return false;
+}
+
 struct settings *
 settings_new(const struct config *c, unsigned offers)
 {
@@ -53,6 +93,7 @@ settings_new(const struct config *c, unsigned offers)
 	s->idle_ms = c->idle_timeout;
 	s->session_ms = c->session_timeout;
 	s->greeting_delay_ms = c->greeting_delay;
+	copy_proxied(s, c);
 	return s;
 }
 
@@ -74,5 +115,9 @@ settings_unref(struct settings **sp)
 	free(s->hostname);
 	free(s->greeting);
 	free(s->hello);
+	for (size_t i = 0; i < s->nproxied; i++)
+		free(s->proxied[i]);
+	free(s->proxied);
+	free(s->proxy_from.v);
 	free(s);
 }

@@ -40,6 +40,9 @@ struct settings {
 	uint32_t command_line_limit;
 	uint32_t connection_limit;
 	uint32_t connection_limit_per_client;
+	char **proxied; /* names of the listeners where a PROXY header comes first */
+	size_t nproxied;
+	struct config_netblocks proxy_from;
 	uint64_t idle_ms;
 	uint64_t session_ms;
 	uint64_t greeting_delay_ms;
@@ -53,6 +56,12 @@ struct settings *settings_new(const struct config *c, unsigned offers);
 
 /* Appends the reply to EHLO of a client that is offered these extensions. */
 void settings_format_ehlo(const struct settings *s, unsigned offers, struct buf *out);
+
+/* Does every connection to this listener begin with a PROXY header? */
+bool settings_is_proxied(const struct settings *s, const char *listener);
+
+/* Is the address in one of these networks? */
+bool settings_names(const struct config_netblocks *networks, const struct netaddr *a);
 
 /* One more reference; one less (clears *s; frees at none; NULL is fine). */
 struct settings *settings_ref(struct settings *s);

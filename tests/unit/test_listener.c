@@ -223,6 +223,92 @@ clients_are_counted_by_network(void **state)
 	client_count_release(&c);
 }
 
+/* Whom the listener's connections come from, once a PROXY header has said so. */
+static void
+bench_proxied(struct bench *b, const char *from)
+{
+	struct settings *set = b->fake.server.settings;
+
+	free(set->proxied);
+	set->proxied = xcalloc(1, sizeof *set->proxied);
+	set->proxied[set->nproxied++] = xstrdup("one");
+	free(set->proxy_from.v);
+	set->proxy_from.v = xcalloc(1, sizeof *set->proxy_from.v);
+	assert_int_equal(netblock_parse(span_str(from), &set->proxy_from.v[0]), 0);
+	set->proxy_from.n = 1;
+	listeners_start(&b->listeners, (uid_t)-1);
+}
+
+/* Sends in pieces of n octets; returns what comes back as greeting does, '!' if the connection is closed. */
+static char
+send_pieces(struct bench *b, int i, const char *text, size_t n)
+{
+	size_t len = strlen(text);
+	char c = 0;
+	ssize_t got;
+
+	for (size_t at = 0; at < len; at += n) {
+		if (send(b->clients[i], text + at, len - at < n ? len - at : n, MSG_NOSIGNAL) <
+		    0)
+			break;
+		fake_run(&b->fake);
+		fake_run(&b->fake);
+	}
+	got = recv(b->clients[i], &c, 1, MSG_DONTWAIT);
+	return got == 0 || (got < 0 && errno == ECONNRESET) ? '!' : got == 1 ? c : '0';
+}
+
+static void
+proxies_name_clients(void **state)
+{
+	static const char header[] = "PROXY TCP4 192.0.2.7 198.51.100.1 12345 25\r\n";
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, LISTENER_MX);
+	b.fake.server.settings->connection_limit_per_client = 2;
+	bench_proxied(&b, "127.0.0.0/8");
+	/* Nothing is said before the header, and the limit is the client's. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(greeting(&b, i), '0');
+		assert_int_equal(send_pieces(&b, i, header, i == 0 ? 100 : 1), '2');
+	}
+	assert_string_equal(TAILQ_FIRST(&b.fake.server.sessions)->origin.text, "192.0.2.7");
+	assert_int_equal(TAILQ_FIRST(&b.fake.server.sessions)->origin.client.port, 12345);
+	assert_int_equal(greeting(&b, 2), '0');
+	assert_int_equal(send_pieces(&b, 2, header, 100), '4');
+	assert_int_equal(greeting(&b, 3), '0');
+	assert_int_equal(send_pieces(&b, 3, "PROXY UNKNOWN\r\n", 100), '2');
+	assert_string_equal(
+	    TAILQ_LAST(&b.fake.server.sessions, server_sessions)->origin.text, "0.0.0.0");
+	assert_int_equal(greeting(&b, 4), '0');
+	assert_int_equal(send_pieces(&b, 4, "EHLO c.test\r\n", 100), '!');
+	/* Who waits counts among the connections, and goes when the listener goes. */
+	b.fake.server.settings->connection_limit = 4;
+	assert_int_equal(greeting(&b, 5), '0');
+	assert_int_equal(greeting(&b, 6), '4');
+	assert_int_equal(b.listeners.nproxied, 1);
+	listeners_remove(&b.listeners, span_str("one"));
+	assert_int_equal(b.listeners.nproxied, 0);
+	assert_int_equal(send_pieces(&b, 5, "P", 1), '!');
+	bench_release(&b);
+}
+
+static void
+proxies_have_to_be_known(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, LISTENER_MX);
+	bench_proxied(&b, "192.0.2.0/24");
+	assert_int_equal(greeting(&b, 0), '0');
+	assert_int_equal(send_pieces(&b, 0, "P", 1), '!');
+	assert_int_equal(b.fake.server.nsessions, 0);
+	assert_int_equal(b.fake.server.counts.refused, 1);
+	bench_release(&b);
+}
+
 int
 main(void)
 {
@@ -233,6 +319,8 @@ main(void)
 	    cmocka_unit_test(local_users_are_known),
 	    cmocka_unit_test(removed_and_stopped),
 	    cmocka_unit_test(clients_are_counted_by_network),
+	    cmocka_unit_test(proxies_name_clients),
+	    cmocka_unit_test(proxies_have_to_be_known),
 	};
 
 	log_set_level(LOG_LEVEL_FATAL);
