@@ -1,0 +1,101 @@
+/* test_segment_pool: what becomes of a great many segments in which nothing is needed any more. */
+#include "queue/segment_pool.h"
+
+#include <dirent.h>
+
+#include "tests/unit/spool_fixture.h"
+
+#define INSTANCE 77
+#define SIZE	 65536
+#define MANY	 60
+#define KEPT	 8 /* free ones, for a new life */
+
+static void
+on_ready(void *arg)
+{
+	(void)arg;
+}
+
+static void
+on_space(bool room, void *arg)
+{
+	(void)room, (void)arg;
+}
+
+static uint64_t
+on_generation(uint64_t number, uint64_t generation, bool own, void *arg)
+{
+	(void)number, (void)generation, (void)own, (void)arg;
+	return 0;
+}
+
+static const struct segment_pool_ops ops = {
+    .on_ready = on_ready, .on_space = on_space, .on_generation = on_generation};
+
+static unsigned
+files_in(int spoolfd)
+{
+	int fd = openat(spoolfd, "segments", O_RDONLY | O_DIRECTORY);
+	DIR *d = fdopendir(fd);
+	struct dirent *e;
+	unsigned n = 0;
+
+	while ((e = readdir(d)) != NULL)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+/* An administrator removes all mail: no turn of the loop is long for it, and in the end all are given up. */
+static void
+gives_up_some_in_a_turn(void **state)
+{
+	char path[] = "/tmp/postrider-test.XXXXXX";
+	struct segment_pool *p;
+	struct event_base *base = event_base_new();
+	unsigned left = MANY, turns = 0;
+	int spoolfd, dirfd;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	spoolfd = open(path, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(mkdirat(spoolfd, "segments", 0700), 0);
+	assert_int_equal(mkdirat(spoolfd, "large", 0700), 0);
+	dirfd = openat(spoolfd, "segments", O_RDONLY | O_DIRECTORY);
+	for (uint64_t n = 1; n <= MANY; n++) {
+		struct spool_segment_header h = {
+		    .number = n, .generation = n, .instance = INSTANCE, .size = SIZE};
+
+		assert_int_equal(spool_segment_create(dirfd, &h, false), 0);
+	}
+	p = segment_pool_new(base, spoolfd, -1, INSTANCE, SIZE, &ops, NULL);
+	assert_non_null(p);
+	segment_pool_on_durable(p, 0);
+	for (int i = 0; i < 5000 && left > KEPT; i++) {
+		unsigned now = files_in(spoolfd);
+
+		assert_in_range(left - now, 0, 10);
+		turns += now < left;
+		left = now;
+		segment_pool_on_durable(p, turns); /* meanwhile the journal goes on */
+		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		usleep(200);
+	}
+	assert_int_equal(left, KEPT);
+	assert_in_range(turns, 6, MANY);
+	segment_pool_free(&p);
+	event_base_free(base);
+	close(dirfd);
+	close(spoolfd);
+	nftw(path, fixture_unlink, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(gives_up_some_in_a_turn),
+	};
+
+	return cmocka_run_group_tests_name("segment_pool", tests, NULL, NULL);
+}
