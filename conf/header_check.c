@@ -81,13 +81,13 @@ tell(struct header_check *c, const char *fmt, ...)
 	char text[400];
 	va_list ap;
 
-	if (++c->hits > HEADER_HITS_MAX)
+	if (++c->hits > c->hits_max)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	c->ops->on_trouble(
-	    c->hits == HEADER_HITS_MAX ? "more was found than is told here" : text, c->arg);
+	    c->hits == c->hits_max ? "more was found than is told here" : text, c->arg);
 }
 
 static void
@@ -126,17 +126,20 @@ apply(struct header_check *c, const struct header_rules *rules, const struct hea
 	    .path = rules->path, .rule = r, .field = f, .decoded = decoded};
 	struct buf text;
 
-	if (r->action == HEADER_DUNNO)
+	if (r->action == HEADER_DUNNO) {
+		if (c->ops->on_dunno != NULL)
+			c->ops->on_dunno(&hit, c->arg);
 		return;
+	}
 	buf_init(&text, HEADER_PREPEND_FIELD_MAX);
 	if (r->action == HEADER_REDIRECT)
 		buf_add_str(&text, r->text);
 	else
 		header_rule_expand(r, c->set->matcher, &text);
 	hit.text = buf_span(&text);
-	if (++c->hits < HEADER_HITS_MAX)
+	if (++c->hits < c->hits_max)
 		c->ops->on_hit(&hit, c->arg);
-	else if (c->hits == HEADER_HITS_MAX)
+	else if (c->hits == c->hits_max)
 		c->ops->on_trouble("more was found than is told here", c->arg);
 	if (r->action == HEADER_REJECT)
 		reject(c, r, hit.text);
@@ -280,6 +283,8 @@ on_field(const struct mime_field *f, void *arg)
 
 	if (c->fate != HEADER_PASSED || c->used > c->set->time)
 		return;
+	if (c->ops->on_field != NULL)
+		c->ops->on_field(f, c->arg);
 	if (c->set->mime != NULL && is_mime_field(f))
 		t.rules = c->set->mime;
 	if (t.rules == NULL || t.rules->n == 0)
@@ -299,6 +304,7 @@ header_check_new(struct header_set *set, const struct header_check_ops *ops, voi
 	c->set = header_set_ref(set);
 	c->ops = ops;
 	c->arg = arg;
+	c->hits_max = HEADER_HITS_MAX;
 	buf_init(&c->prepend, HEADER_PREPEND_MAX);
 	buf_init(&c->decoded, 4 * MIME_DECODE_MAX);
 	mime_scan_init(&c->scan, on_field, c);

@@ -76,9 +76,13 @@ struct header_hit {
 };
 
 struct header_check_ops {
+	/* A rule that does something has fired. */
 	void (*on_hit)(const struct header_hit *h, void *arg);
 	/* Something was not looked at: a line without the message's name. */
 	void (*on_trouble)(const char *text, void *arg);
+	/* For those who want to see all, else NULL: a field is about to be tried; a rule said DUNNO. */
+	void (*on_field)(const struct mime_field *f, void *arg);
+	void (*on_dunno)(const struct header_hit *h, void *arg);
 };
 
 enum header_fate {
@@ -94,14 +98,14 @@ struct header_check {
 	struct mime_scan scan;
 	enum header_fate fate;
 	struct verdict verdict;
-	char *hold;	       /* why it is to be held; NULL: it is not */
-	const char *redirect;  /* canonical; NULL: not; of the rules */
-	struct buf prepend;    /* whole fields with LF line ends */
-	struct buf decoded;    /* of the field at hand */
-	unsigned char *barred; /* rules of both files that reached a limit; NULL: none */
-	unsigned hits;
-	unsigned told; /* notes of the scan */
-	uint64_t used; /* microseconds */
+	char *hold;		 /* why it is to be held; NULL: it is not */
+	const char *redirect;	 /* canonical; NULL: not; of the rules */
+	struct buf prepend;	 /* whole fields with LF line ends */
+	struct buf decoded;	 /* of the field at hand */
+	unsigned char *barred;	 /* rules of both files that reached a limit; NULL: none */
+	unsigned hits, hits_max; /* HEADER_HITS_MAX, unless set anew behind header_check_new */
+	unsigned told;		 /* notes of the scan */
+	uint64_t used;		 /* microseconds */
 	bool finished;
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "queue/cmd_explain_header.h"
 #include "queue/cmd_table.h"
 #include "queue/cmd_verbs.h"
 
@@ -172,6 +173,7 @@ print_json(const char *address, const struct verdict *v, const struct wire_msg *
 /* What the command line says, in the order of the table in cmd_explain. */
 struct wish {
 	const char *rcpt, *from, *client, *helo, *auth, *role;
+	const char *header_file; /* a message to be checked, and no address */
 };
 
 static void
@@ -210,6 +212,15 @@ check(struct cmd_context *ctx, struct wish *w, const struct cmd_args *args)
 	return CMD_GO_ON;
 }
 
+static int
+explain_header(struct cmd_context *ctx, const struct wish *w, const struct cmd_args *args)
+{
+	if (args->n > 0 || w->rcpt != NULL || w->from != NULL || w->client != NULL ||
+	    w->helo != NULL || w->auth != NULL || w->role != NULL)
+		return cmd_fail_usage(ctx, "--header-file stands alone");
+	return cmd_explain_header(ctx, w->header_file);
+}
+
 int
 cmd_explain(struct cmd_context *ctx, char **argv)
 {
@@ -221,6 +232,7 @@ cmd_explain(struct cmd_context *ctx, char **argv)
 	    {.name = "helo", .value = &wish.helo},
 	    {.name = "auth", .value = &wish.auth},
 	    {.name = "role", .value = &wish.role},
+	    {.name = "header-file", .value = &wish.header_file},
 	};
 	struct control_client *c;
 	struct cmd_args args;
@@ -229,6 +241,8 @@ cmd_explain(struct cmd_context *ctx, char **argv)
 	struct verdict v;
 	int r = cmd_parse(ctx, argv, options, sizeof options / sizeof *options, 0, 1, &args);
 
+	if (r == CMD_GO_ON && wish.header_file != NULL)
+		return explain_header(ctx, &wish, &args);
 	if (r == CMD_GO_ON)
 		r = check(ctx, &wish, &args);
 	if (r != CMD_GO_ON)

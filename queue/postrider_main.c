@@ -30,7 +30,8 @@ static const struct command commands[] = {
 	"usage: postrider explain ADDRESS [--from ADDRESS]\n"
 	"       postrider explain --client IP [--helo NAME] [--role mx|submission] "
 	"[--auth ACCOUNT]\n"
-	"                         [--from ADDRESS] --rcpt ADDRESS\n",
+	"                         [--from ADDRESS] --rcpt ADDRESS\n"
+	"       postrider explain --header-file FILE\n",
 	cmd_explain},
     {"queue", "list", "what is in the queue",
 	"usage: postrider queue list [ID ...] [filters] [--sort age|size|next] [--limit N]\n"

@@ -62,7 +62,7 @@ on_trouble(const char *text, void *arg)
 struct header_check *
 session_checks_begin(struct session *s)
 {
-	static const struct header_check_ops ops = {on_hit, on_trouble};
+	static const struct header_check_ops ops = {.on_hit = on_hit, .on_trouble = on_trouble};
 	struct header_set *set = header_source_set(s->server->headers);
 
 	return set != NULL ? header_check_new(set, &ops, s) : NULL;

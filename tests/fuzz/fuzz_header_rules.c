@@ -30,7 +30,7 @@ on_trouble(const char *text, void *arg)
 static void
 check(struct header_set *set, struct span content)
 {
-	static const struct header_check_ops ops = {on_hit, on_trouble};
+	static const struct header_check_ops ops = {.on_hit = on_hit, .on_trouble = on_trouble};
 	unsigned hits = 0;
 	struct header_check *c = header_check_new(set, &ops, &hits);
 

@@ -1,6 +1,7 @@
 """Header checks: every action by SMTP and by sendmail(1), the rules of the manual page against the pests they were
 written for, changes in force on save, a pattern that would never end, large messages."""
 
+import json
 import os
 import re
 import smtplib
@@ -263,3 +264,59 @@ def test_without_rules_nothing_is_checked():
         assert "header-checks" not in world.mta.log()
     finally:
         world.close()
+
+
+def explain(world, message, *more):
+    """What `postrider explain --header-file` says of a message that lies where only root can read it."""
+    path = world.mta.root / "message"
+    path.write_bytes(message)
+    path.chmod(0o600)
+    return world.mta.command("explain", "--header-file", str(path), *more)
+
+
+MIXED = (b"Received: from x\r\n\tby y\r\nSubject: dunno\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+         b"Subject: hold\r\nX: =?utf-8?q?x?=\r\n\r\nx\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: =?utf-8?q?mark=20it?=\r\n\r\n--b--\r\n")
+
+
+def test_explain(world):
+    """Every field with its line, and the rule that decides; the same that a session would get."""
+    done = explain(world, MIXED)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    rules = world.rules
+    assert lines[0][-1] == "accepted" and "held: to be looked at" in done.stdout and "on top: X-Mark: it" in done.stdout
+    assert ["1", "message", "-", "-", "Received:", "from", "x", "by", "y"] in lines
+    assert ["3", "message", f"{rules}:11", "DUNNO", "Subject:", "dunno"] in lines
+    assert ["7", "part", f"{rules}:6", "HOLD", "Subject:", "hold"] in lines
+    assert ["14", "attached", f"{rules}:8", "PREPEND", "Subject:", "=?utf-8?q?mark=20it?="] in lines
+    refused = explain(world, MIXED.replace(b"hold", b"later today"))
+    assert refused.returncode == 75 and "451 4.7.1 Not now: today" in refused.stdout
+    assert "attached" not in refused.stdout
+    refused = explain(world, b"Subject: reject\n\n")
+    assert refused.returncode == 67 and "refused: 550 5.7.1" in refused.stdout
+    assert explain(world, b"Subject: redirect\n\n").stdout.splitlines()[1] == "redirected: alice@domain1.com"
+    assert explain(world, b"Subject: discard\n\n").stdout.splitlines()[0].endswith(": discarded")
+    for args in (["--header-file", "/nowhere"], ["--header-file", str(rules), "bob@domain1.com"]):
+        assert world.mta.command("explain", *args).returncode in (64, 66)
+
+
+def test_explain_json(world):
+    answer = json.loads(explain(world, MIXED, "--json").stdout)
+    assert answer["outcome"] == "accepted" and answer["hold"] == "to be looked at" and answer["prepend"] == ["X-Mark: it"]
+    fields = {field["line"]: field for field in answer["fields"]}
+    assert fields[1] == {"line": 1, "in": "message", "field": "Received: from x\tby y"}
+    assert fields[14] == {"line": 14, "in": "attached", "field": "Subject: =?utf-8?q?mark=20it?=", "decoded": True,
+                          "rule": f"{world.rules}:8", "action": "PREPEND", "text": "X-Mark: it"}
+    answer = json.loads(explain(world, b"Subject: status\n\n", "--json").stdout)
+    assert answer["outcome"] == "refused" and answer["code"] == 550 and answer["status"] == "5.6.0"
+
+
+def test_explain_and_session_agree(world):
+    """The rules in force count, not what the file says by mistake since."""
+    world.rules.write_text("/^Subject: new/ REJECT\n/(/\n")
+    time.sleep(0.3)
+    for subject in ("reject", "discard", "fine", "new", "dunno", "status", "later x"):
+        said = send(world, subject)
+        told = explain(world, f"Subject: {subject}\r\n\r\nx\r\n".encode()).stdout.splitlines()[0]
+        assert said.startswith("2") == told.endswith(("accepted", "discarded")), (said, told)
+        assert said.startswith("2") or told.endswith(said)

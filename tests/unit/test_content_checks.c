@@ -41,7 +41,7 @@ on_trouble(const char *text, void *arg)
 static void
 bench_init(struct bench *b)
 {
-	static const struct header_check_ops ops = {on_hit, on_trouble};
+	static const struct header_check_ops ops = {.on_hit = on_hit, .on_trouble = on_trouble};
 	struct config_errors errors = {0};
 	struct header_set *set = header_set_new(&(struct header_text){"r", span_str(rules)},
 	    &(struct header_text){NULL, {NULL, 0}}, &errors);

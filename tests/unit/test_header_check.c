@@ -33,7 +33,7 @@ on_trouble(const char *text, void *arg)
 	buf_addf(&s->text, "%s\n", text);
 }
 
-static const struct header_check_ops ops = {on_hit, on_trouble};
+static const struct header_check_ops ops = {.on_hit = on_hit, .on_trouble = on_trouble};
 
 static struct header_set *
 rules(const char *header, const char *mime)
