@@ -129,7 +129,8 @@ on_ready(struct smtp_client *client, void *arg)
 
 	if (c->owner != NULL)
 		c->pool->ops->on_ready(c, c->owner);
-	else if (c->keep && smtp_client_count(client) < CONNECTION_MESSAGES_MAX)
+	else if (c->keep && smtp_client_count(client) < CONNECTION_MESSAGES_MAX &&
+		 !smtp_client_is_spent(client))
 		become_idle(c);
 	else
 		quit(c);

@@ -131,6 +131,7 @@ parse_message(struct job *j, const struct wire_msg *m)
 		return "attempt=";
 	j->attempt = (uint32_t)attempt;
 	j->recovered = wire_is_yes(m, "recovered");
+	j->utf8 = wire_is_yes(m, "utf8");
 	if (wire_get(m, "envid", &body) == 0 && parse_parameter(body, &j->envid) != 0)
 		return "envid=";
 	if (wire_get(m, "ret", &body) == 0 && parse_parameter(body, &j->ret) != 0)

@@ -36,6 +36,7 @@ struct job {
 	char *envid, *ret; /* RFC 3461; NULL: none */
 	uint64_t size;	   /* octets of content with LF line ends */
 	bool eight_bit;	   /* body=8bit */
+	bool utf8;	   /* came with SMTPUTF8 */
 	char *destination; /* next hop or domain */
 	uint32_t attempt;  /* 1 for the first; more: an earlier one may have left traces */
 	bool recovered;	   /* the queue was restarted since: as attempt > 1 */

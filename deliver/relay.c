@@ -5,12 +5,16 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/utf8.h"
 #include "common/xalloc.h"
+#include "deliver/header_utf8.h"
 
 struct relay {
 	const struct relay_env *env;
 	struct job *job;
-	struct smtp_transaction t;
+	struct smtp_transaction t; /* its recipients: those of the job that are undecided */
+	size_t *which;		   /* which of the job each of them is */
+	bool header_utf8;	   /* of a message with SMTPUTF8 */
 	struct connection *connection;
 	bool reused; /* the connection had been idle before */
 	struct route_targets targets;
@@ -27,6 +31,7 @@ static void
 finish(struct relay *r)
 {
 	free(r->t.recipients);
+	free(r->which);
 	job_finish(&r->job);
 	free(r);
 }
@@ -46,7 +51,8 @@ static void
 give_up(struct relay *r)
 {
 	for (size_t i = 0; i < r->job->nrecipients; i++)
-		r->job->recipients[i].unreached = !r->reached;
+		if (!r->job->recipients[i].decided)
+			r->job->recipients[i].unreached = !r->reached;
 	job_decide_rest(r->job, &r->last, r->last_host[0] != '\0' ? r->last_host : NULL);
 	finish(r);
 }
@@ -55,15 +61,6 @@ static ssize_t
 read_content(void *content, uint64_t at, void *out, size_t n)
 {
 	return job_read(content, at, out, n);
-}
-
-static bool
-is_ascii(const char *s)
-{
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s >= 0x80)
-			return false;
-	return true;
 }
 
 /* Exact for what is in memory; a file's lines are not counted for it (RFC 1870 5 asks for an estimate). */
@@ -80,30 +77,36 @@ wire_size(const struct job *j)
 	return n;
 }
 
-/* The transaction as it goes to a host; recipients start undecided. */
+/* The transaction as it goes to a host: to whom the job has no verdict about. */
 static void
 prepare(struct relay *r)
 {
 	const struct job *j = r->job;
 
-	if (r->t.recipients == NULL)
+	if (r->t.recipients == NULL) {
 		r->t.recipients = xcalloc(j->nrecipients, sizeof *r->t.recipients);
+		r->which = xcalloc(j->nrecipients, sizeof *r->which);
+		r->header_utf8 = j->utf8 && header_utf8_find(j);
+	}
 	r->t.from = j->from;
 	r->t.envid = j->envid;
 	r->t.ret = j->ret;
 	r->t.eight_bit = j->eight_bit;
-	r->t.utf8 = !is_ascii(j->from);
+	r->t.utf8 = r->header_utf8 || !utf8_is_ascii(span_str(j->from));
+	r->t.utf8_given = j->utf8;
 	r->t.size = j->size;
 	r->t.wire_size = wire_size(j);
 	r->t.read = read_content;
 	r->t.content = r->job;
-	r->t.nrecipients = j->nrecipients;
+	r->t.nrecipients = 0;
 	for (size_t i = 0; i < j->nrecipients; i++) {
-		r->t.recipients[i] =
+		if (j->recipients[i].decided)
+			continue;
+		r->which[r->t.nrecipients] = i;
+		r->t.recipients[r->t.nrecipients++] =
 		    (struct smtp_recipient){.address = j->recipients[i].address,
 			.notify = j->recipients[i].notify,
 			.orcpt = j->recipients[i].orcpt};
-		r->t.utf8 = r->t.utf8 || !is_ascii(j->recipients[i].address);
 	}
 }
 
@@ -136,12 +139,25 @@ static void
 take_verdicts(struct relay *r, const char *host)
 {
 	for (size_t i = 0; i < r->t.nrecipients; i++) {
-		job_decide(r->job, i, &r->t.recipients[i].verdict, host);
-		r->job->recipients[i].dsn = r->t.dsn;
-		r->job->recipients[i].unreached =
-		    !r->reached && !is_about_mail(&r->t.recipients[i].verdict);
+		struct job_recipient *one = &r->job->recipients[r->which[i]];
+
+		if (!r->t.recipients[i].decided)
+			continue;
+		job_decide(r->job, r->which[i], &r->t.recipients[i].verdict, host);
+		one->dsn = r->t.dsn;
+		one->unreached = !r->reached && !is_about_mail(&r->t.recipients[i].verdict);
 	}
-	finish(r);
+}
+
+/* The host takes no more on this connection: the others go to it by another one. */
+static void
+go_on(struct relay *r)
+{
+	take_verdicts(r, r->last_host);
+	r->reached = true;
+	if (r->next > 0) /* 0: the connection was open already, the route is not known yet */
+		r->next--;
+	try_next(r);
 }
 
 static void
@@ -158,6 +174,11 @@ on_done(struct connection *c, enum smtp_outcome outcome, void *owner)
 	r->reached = r->reached || (outcome == SMTP_REFUSED && is_about_mail(&r->last));
 	if (outcome == SMTP_DONE || outcome == SMTP_BROKEN) {
 		take_verdicts(r, r->last_host);
+		finish(r);
+		return;
+	}
+	if (outcome == SMTP_PARTIAL) {
+		go_on(r);
 		return;
 	}
 	if (!reused)

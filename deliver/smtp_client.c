@@ -99,6 +99,7 @@ destroy(struct smtp_client *c)
 	event_free(c->timer);
 	event_free(c->later);
 	reply_release(&c->reply);
+	smtp_slices_release(c);
 	free(c);
 }
 
@@ -390,6 +391,12 @@ unsigned
 smtp_client_count(const struct smtp_client *c)
 {
 	return c->count;
+}
+
+bool
+smtp_client_is_spent(const struct smtp_client *c)
+{
+	return c->limits.mail > 0 && c->mails >= c->limits.mail;
 }
 
 bool

@@ -1,7 +1,7 @@
 /*
  * smtp_client: the client's side of one SMTP connection (RFC 5321) with
- * PIPELINING (2920), 8BITMIME (6152), SIZE (1870), SMTPUTF8 (6531), DSN (3461) and STARTTLS
- * (3207).
+ * PIPELINING (2920), 8BITMIME (6152), SIZE (1870), SMTPUTF8 (6531), DSN (3461), LIMITS (9422) and
+ * STARTTLS (3207).
  * It knows no queue, no DNS and no configuration: it gets a stream and options, sends
  * transactions one after another, and says what became of each recipient.
  *
@@ -45,9 +45,10 @@ struct smtp_transaction {
 	const char *from;	 /* "" for the null reverse-path */
 	const char *envid, *ret; /* values for a server with DSN; NULL or empty: none */
 	bool eight_bit;		 /* the content is not 7-bit */
-	bool utf8;		 /* an address is not ASCII */
-	uint64_t size;		 /* octets of content with LF line ends */
-	uint64_t wire_size;	 /* with CRLF, for SIZE=, as near as is known */
+	bool utf8;	 /* needs SMTPUTF8, whoever the recipient: its sender, or the header */
+	bool utf8_given; /* came with SMTPUTF8: goes on with it where it can */
+	uint64_t size;	 /* octets of content with LF line ends */
+	uint64_t wire_size; /* with CRLF, for SIZE=, as near as is known */
 	/* As job_read: octets copied, 0 at the end, -1 with errno. */
 	ssize_t (*read)(void *content, uint64_t at, void *out, size_t n);
 	void *content;
@@ -64,12 +65,13 @@ enum smtp_stage {
 	SMTP_STAGE_TRANSACTION, /* within a transaction (or between two) */
 };
 
-/* How a transaction ended. Every recipient has a verdict in each case. */
+/* How a transaction ended. Every recipient has a verdict in each case but PARTIAL. */
 enum smtp_outcome {
 	SMTP_DONE,    /* the server has spoken about each */
 	SMTP_REFUSED, /* it refused the sender for now (4xx to MAIL): another host may do better */
 	SMTP_STALE,  /* the connection ended before it said anything: nothing was tried yet */
 	SMTP_BROKEN, /* the connection ended half-way: the undecided are temporary */
+	SMTP_PARTIAL, /* some are decided; the server takes no more on this connection: the others go by another */
 };
 
 struct smtp_client;
@@ -107,6 +109,9 @@ void smtp_client_quit(struct smtp_client **c);
 
 /* Transactions completed, and whether TLS is on. */
 unsigned smtp_client_count(const struct smtp_client *c);
+
+/* Has it taken as many messages as the server allows on a connection? */
+bool smtp_client_is_spent(const struct smtp_client *c);
 bool smtp_client_is_secure(const struct smtp_client *c);
 
 #endif

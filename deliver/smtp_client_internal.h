@@ -8,6 +8,7 @@
 #include "common/lineend.h"
 #include "deliver/reply.h"
 #include "deliver/smtp_client.h"
+#include "deliver/smtp_limits.h"
 #include "deliver/stream.h"
 
 enum smtp_state {
@@ -26,6 +27,13 @@ enum smtp_state {
 	SMTP_OVER,	 /* on_closed was called */
 };
 
+/* The part of a transaction that is one for the server: see smtp_slices.c. */
+struct smtp_slices {
+	size_t *who, nwho; /* recipients the server is asked about */
+	size_t first, n;   /* those of this one */
+	bool utf8;	   /* its MAIL says SMTPUTF8 */
+};
+
 struct smtp_client {
 	struct event_base *base;
 	struct stream *stream;
@@ -39,14 +47,17 @@ struct smtp_client {
 	char peer[NETADDR_TEXT_SIZE];
 	struct reply reply;
 	unsigned count;
+	uint32_t mails; /* MAIL commands sent */
 
 	/* what EHLO said */
 	bool pipelining, eight_bit, utf8, starttls, size, limited, dsn;
 	uint64_t size_limit; /* if limited */
+	struct smtp_limits limits;
 
 	/* the transaction under way */
 	struct smtp_transaction *t;
-	size_t sent, answered; /* commands: 0 MAIL, 1 to n RCPT, n + 1 DATA */
+	struct smtp_slices slice;
+	size_t sent, answered; /* commands of the slice: 0 MAIL, 1 to n RCPT, n + 1 DATA */
 	size_t naccepted;
 	bool said;	/* the server has answered something */
 	bool refused;	/* MAIL was refused */
@@ -88,5 +99,21 @@ void smtp_transaction_on_reply(struct smtp_client *c);
 void smtp_transaction_on_drained(struct smtp_client *c);
 void smtp_transaction_end(struct smtp_client *c, enum smtp_outcome outcome);
 void smtp_transaction_break(struct smtp_client *c, const struct verdict *v);
+
+/* The recipients that are undecided, as slices; none has begun. And nothing of it any more. */
+void smtp_slices_init(struct smtp_client *c);
+void smtp_slices_release(struct smtp_client *c);
+
+/* The next slice; false if nobody is left. */
+bool smtp_slices_begin(struct smtp_client *c);
+
+/* Recipient i of the slice. */
+struct smtp_recipient *smtp_slices_at(struct smtp_client *c, size_t i);
+
+/* Is somebody behind the slice undecided? */
+bool smtp_slices_more(const struct smtp_client *c);
+
+/* Recipients with UTF-8 in their address, at a server that takes none. */
+void smtp_slices_refuse_utf8(struct smtp_client *c);
 
 #endif

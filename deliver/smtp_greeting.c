@@ -85,6 +85,7 @@ take_extensions(struct smtp_client *c)
 
 	c->pipelining = c->eight_bit = c->utf8 = c->starttls = c->size = c->limited = false;
 	c->dsn = false;
+	c->limits = (struct smtp_limits){0, 0};
 	span_cut(&rest, '\n'); /* the greeting line */
 	while (rest.p != NULL) {
 		struct span value = span_cut(&rest, '\n'), keyword = span_cut(&value, ' ');
@@ -99,6 +100,8 @@ take_extensions(struct smtp_client *c)
 			c->starttls = true;
 		else if (span_is_nocase(keyword, "DSN"))
 			c->dsn = true;
+		else if (span_is_nocase(keyword, "LIMITS"))
+			smtp_limits_parse(value, &c->limits);
 		else if (span_is_nocase(keyword, "SIZE"))
 			take_size(c, value);
 	}

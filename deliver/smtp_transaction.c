@@ -20,14 +20,13 @@
 #define CHUNK_SIZE   32768
 
 static void perform_content(struct smtp_client *);
+static void begin_slice(struct smtp_client *);
 
 /* --- verdicts --- */
 
 static void
-decide(struct smtp_client *c, size_t i, const struct verdict *v)
+decide(struct smtp_recipient *r, const struct verdict *v)
 {
-	struct smtp_recipient *r = &c->t->recipients[i];
-
 	if (r->decided)
 		return;
 	r->verdict = *v;
@@ -38,7 +37,7 @@ static void
 decide_rest(struct smtp_client *c, const struct verdict *v)
 {
 	for (size_t i = 0; i < c->t->nrecipients; i++)
-		decide(c, i, v);
+		decide(&c->t->recipients[i], v);
 }
 
 void
@@ -47,6 +46,7 @@ smtp_transaction_end(struct smtp_client *c, enum smtp_outcome outcome)
 	struct smtp_transaction *t = c->t;
 
 	c->t = NULL;
+	smtp_slices_release(c);
 	c->count++;
 	c->ops->on_done(c, t, outcome, c->arg);
 }
@@ -75,19 +75,39 @@ perform_rset(struct smtp_client *c)
 	stream_push(c->stream);
 }
 
+/* The slice is done with. The next one, if there is any; false: the transaction ends. */
+static bool
+go_on(struct smtp_client *c)
+{
+	if (!smtp_slices_more(c))
+		return false;
+	if (smtp_client_is_spent(c)) {
+		smtp_transaction_end(c, SMTP_PARTIAL);
+		if (!c->doomed)
+			smtp_client_ready(c);
+		return true;
+	}
+	begin_slice(c);
+	return true;
+}
+
 static void
 on_rset_reply(struct smtp_client *c)
 {
-	if (reply_class(&c->reply) == 2)
-		smtp_client_ready(c);
-	else
+	if (reply_class(&c->reply) != 2)
 		smtp_client_protocol_error(c, "RSET");
+	else if (c->t == NULL || !go_on(c))
+		smtp_client_ready(c);
 }
 
 /* The verdicts are known, but the server still has a transaction open. */
 static void
 end_and_reset(struct smtp_client *c)
 {
+	if (smtp_slices_more(c)) {
+		perform_rset(c);
+		return;
+	}
 	smtp_transaction_end(c, c->elsewhere ? SMTP_REFUSED : SMTP_DONE);
 	if (!c->doomed)
 		perform_rset(c);
@@ -103,6 +123,11 @@ on_final_reply(struct smtp_client *c)
 		return;
 	}
 	reply_verdict(&c->reply, &v);
+	/* It took the message for these; a refusal of the message would be the same for all others. */
+	for (size_t i = 0; v.kind == VERDICT_OK && i < c->slice.n; i++)
+		decide(smtp_slices_at(c, i), &v);
+	if (v.kind == VERDICT_OK && go_on(c))
+		return;
 	decide_rest(c, &v);
 	smtp_transaction_end(c, SMTP_DONE);
 	if (!c->doomed)
@@ -130,12 +155,13 @@ add_mail(struct smtp_client *c)
 {
 	struct buf *out = stream_out(c->stream);
 
+	c->mails++;
 	buf_addf(out, "MAIL FROM:<%s>", c->t->from);
 	if (c->size)
 		buf_addf(out, " SIZE=%" PRIu64, c->t->wire_size);
 	if (c->t->eight_bit)
 		buf_add_str(out, " BODY=8BITMIME");
-	if (c->t->utf8)
+	if (c->slice.utf8)
 		buf_add_str(out, " SMTPUTF8");
 	add_dsn(c, "RET", c->t->ret);
 	add_dsn(c, "ENVID", c->t->envid);
@@ -157,7 +183,7 @@ add_rcpt(struct smtp_client *c, const struct smtp_recipient *r)
 static bool
 may_send(const struct smtp_client *c)
 {
-	size_t n = c->t->nrecipients;
+	size_t n = c->slice.n;
 
 	if (c->sent > n + 1)
 		return false;
@@ -173,13 +199,13 @@ static void
 perform_envelope(struct smtp_client *c)
 {
 	struct buf *out = stream_out(c->stream);
-	size_t n = c->t->nrecipients;
+	size_t n = c->slice.n;
 
 	while (may_send(c)) {
 		if (c->sent == 0)
 			add_mail(c);
 		else if (c->sent <= n)
-			add_rcpt(c, &c->t->recipients[c->sent - 1]);
+			add_rcpt(c, smtp_slices_at(c, c->sent - 1));
 		else
 			buf_add_str(out, "DATA\r\n");
 		c->sent++;
@@ -188,6 +214,16 @@ perform_envelope(struct smtp_client *c)
 		end_and_reset(c); /* refused, all of it, before DATA */
 	else
 		stream_push(c->stream);
+}
+
+static void
+begin_slice(struct smtp_client *c)
+{
+	(void)smtp_slices_begin(c); /* somebody is left */
+	c->sent = c->answered = c->naccepted = 0;
+	c->refused = false;
+	smtp_client_set_state(c, SMTP_ENVELOPE);
+	perform_envelope(c);
 }
 
 /* MAIL: a refusal is about everybody. */
@@ -210,7 +246,7 @@ on_mail_reply(struct smtp_client *c)
 static bool
 on_rcpt_reply(struct smtp_client *c, size_t i)
 {
-	struct smtp_recipient *r = &c->t->recipients[i];
+	struct smtp_recipient *r = smtp_slices_at(c, i);
 	struct verdict v;
 
 	if (reply_class(&c->reply) == 3)
@@ -227,7 +263,7 @@ on_rcpt_reply(struct smtp_client *c, size_t i)
 	if (v.code == 552 && strcmp(v.status, "5.5.3") == 0)
 		verdict_set_parts(
 		    &v, VERDICT_TEMPORARY, v.code, span_str(v.status), span_str(v.text));
-	decide(c, i, &v);
+	decide(r, &v);
 	return true;
 }
 
@@ -260,15 +296,17 @@ on_data_reply(struct smtp_client *c)
 		perform_empty(c);
 		return;
 	}
+	/* Without a recipient DATA is refused for that; else it is about the message, whoever gets it. */
 	reply_verdict(&c->reply, &v);
-	decide_rest(c, &v);
+	if (c->naccepted > 0)
+		decide_rest(c, &v);
 	end_and_reset(c);
 }
 
 static void
 on_envelope_reply(struct smtp_client *c)
 {
-	size_t which = c->answered++, n = c->t->nrecipients;
+	size_t which = c->answered++, n = c->slice.n;
 	bool ok = true;
 
 	if (which == n + 1) {
@@ -383,28 +421,31 @@ smtp_transaction_on_reply(struct smtp_client *c)
 	}
 }
 
-/* What can be told without asking the server. False if all is decided. */
-static bool
+/* What can be told without asking the server: to everybody, or to those whose address it cannot take. */
+static void
 check_extensions(struct smtp_client *c)
 {
 	struct smtp_transaction *t = c->t;
 	struct verdict v;
 
-	if (t->eight_bit && !c->eight_bit)
+	if (!c->utf8)
+		smtp_slices_refuse_utf8(c);
+	if (t->utf8 && !c->utf8)
+		verdict_set(&v, VERDICT_PERMANENT, 553, "5.6.7",
+		    "%s takes no internationalized mail (SMTPUTF8), and this is one by its "
+		    "sender or header",
+		    c->peer);
+	else if (t->eight_bit && !c->eight_bit)
 		verdict_set(&v, VERDICT_PERMANENT, 554, "5.6.3",
 		    "%s takes no 8-bit messages (8BITMIME), and this one is not converted",
 		    c->peer);
-	else if (t->utf8 && !c->utf8)
-		verdict_set(&v, VERDICT_PERMANENT, 553, "5.6.7",
-		    "%s takes no internationalized addresses (SMTPUTF8)", c->peer);
 	else if (c->limited && t->size > c->size_limit)
 		verdict_set(&v, VERDICT_PERMANENT, 552, "5.3.4",
 		    "%s takes messages up to %" PRIu64 " octets, this one has %" PRIu64,
 		    c->peer, c->size_limit, t->size);
 	else
-		return true;
+		return;
 	decide_rest(c, &v);
-	return false;
 }
 
 void
@@ -412,12 +453,13 @@ smtp_client_send(struct smtp_client *c, struct smtp_transaction *t)
 {
 	c->t = t;
 	t->dsn = c->dsn;
-	c->sent = c->answered = c->naccepted = 0;
-	c->said = c->refused = c->elsewhere = false;
+	c->said = c->elsewhere = false;
 	smtp_client_set_state(c, SMTP_ENVELOPE);
-	c->decided_here = !check_extensions(c);
+	check_extensions(c);
+	smtp_slices_init(c);
+	c->decided_here = c->slice.nwho == 0;
 	if (c->decided_here)
 		event_active(c->later, EV_TIMEOUT, 0);
 	else
-		perform_envelope(c);
+		begin_slice(c);
 }

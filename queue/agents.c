@@ -151,6 +151,8 @@ write_job(struct wire_out *w, enum agent_kind kind, struct recipient *const *rec
 	wire_add_u64(w, "received", (uint64_t)(m->received / 1000));
 	wire_add_u64(w, "size", m->content_len);
 	wire_add_str(w, "body", m->eight_bit ? "8bit" : "7bit");
+	if (m->utf8)
+		wire_add_str(w, "utf8", "yes");
 	wire_add_str(w, "destination", recipients[0]->destination->name);
 	if (content->fd >= 0)
 		wire_add_u64(w, "offset", content->offset);

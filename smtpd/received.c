@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/utf8.h"
 
 /* The HELO name was checked when it came; this holds even if it was not. */
 static void
@@ -20,11 +21,14 @@ add_name(struct buf *out, struct span name)
 	}
 }
 
-/* An address in canonical form holds no control octet, and its quotes are balanced. */
+/*
+ * An address in canonical form holds no control octet, and its quotes are balanced. One in UTF-8 is left out:
+ * nothing else may make a message need SMTPUTF8 that goes on to an address in ASCII.
+ */
 static void
 add_recipient(struct buf *out, struct span address)
 {
-	if (address.len == 0 || span_has_control(address))
+	if (address.len == 0 || span_has_control(address) || !utf8_is_ascii(address))
 		return;
 	buf_add_str(out, "\n\tfor <");
 	buf_add_span(out, address);

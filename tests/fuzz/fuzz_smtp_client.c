@@ -51,11 +51,12 @@ on_done(struct smtp_client *c, struct smtp_transaction *t, enum smtp_outcome out
 {
 	struct session *s = arg;
 
-	(void)c, (void)outcome;
 	MUST(t == &s->t && s->done++ == 0 && s->closed == 0);
+	MUST(outcome != SMTP_PARTIAL || smtp_client_is_spent(c));
 	for (size_t i = 0; i < t->nrecipients; i++) {
-		MUST(t->recipients[i].decided);
-		MUST(t->recipients[i].verdict.kind != VERDICT_OK || t->recipients[i].accepted);
+		MUST(t->recipients[i].decided || outcome == SMTP_PARTIAL);
+		MUST(!t->recipients[i].decided || t->recipients[i].verdict.kind != VERDICT_OK ||
+		     t->recipients[i].accepted);
 	}
 }
 
@@ -131,6 +132,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    .envid = "id",
 		    .ret = "FULL",
 		    .eight_bit = (data[0] & 0x80) != 0,
+		    .utf8 = data[0] == 0x7f,
+		    .utf8_given = (data[0] & 0x40) != 0,
 		    .size = 10,
 		    .wire_size = 10,
 		    .read = read_content,
@@ -139,7 +142,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    .nrecipients = 1 + data[0] / 6 % RECIPIENTS_MAX};
 		for (size_t i = 0; i < RECIPIENTS_MAX; i++)
 			s.recipients[i] = (struct smtp_recipient){
-			    .address = "r@d.test", .notify = "SUCCESS", .orcpt = "rfc822;r"};
+			    .address = i == 2 ? "\xc3\xbc@d.test" : "r@d.test",
+			    .notify = "SUCCESS",
+			    .orcpt = "rfc822;r"};
 		MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
 		MUST(fcntl(sv[0], F_SETFL, O_NONBLOCK) == 0);
 		s.client = smtp_client_new(base, sv[0], &options, &ops, &s);
