@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/utf8.h"
 #include "queue/bounce_parts.h"
 #include "queue/bounce_template.h"
 #include "queue/dsn.h"
@@ -48,32 +49,13 @@ choose_boundary(const struct bounce *b, struct parts *p)
 	} while (is_taken(p));
 }
 
-/* An address that is not ASCII cannot stand in a header without SMTPUTF8: RFC 6857 3.1.8 makes it a name. */
+/* Whoever has an address in UTF-8 is reached with SMTPUTF8 alone, so it may stand in the header as it is. */
 static void
 add_to(struct span to, struct buf *out)
 {
-	bool plain = true;
-
-	for (size_t i = 0; i < to.len; i++)
-		plain = plain && to.p[i] >= 0x20 && to.p[i] <= 0x7e;
-	if (plain) {
-		buf_add_str(out, "To: <");
-		buf_add_span(out, to);
-		buf_add_str(out, ">\n");
-		return;
-	}
-	buf_add_str(out, "To: =?utf-8?q?");
-	for (size_t i = 0, column = 0; i < to.len; i++) {
-		bool more = ((unsigned char)to.p[i] & 0xc0) == 0x80; /* of one character */
-
-		if (column > 40 && !more) { /* RFC 2047 2: 75 octets a word */
-			buf_add_str(out, "?=\n =?utf-8?q?");
-			column = 0;
-		}
-		column += 3;
-		buf_addf(out, "=%02X", (unsigned char)to.p[i]);
-	}
-	buf_add_str(out, "?=:;\n");
+	buf_add_str(out, "To: <");
+	buf_add_span(out, span_has_control(to) ? span_make("", 0) : to);
+	buf_add_str(out, ">\n");
 }
 
 static int
@@ -150,7 +132,9 @@ bounce_compose(const struct bounce *b, struct buf *out, struct bounce_result *re
 	buf_init(&p.returned, RETURNED_MAX);
 	if (make_parts(b, &p) == 0)
 		r = assemble(b, &p, out);
-	*result = (struct bounce_result){p.n, p.eight_bit};
+	*result = (struct bounce_result){.nrecipients = p.n,
+	    .eight_bit = p.eight_bit || !utf8_is_ascii(b->to),
+	    .utf8 = !utf8_is_ascii(b->to)};
 	buf_release(&p.text);
 	buf_release(&p.status);
 	buf_release(&p.returned);

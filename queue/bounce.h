@@ -6,7 +6,7 @@
  *
  * Invariants: everything that came from a stranger is cleaned before it stands in a line of ours, and no
  * part holds the boundary, so nothing can be injected; a report is at most MESSAGE_INLINE_MAX
- * octets; only a message that is returned whole can make it 8-bit.
+ * octets; only a message that is returned whole, or an addressee in UTF-8, can make it 8-bit.
  */
 #ifndef QUEUE_BOUNCE_H
 #define QUEUE_BOUNCE_H
@@ -63,13 +63,14 @@ struct bounce {
 	    text; /* template of the sender's domain (postrider-domain(5)); empty: ours */
 	struct span content; /* of the message, or only its header */
 	bool content_whole;  /* content is the whole message */
-	bool utf8;	     /* its header may hold UTF-8 (RFC 6531) */
+	bool utf8;	     /* it came with SMTPUTF8: its header may hold UTF-8 (RFC 6531) */
 };
 
 struct bounce_result {
 	size_t
 	    nrecipients; /* how many of the recipients, from the first on, the report tells of: at least 1 */
 	bool eight_bit; /* it holds octets above 127 */
+	bool utf8;	/* its own header does: it goes with SMTPUTF8 */
 };
 
 /* Appends the report to out. -1 if out is full. */

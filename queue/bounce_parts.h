@@ -25,7 +25,10 @@ int bounce_text_add(const struct bounce *b, struct span text, size_t n, struct b
 /* "Subject: ...\n": *text begins with one if the template has its own, and is cut behind it. */
 int bounce_subject_add(const struct bounce *b, struct span *text, size_t n, struct buf *out);
 
-/* message/delivery-status: as many recipients as out takes, and how many these are. -1 if none. */
+/* Appends s in quoted-printable (RFC 2045 6.7). -1 if out is full. */
+int bounce_quote(struct buf *out, struct span s);
+
+/* message/delivery-status, or global-delivery-status: as many recipients as out takes, and how many these are. -1 if none. */
 int bounce_status_add(const struct bounce *b, struct buf *out, size_t *n);
 
 /* What is returned of the message; *eight_bit is set if it is not 7-bit. -1 if out is full. */

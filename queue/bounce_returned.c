@@ -47,8 +47,8 @@ is_literal(struct span rest)
 	return c > 0x20 && c < 0x7f && c != '=';
 }
 
-static int
-add_quoted_printable(struct buf *out, struct span s)
+int
+bounce_quote(struct buf *out, struct span s)
 {
 	static const char hex[] = "0123456789ABCDEF";
 	size_t column = 0;
@@ -82,7 +82,7 @@ add_quoted_printable(struct buf *out, struct span s)
 static int
 add_content(struct buf *out, struct span content, bool encoded)
 {
-	if ((encoded ? add_quoted_printable(out, content) : buf_add_span(out, content)) != 0)
+	if ((encoded ? bounce_quote(out, content) : buf_add_span(out, content)) != 0)
 		return -1;
 	return content.len > 0 && content.p[content.len - 1] != '\n' ? buf_add_char(out, '\n')
 								     : 0;

@@ -1,10 +1,13 @@
 /*
  * bounce_status: the part of a report that programs read, message/delivery-status
- * (RFC 3464 2). Called by bounce.c. Every value is one line of printable ASCII.
+ * (RFC 3464 2). Called by bounce.c. Every value is one line of printable ASCII. On a message that came with
+ * SMTPUTF8, if there is an address in UTF-8, it is message/global-delivery-status (RFC 6533 4), where
+ * addresses are as they are; it leaves in quoted-printable, which that type may, so the report is 7-bit.
  */
 #include "queue/bounce_parts.h"
 
 #include "common/clock.h"
+#include "common/utf8.h"
 #include "common/xtext.h"
 #include "queue/dsn.h"
 
@@ -12,6 +15,7 @@
 #define ENVID_ROOM 100 /* decoded xtext is never longer than as written (RFC 3461 4.4) */
 /* The longest line is a reason: text of a verdict, each octet as \xNN. */
 #define DIAGNOSTIC_MAX 900
+#define GROUP_ROOM     16384 /* all fields of one recipient, or of the message */
 /* Reports on many recipients are kept short: the reasons are mostly the same. */
 #define MANY		    100
 #define DIAGNOSTIC_MANY_MAX 160
@@ -101,16 +105,16 @@ add_message_fields(const struct bounce *b, struct buf *out)
  * said, without which the sender could not tell whom this is about.
  */
 static int
-add_original(const struct bounce_recipient *r, struct buf *out)
+add_original(const struct bounce_recipient *r, bool global, struct buf *out)
 {
 	struct buf value;
 	int result = 0;
 
 	buf_init(&value, 2048);
 	if (r->orcpt.len > 0)
-		(void)dsn_add_original(&value, r->orcpt);
+		(void)(global ? dsn_add_original_utf8 : dsn_add_original)(&value, r->orcpt);
 	if (value.len == 0 && !span_eq(r->original, r->address))
-		(void)dsn_add_address(&value, r->original);
+		(void)(global ? dsn_add_address_utf8 : dsn_add_address)(&value, r->original);
 	if (value.len > 0)
 		result = buf_addf(out, "Original-Recipient: %s\n", value.p);
 	buf_release(&value);
@@ -147,7 +151,8 @@ add_diagnostic(const struct bounce_recipient *r, size_t room, struct buf *out)
 
 /* RFC 3464 2.3 */
 static int
-add_recipient(const struct bounce *b, const struct bounce_recipient *r, struct buf *out)
+add_recipient(
+    const struct bounce *b, const struct bounce_recipient *r, bool global, struct buf *out)
 {
 	size_t room = b->nrecipients > MANY ? DIAGNOSTIC_MANY_MAX : DIAGNOSTIC_MAX;
 	struct buf mta;
@@ -156,9 +161,9 @@ add_recipient(const struct bounce *b, const struct bounce_recipient *r, struct b
 	buf_init(&mta, HELO_ROOM);
 	buf_add_str(&mta, "dns; ");
 	(void)buf_add_span(&mta, r->mta);
-	if (buf_add_char(out, '\n') == 0 && add_original(r, out) == 0 &&
+	if (buf_add_char(out, '\n') == 0 && add_original(r, global, out) == 0 &&
 	    buf_add_str(out, "Final-Recipient: ") == 0 &&
-	    dsn_add_address(out, r->address) == 0 &&
+	    (global ? dsn_add_address_utf8 : dsn_add_address)(out, r->address) == 0 &&
 	    buf_addf(out, "\nAction: %s\nStatus: %s\n", actions[r->action], status_of(r)) ==
 		0 &&
 	    (r->mta.len == 0 || add_field(out, "Remote-MTA", buf_span(&mta), room) == 0) &&
@@ -170,20 +175,59 @@ add_recipient(const struct bounce *b, const struct bounce_recipient *r, struct b
 	return result;
 }
 
+/* Does one of the addresses need it? utf-8 as the type of an ORCPT is about characters that are not ASCII. */
+static bool
+is_global(const struct bounce *b)
+{
+	for (size_t i = 0; b->utf8 && i < b->nrecipients; i++) {
+		const struct bounce_recipient *r = &b->recipients[i];
+
+		if (!utf8_is_ascii(r->address) || !utf8_is_ascii(r->original) ||
+		    span_starts_with_nocase(r->orcpt, "utf-8;"))
+			return true;
+	}
+	return false;
+}
+
+/* The same, coded where it has to be; nothing of it if out is full. */
+static int
+add_group(
+    const struct bounce *b, const struct bounce_recipient *r, bool global, struct buf *out)
+{
+	size_t before = out->len;
+	struct buf plain;
+	int result;
+
+	if (!global) {
+		result =
+		    r != NULL ? add_recipient(b, r, false, out) : add_message_fields(b, out);
+	} else {
+		buf_init(&plain, GROUP_ROOM);
+		result = r != NULL ? add_recipient(b, r, true, &plain)
+				   : add_message_fields(b, &plain);
+		if (result == 0)
+			result = bounce_quote(out, buf_span(&plain));
+		buf_release(&plain);
+	}
+	if (result != 0) {
+		out->len = before;
+		out->p[before] = '\0';
+	}
+	return result;
+}
+
 int
 bounce_status_add(const struct bounce *b, struct buf *out, size_t *n)
 {
-	if (buf_add_str(out, "Content-Type: message/delivery-status\n\n") != 0 ||
-	    add_message_fields(b, out) != 0)
-		return -1;
-	for (*n = 0; *n < b->nrecipients; ++*n) {
-		size_t before = out->len;
+	bool global = is_global(b);
 
-		if (add_recipient(b, &b->recipients[*n], out) != 0) {
-			out->len = before;
-			out->p[before] = '\0';
+	if (buf_addf(out, "Content-Type: message/%sdelivery-status\n%s\n",
+		global ? "global-" : "",
+		global ? "Content-Transfer-Encoding: quoted-printable\n" : "") != 0 ||
+	    add_group(b, NULL, global, out) != 0)
+		return -1;
+	for (*n = 0; *n < b->nrecipients; ++*n)
+		if (add_group(b, &b->recipients[*n], global, out) != 0)
 			break;
-		}
-	}
 	return *n > 0 ? 0 : -1;
 }

@@ -6,6 +6,7 @@
 
 #include "common/limits.h"
 #include "common/utf8.h"
+#include "common/utf8_address.h"
 #include "common/xtext.h"
 
 /* Of an address in a field of a report, so that the line stays below the 998 of RFC 5322 2.1.1. */
@@ -134,10 +135,11 @@ is_type(struct span s)
 	return s.len > 0;
 }
 
-int
-dsn_add_original(struct buf *out, struct span orcpt)
+static int
+add_original(struct buf *out, struct span orcpt, bool global)
 {
 	struct span address = orcpt, type = span_cut(&address, ';');
+	bool utf8 = span_is_nocase(type, "utf-8");
 	struct buf decoded, line;
 	int r = -1;
 
@@ -145,13 +147,15 @@ dsn_add_original(struct buf *out, struct span orcpt)
 	buf_init(&line, ADDRESS_ROOM);
 	if (address.p == NULL || !is_type(type))
 		goto done;
-	/* Characters beyond ASCII are no xtext; they come with SMTPUTF8 alone and stand for themselves. */
-	if (is_plain(address) ? xtext_decode(address, &decoded) != 0
-			      : buf_add_span(&decoded, address) != 0)
+	if (utf8 ? utf8_address_decode(address, &decoded) != 0
+		 : xtext_decode(address, &decoded) != 0)
 		goto done;
 	buf_add_span(&line, type);
 	buf_add_str(&line, "; ");
-	if (dsn_add_ascii(&line, buf_span(&decoded)) == 0)
+	r = utf8 && global ? buf_add_span(&line, buf_span(&decoded))
+	    : utf8	   ? add_utf8_address(&line, buf_span(&decoded))
+			   : dsn_add_ascii(&line, buf_span(&decoded));
+	if (r == 0)
 		r = buf_add_span(out, buf_span(&line));
 done:
 	buf_release(&decoded);
@@ -160,7 +164,19 @@ done:
 }
 
 int
-dsn_add_address(struct buf *out, struct span address)
+dsn_add_original(struct buf *out, struct span orcpt)
+{
+	return add_original(out, orcpt, false);
+}
+
+int
+dsn_add_original_utf8(struct buf *out, struct span orcpt)
+{
+	return add_original(out, orcpt, true);
+}
+
+static int
+add_address(struct buf *out, struct span address, bool global)
 {
 	struct buf line;
 	int r;
@@ -168,13 +184,25 @@ dsn_add_address(struct buf *out, struct span address)
 	buf_init(&line, ADDRESS_ROOM);
 	buf_add_str(&line, is_plain(address) ? "rfc822; " : "utf-8; ");
 	/* No canonical address is so long that part of it would be missing. */
-	if (is_plain(address))
+	if (is_plain(address) || (global && utf8_printable(address) == address.len))
 		(void)buf_add_span(&line, span_first(address, ADDRESS_MAX));
 	else
 		(void)add_utf8_address(&line, address);
 	r = buf_add_span(out, buf_span(&line));
 	buf_release(&line);
 	return r;
+}
+
+int
+dsn_add_address(struct buf *out, struct span address)
+{
+	return add_address(out, address, false);
+}
+
+int
+dsn_add_address_utf8(struct buf *out, struct span address)
+{
+	return add_address(out, address, true);
 }
 
 int
@@ -186,30 +214,28 @@ dsn_add_orcpt(struct buf *out, struct span address)
 	return buf_add_str(out, "utf-8;") != 0 || add_utf8_address(out, address) != 0 ? -1 : 0;
 }
 
-/* As RFC 3461 4.2 wants it: type, semicolon, xtext; in octets that go into a command. */
-static bool
-is_orcpt(struct span s)
-{
-	ptrdiff_t semicolon = span_index(s, ';');
-
-	return semicolon > 0 && is_type(span_first(s, (size_t)semicolon)) &&
-	       xtext_is_printable(span_skip(s, (size_t)semicolon + 1), ORCPT_MAX);
-}
-
 int
 dsn_add_given_orcpt(struct buf *out, struct span orcpt)
 {
 	struct span address = orcpt, type = span_cut(&address, ';');
-	struct buf coded;
+	struct buf decoded, coded;
 	int r = -1;
 
+	if (address.p == NULL || !is_type(type))
+		return -1;
+	if (!span_is_nocase(type, "utf-8"))
+		return orcpt.len <= ORCPT_MAX && xtext_is_printable(address, ORCPT_MAX)
+			   ? buf_add_span(out, orcpt)
+			   : -1;
+	/* In ASCII, whatever the server knows. */
+	buf_init(&decoded, ORCPT_MAX);
 	buf_init(&coded, ORCPT_MAX);
-	if (!span_is_nocase(type, "utf-8") || is_plain(address))
-		r = buf_add_span(&coded, orcpt);
-	else if (buf_add_str(&coded, "utf-8;") == 0)
-		r = add_utf8_address(&coded, address);
+	if (utf8_address_decode(address, &decoded) == 0 && buf_add_span(&coded, type) == 0 &&
+	    buf_add_char(&coded, ';') == 0)
+		r = add_utf8_address(&coded, buf_span(&decoded));
 	if (r == 0)
-		r = is_orcpt(buf_span(&coded)) ? buf_add_span(out, buf_span(&coded)) : -1;
+		r = buf_add_span(out, buf_span(&coded));
+	buf_release(&decoded);
 	buf_release(&coded);
 	return r;
 }

@@ -52,6 +52,13 @@ int dsn_add_original(struct buf *out, struct span orcpt);
 int dsn_add_address(struct buf *out, struct span address);
 
 /*
+ * The same for a part of a report that may hold UTF-8, message/global-delivery-status: characters beyond ASCII
+ * stand for themselves (RFC 6533 4).
+ */
+int dsn_add_original_utf8(struct buf *out, struct span orcpt);
+int dsn_add_address_utf8(struct buf *out, struct span address);
+
+/*
  * Appends the value of an ORCPT parameter as it may be passed on: as it came, or with what is not ASCII coded
  * (RFC 6533 3). -1, with nothing added, if it is none.
  */

@@ -220,9 +220,10 @@ fill_from_envelope(struct bounce *b, const struct envelope *e)
 		b->helo = e->helo;
 }
 
-bool
+void
 report_compose(const struct report_source *s, struct message *m,
-    const struct report_facts *facts, struct report_entries *entries, struct buf *out)
+    const struct report_facts *facts, struct report_entries *entries, struct buf *out,
+    struct bounce_result *result)
 {
 	const struct envelope *e = envelope_cache_get(s->envelopes, m);
 	struct bounce_recipient *recipients = xcalloc(entries->n, sizeof *recipients);
@@ -237,7 +238,6 @@ report_compose(const struct report_source *s, struct message *m,
 	    .recipients = recipients,
 	    .nrecipients = entries->n,
 	    .text = facts->text};
-	struct bounce_result result;
 	struct buf content;
 
 	if (span_index(b.to, '@') < 0) {
@@ -252,12 +252,11 @@ report_compose(const struct report_source *s, struct message *m,
 	for (size_t i = 0; i < entries->n; i++)
 		describe(s, message_recipient(m, entries->v[i]), e, facts, &recipients[i]);
 	read_content(s, m, returns_whole(m, e, entries), &content, &b);
-	if (bounce_compose(&b, out, &result) != 0)
+	if (bounce_compose(&b, out, result) != 0)
 		fatalx("id=%s: a report does not fit", id);
-	entries->n = result.nrecipients;
+	entries->n = result->nrecipients;
 	buf_release(&content);
 	free(recipients);
-	return result.eight_bit;
 }
 
 int

@@ -57,11 +57,12 @@ struct report_facts {
 };
 
 /*
- * Composes the report on these entries of m into out, and leaves in entries those it tells of. True if it is 8-bit. Never fails: a message
+ * Composes the report on these entries of m into out, and leaves in entries those it tells of. What it is then is in result. Never fails: a message
  * that cannot be read is not returned.
  */
-bool report_compose(const struct report_source *s, struct message *m,
-    const struct report_facts *facts, struct report_entries *entries, struct buf *out);
+void report_compose(const struct report_source *s, struct message *m,
+    const struct report_facts *facts, struct report_entries *entries, struct buf *out,
+    struct bounce_result *result);
 
 /*
  * r is one of a report of ours that its server refused only for being 8-bit: the same in 7 bits into out. -1 if it is no

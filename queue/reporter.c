@@ -121,7 +121,7 @@ on_written(const struct verdict *v, void *arg)
 
 static void
 commit(struct spool_writer *writer, const struct message *m, uint64_t number, struct writing *w,
-    struct span to, struct span content, bool eight_bit)
+    struct span to, struct span content, const struct bounce_result *result)
 {
 	/* Nobody is told of what becomes of a report (RFC 3461 6.2). */
 	struct envelope_recipient recipient = {.address = to, .notify = span_str("NEVER")};
@@ -136,7 +136,8 @@ commit(struct spool_writer *writer, const struct message *m, uint64_t number, st
 		buf_addf(&entries, "%s%" PRIu32, i > 0 ? " " : "", w->entries.v[i]);
 	e.bounce_of = span_str(of);
 	*(w->delayed ? &e.bounce_delayed : &e.bounce_entries) = buf_span(&entries);
-	e.eight_bit = eight_bit;
+	e.eight_bit = result->eight_bit;
+	e.utf8 = result->utf8;
 	buf_init(&text, ENVELOPE_MAX);
 	if (envelope_format(&e, &text) != 0)
 		fatalx("an envelope of one recipient does not fit");
@@ -191,7 +192,7 @@ write_report(struct reporter *r, struct message *m, struct span text, bool delay
 	struct report_facts facts = {.text = text, .delayed = delayed, .own_id = own};
 	uint64_t number = 0, age_ms = clock_mono_ms() - p->since_ms;
 	struct buf report;
-	bool eight_bit;
+	struct bounce_result result;
 
 	if (delayed)
 		report_collect_delayed(m, &w->entries);
@@ -209,11 +210,11 @@ write_report(struct reporter *r, struct message *m, struct span text, bool delay
 	if (age_ms < RECENT_MS)
 		facts.tried = clock_wall() - (int64_t)(age_ms / 1000);
 	buf_init(&report, MESSAGE_INLINE_MAX);
-	eight_bit = report_compose(&r->source, m, &facts, &w->entries, &report);
+	report_compose(&r->source, m, &facts, &w->entries, &report, &result);
 	log_report(m, own, report_addressee(&r->source, m), w);
 	p->bouncing = true;
-	commit(writer, m, number, w, report_addressee(&r->source, m), buf_span(&report),
-	    eight_bit);
+	commit(
+	    writer, m, number, w, report_addressee(&r->source, m), buf_span(&report), &result);
 	buf_release(&report);
 }
 
@@ -239,7 +240,8 @@ write_seven_bit(struct reporter *r, struct message *m)
 		w->entries = (struct report_entries){.n = 1, .v = {to->entry}};
 		log_report(m, spool_id_format(number, own), span_str(to->address), w);
 		message_report(m)->bouncing = true;
-		commit(writer, m, number, w, span_str(to->address), buf_span(&report), false);
+		commit(writer, m, number, w, span_str(to->address), buf_span(&report),
+		    &(struct bounce_result){.nrecipients = 1});
 	}
 	buf_release(&report);
 	return to != NULL;

@@ -366,15 +366,55 @@ utf8_addresses(void **state)
 
 	(void)state;
 	setup(&o);
-	o.b.to = span_str("m\xc3\xbcller@d.test");
 	o.r.original = o.r.address = span_str("gr\xc3\xbc\xc3\x9f@d.test");
 	o.r.orcpt = span_str("utf-8;gr\xc3\xbc\xc3\x9f@d.test");
 	s = compose(&o);
-	has(s, "\nTo: =?utf-8?q?=6D=C3=BC=6C=6C=65=72=40=64=2E=74=65=73=74?=:;\n");
 	has(s, "\nSubject: Undelivered mail: gr\\x{FC}\\x{DF}@d.test\n");
 	has(s, "\nOriginal-Recipient: utf-8; gr\\x{FC}\\x{DF}@d.test\n"
 	       "Final-Recipient: utf-8; gr\\x{FC}\\x{DF}@d.test\n");
 	check_lines(&o.out, true);
+	teardown(&o);
+}
+
+/* RFC 6533 4: of a message that came with SMTPUTF8 they stand in the status part as they are, which is encoded. */
+static void
+global_status(void **state)
+{
+	struct one o;
+	const char *s;
+
+	(void)state;
+	setup(&o);
+	o.b.utf8 = true;
+	o.b.content = span_str("Subject: \xc3\xbc\n\nbody\n");
+	o.r.original = o.r.address = span_str("gr\xc3\xbc\xc3\x9f=@d.test");
+	o.r.orcpt = span_str("utf-8;gr\\x{FC}\xc3\x9f\\x{3D}@d.test");
+	s = compose(&o);
+	has(s, "\nContent-Type: message/global-delivery-status\n"
+	       "Content-Transfer-Encoding: quoted-printable\n\nReporting-MTA: dns; mx.test\n");
+	has(s, "\nOriginal-Recipient: utf-8; gr=C3=BC=C3=9F=3D@d.test\n"
+	       "Final-Recipient: utf-8; gr=C3=BC=C3=9F=3D@d.test\n");
+	check_lines(&o.out, true);
+	assert_false(o.result.eight_bit || o.result.utf8);
+	/* ASCII throughout: the type that every program knows. */
+	o.r.original = o.r.address = span_str("bob@d.test");
+	o.r.orcpt = span_str("rfc822;bob@d.test");
+	has(compose(&o), "\nContent-Type: message/delivery-status\n\nReporting");
+	teardown(&o);
+}
+
+/* Who has an address in UTF-8 gets a report with SMTPUTF8, and his address stands in its header. */
+static void
+utf8_sender(void **state)
+{
+	struct one o;
+
+	(void)state;
+	setup(&o);
+	o.b.utf8 = true;
+	o.b.to = span_str("m\xc3\xbcller@d.test");
+	has(compose(&o), "\nTo: <m\xc3\xbcller@d.test>\n");
+	assert_true(o.result.eight_bit && o.result.utf8);
 	teardown(&o);
 }
 
@@ -554,6 +594,8 @@ main(void)
 	    cmocka_unit_test(returns_what_it_may),
 	    cmocka_unit_test(becomes_seven_bit),
 	    cmocka_unit_test(utf8_addresses),
+	    cmocka_unit_test(global_status),
+	    cmocka_unit_test(utf8_sender),
 	    cmocka_unit_test(uses_a_template),
 	    cmocka_unit_test(template_is_bounded),
 	    cmocka_unit_test(many_recipients),
