@@ -19,6 +19,7 @@ struct access_table {
 	struct hash index;
 	struct access_entry **entries;
 	size_t n;
+	bool names, spared_names; /* of clients */
 };
 
 struct parser {
@@ -26,6 +27,7 @@ struct parser {
 	struct config_errors *errors;
 	const char *path;
 	unsigned line, wrong, foreign;
+	bool is_name; /* the key at hand may be a client's name */
 };
 
 static const char *const tags[] = {
@@ -197,6 +199,7 @@ canonical_key(struct parser *p, struct span s, struct buf *key)
 		return -1;
 	}
 	buf_addf(key, "%s:", tag >= 0 ? tags[tag] : "");
+	p->is_name = false;
 	if (span_starts_with_nocase(s, "IPv6:")) {
 		groups = span_skip(s, 5);
 		buf_add_str(key, "ipv6:");
@@ -216,6 +219,7 @@ canonical_key(struct parser *p, struct span s, struct buf *key)
 		buf_add_span(key, s);
 		return 0;
 	}
+	p->is_name = tag < 0 || tag == ACCESS_CONNECT;
 	return add_domain(p, key, s);
 }
 
@@ -314,6 +318,10 @@ keep(struct parser *p, struct access_entry *e)
 		return;
 	}
 	(void)hash_insert(&t->index, span_str(e->key), e);
+	t->names = t->names || p->is_name;
+	t->spared_names = t->spared_names ||
+			  (p->is_name && (e->action == ACCESS_OK || e->action == ACCESS_RELAY ||
+					     e->action == ACCESS_SKIP));
 	if ((t->n & (t->n - 1)) == 0)
 		t->entries =
 		    xreallocarray(t->entries, t->n > 0 ? 2 * t->n : 1, sizeof(*t->entries));
@@ -386,6 +394,18 @@ size_t
 access_table_count(const struct access_table *t)
 {
 	return t->n;
+}
+
+bool
+access_table_has_names(const struct access_table *t)
+{
+	return t->names;
+}
+
+bool
+access_table_spares_names(const struct access_table *t)
+{
+	return t->spared_names;
 }
 
 /* Look-ups */

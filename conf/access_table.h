@@ -59,6 +59,10 @@ void access_table_free(struct access_table **t);
 
 size_t access_table_count(const struct access_table *t);
 
+/* Has it names of clients: is there a reason to find a client's name out? Has it one that says OK, RELAY or SKIP? */
+bool access_table_has_names(const struct access_table *t);
+bool access_table_spares_names(const struct access_table *t);
+
 /*
  * The line that decides about a client, or NULL: by its name and the domains above it (name empty: not known), then
  * by its address and the networks above it; at each, Connect: before a key without tag. Never one that says SKIP.

@@ -138,6 +138,8 @@ answer_connect(struct directory *d, const struct wire_msg *m, struct wire_out *w
 		return -1;
 	policy_connect(&d->env, &client, NULL, &a);
 	send_decision(w, &client, &a);
+	if (a.verdict.kind == VERDICT_OK)
+		directory_add_wants(w, &d->env, &client, NULL);
 	return 0;
 }
 
@@ -146,20 +148,23 @@ answer_mail(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 {
 	struct policy_answer a = {.rule = "bad-address"};
 	struct policy_client client;
+	struct facts known = {.n = 0};
 	struct address from;
-	int r;
+	int r = -1;
 
-	if (directory_get_client(m, &client) != 0)
-		return -1;
-	r = directory_get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
-	if (r < 0)
-		return -1;
+	if (directory_get_client(m, &client) == 0 && directory_get_facts(m, &known) == 0)
+		r = directory_get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
+	client.facts = &known;
 	if (r == 0)
 		policy_mail(&d->env, &client, &from, NULL, &a);
-	send_decision(w, &client, &a);
-	if (d->headers != NULL)
+	if (r >= 0)
+		send_decision(w, &client, &a);
+	if (r >= 0 && d->headers != NULL)
 		wire_add_str(w, "header-rules", header_files_version(d->headers));
-	return 0;
+	if (r == 0 && a.verdict.kind == VERDICT_OK)
+		directory_add_wants(w, &d->env, &client, &from);
+	facts_release(&known);
+	return r < 0 ? -1 : 0;
 }
 
 /* The header checks in force, as text: who asks makes rules of it with the code that has found them good. */
@@ -202,20 +207,21 @@ answer_rcpt(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 {
 	struct policy_answer a = {.rule = "bad-address"};
 	struct policy_client client;
+	struct facts known = {.n = 0};
 	struct address from, rcpt;
-	int r;
+	int r = -1;
 
-	if (directory_get_client(m, &client) != 0)
-		return -1;
-	r = directory_get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
+	if (directory_get_client(m, &client) == 0 && directory_get_facts(m, &known) == 0)
+		r = directory_get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
 	if (r == 0)
 		r = directory_get_address(m, "rcpt", ADDRESS_POSTMASTER, &rcpt, &a.verdict);
-	if (r < 0)
-		return -1;
+	client.facts = &known;
 	if (r == 0)
 		policy_rcpt(&d->env, &client, &from, &rcpt, NULL, &a);
-	send_decision(w, &client, &a);
-	return 0;
+	if (r >= 0)
+		send_decision(w, &client, &a);
+	facts_release(&known);
+	return r < 0 ? -1 : 0;
 }
 
 static int

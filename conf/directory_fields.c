@@ -28,6 +28,34 @@ directory_get_client(const struct wire_msg *m, struct policy_client *c)
 }
 
 int
+directory_get_facts(const struct wire_msg *m, struct facts *known)
+{
+	for (size_t i = 0; i < m->nfields; i++) {
+		struct fact f;
+
+		if (!span_is(m->fields[i].name, "fact"))
+			continue;
+		if (fact_parse(m->fields[i].value, &f) != 0)
+			return -1;
+		facts_set(known, &f);
+	}
+	return 0;
+}
+
+static void
+add_want(enum fact_kind kind, const char *name, void *arg)
+{
+	wire_addf(arg, "want", "%s %s", fact_kind_name(kind), name);
+}
+
+void
+directory_add_wants(struct wire_out *w, const struct resolve_env *env,
+    const struct policy_client *client, const struct address *from)
+{
+	policy_wants(env, client, from, add_want, w);
+}
+
+int
 directory_get_address(const struct wire_msg *m, const char *name, unsigned flags,
     struct address *a, struct verdict *v)
 {
@@ -49,6 +77,8 @@ directory_add_decision(struct wire_out *w, const struct policy_answer *a)
 	wire_add_str(w, "rule", a->rule);
 	if (a->verdict.kind == VERDICT_OK && a->action != POLICY_DELIVER)
 		wire_add_str(w, "action", policy_action_name(a->action));
+	for (unsigned i = 0; i < a->nwarnings; i++)
+		wire_addf(w, "warning", "%s %s", a->warnings[i].rule, a->warnings[i].text);
 }
 
 void

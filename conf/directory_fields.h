@@ -14,6 +14,13 @@
 /* The fields that say who asks; spans of c lie in m. -1 if one is missing or malformed. */
 int directory_get_client(const struct wire_msg *m, struct policy_client *c);
 
+/* The fields `fact` of a question; known is empty before, and released by the caller. -1 if one is malformed. */
+int directory_get_facts(const struct wire_msg *m, struct facts *known);
+
+/* A field `want` for each thing that policy wants to know before it can decide about recipients. */
+void directory_add_wants(struct wire_out *w, const struct resolve_env *env,
+    const struct policy_client *client, const struct address *from);
+
 /* The address in the field of that name. 0; 1 if it does not parse (*v says so); -1 if it is not there. */
 int directory_get_address(const struct wire_msg *m, const char *name, unsigned flags,
     struct address *a, struct verdict *v);

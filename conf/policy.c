@@ -63,6 +63,23 @@ policy_obtain_table(const struct resolve_env *env, const struct policy_client *c
 	return false;
 }
 
+const struct access_entry *
+policy_table_client(const struct access_table *table, const struct policy_client *client)
+{
+	static const struct netaddr nobody;
+	const struct fact *f = facts_find(client->facts, FACT_PTR, span_str("-"));
+	const struct access_entry *e;
+
+	if (f != NULL && f->result == FACT_CONFIRMED)
+		return access_table_find_client(table, &client->address, span_str(f->name));
+	if (f != NULL && f->result == FACT_UNCONFIRMED) {
+		e = access_table_find_client(table, &nobody, span_str(f->name));
+		if (e != NULL && e->action != ACCESS_OK && e->action != ACCESS_RELAY)
+			return e;
+	}
+	return access_table_find_client(table, &client->address, span_str(""));
+}
+
 bool
 policy_table_refuses(const struct resolve_env *env, const struct access_entry *e,
     const char *of, int code, const char *status, const char *text, struct trace *trace,

@@ -11,6 +11,7 @@
  * The access table (conf/access_table.h) comes first: it refuses clients, senders and recipients, lets clients
  * relay, and has mail held or thrown away; but for users of this system, whom it does not concern.
  * A recipient in a hosted domain must resolve (conf/resolve.h), whoever sends.
+ * What the DNS says of a stranger comes last (conf/policy_dns.c).
  *
  * Pure, but for what the resolver asks.
  */
@@ -20,6 +21,7 @@
 #include "common/netaddr.h"
 #include "common/verdict.h"
 #include "conf/config.h"
+#include "conf/fact.h"
 #include "conf/resolve.h"
 #include "conf/trace.h"
 
@@ -29,7 +31,8 @@ struct policy_client {
 	struct netaddr address; /* family 0: a Unix socket */
 	uid_t uid;		/* of role submit */
 	struct span helo;
-	struct span auth; /* account that has authenticated; empty: none */
+	struct span auth;	   /* account that has authenticated; empty: none */
+	const struct facts *facts; /* what the DNS says; NULL: nothing is known */
 };
 
 /* What becomes of mail that was accepted. */
@@ -39,11 +42,21 @@ enum policy_action {
 	POLICY_DISCARD,	   /* thrown away */
 };
 
+/* What a check found and let pass. */
+struct policy_warning {
+	const char *rule; /* a static word */
+	char text[400]; /* as a verdict has it */
+};
+
+#define POLICY_WARNINGS_MAX 8
+
 /* The decision. rule is a static word: "relay-from", "hosted", "no-such-user", … */
 struct policy_answer {
 	struct verdict verdict;
 	const char *rule;
 	enum policy_action action;
+	unsigned nwarnings;
+	struct policy_warning warnings[POLICY_WARNINGS_MAX]; /* those of them are filled */
 };
 
 /* "deliver", "quarantine", "discard". */
@@ -65,5 +78,13 @@ void policy_mail(const struct resolve_env *env, const struct policy_client *clie
 void policy_rcpt(const struct resolve_env *env, const struct policy_client *client,
     const struct address *from, const struct address *rcpt, struct trace *trace,
     struct policy_answer *answer);
+
+/*
+ * Calls fn for each thing that policy_rcpt wants to know of the DNS and client->facts does not say (see
+ * conf/fact.h); from NULL: while no sender is known. env's access table may be unreadable.
+ */
+typedef void policy_want_fn(enum fact_kind kind, const char *name, void *arg);
+void policy_wants(const struct resolve_env *env, const struct policy_client *client,
+    const struct address *from, policy_want_fn *fn, void *arg);
 
 #endif

@@ -9,12 +9,17 @@ decide(const struct resolve_env *env, const struct policy_client *client, struct
 	const struct access_table *table;
 
 	answer->action = POLICY_DELIVER;
+	answer->nwarnings = 0;
 	if (!policy_obtain_table(env, client, &table, trace, answer))
 		return;
-	if (table != NULL &&
-	    policy_table_refuses(env,
-		access_table_find_client(table, &client->address, span_str("")), "client", 554,
-		"5.7.1", "No mail is taken from this host", trace, answer))
+	/* A name goes before an address, and is not known yet. */
+	if (table != NULL && access_table_spares_names(table))
+		trace_add(
+		    trace, "the access table has names that may spare clients: RCPT decides");
+	else if (table != NULL &&
+		 policy_table_refuses(env,
+		     access_table_find_client(table, &client->address, span_str("")), "client",
+		     554, "5.7.1", "No mail is taken from this host", trace, answer))
 		return;
 	policy_allow(answer, trace, "everybody", "2.0.0");
 }

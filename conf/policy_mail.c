@@ -37,6 +37,7 @@ policy_mail(const struct resolve_env *env, const struct policy_client *client,
 	const struct access_table *table;
 
 	answer->action = POLICY_DELIVER;
+	answer->nwarnings = 0;
 	if (policy_lacks_login(client, trace, answer) ||
 	    !policy_obtain_table(env, client, &table, trace, answer))
 		return;

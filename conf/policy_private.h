@@ -41,4 +41,26 @@ bool policy_table_refuses(const struct resolve_env *env, const struct access_ent
 bool policy_lacks_login(
     const struct policy_client *client, struct trace *trace, struct policy_answer *answer);
 
+/*
+ * The line of the access table (not NULL) about a client, by its name if that is known, then its address. A name that
+ * is not confirmed can only harm.
+ */
+const struct access_entry *policy_table_client(
+    const struct access_table *table, const struct policy_client *client);
+
+/* The network of relay-from that has the client, or NULL. */
+const struct netblock *policy_relay_block(
+    const struct resolve_env *env, const struct policy_client *client);
+
+/* The entry of relay-domains for a canonical domain: itself, or a parent's with a leading dot. NULL: none. */
+const char *policy_relay_domain(const struct resolve_env *env, const char *domain);
+
+/*
+ * The checks of strangers by the DNS and their greeting. True if mail for the recipient, which is accepted otherwise,
+ * is refused; what is found and not refused is among the warnings.
+ */
+bool policy_dns_refuses(const struct resolve_env *env, const struct policy_client *client,
+    const struct address *from, const struct address *rcpt, const struct access_table *table,
+    struct trace *trace, struct policy_answer *answer);
+
 #endif

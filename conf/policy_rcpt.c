@@ -6,10 +6,12 @@
 #include "conf/policy.h"
 #include "conf/policy_private.h"
 
-/* The block that contains the address, or NULL. */
-static const struct netblock *
-find_block(const struct config_netblocks *blocks, const struct netaddr *a)
+const struct netblock *
+policy_relay_block(const struct resolve_env *env, const struct policy_client *client)
 {
+	const struct config_netblocks *blocks = &env->config->relay_from;
+	const struct netaddr *a = &client->address;
+
 	for (size_t i = 0; a->family != 0 && i < blocks->n; i++) {
 		if (netblock_contains(&blocks->v[i], a))
 			return &blocks->v[i];
@@ -23,10 +25,10 @@ compare_domain(const void *key, const void *element)
 	return strcmp(key, *(char *const *)element);
 }
 
-/* The entry of relay-domains for a canonical domain: itself, or a parent's with a leading dot. NULL: none. */
-static const char *
-find_relay_domain(const struct config_strings *list, const char *domain)
+const char *
+policy_relay_domain(const struct resolve_env *env, const char *domain)
 {
+	const struct config_strings *list = &env->config->relay_domains;
 	char **found = list->n == 0
 			   ? NULL
 			   : bsearch(domain, list->v, list->n, sizeof *list->v, compare_domain);
@@ -46,7 +48,7 @@ table_relays(const struct access_table *table, const struct policy_client *clien
 
 	if (table == NULL)
 		return false;
-	e = access_table_find_client(table, &client->address, span_str(""));
+	e = policy_table_client(table, client);
 	if (e != NULL && e->action == ACCESS_RELAY)
 		return true;
 	e = access_table_find_address(table, ACCESS_TO, rcpt);
@@ -60,15 +62,24 @@ table_decides(const struct resolve_env *env, const struct policy_client *client,
     struct trace *trace, struct policy_answer *answer)
 {
 	return table != NULL &&
-	       (policy_table_refuses(env,
-		    access_table_find_client(table, &client->address, span_str("")), "client",
-		    550, "5.7.1", "No mail is taken from this host", trace, answer) ||
+	       (policy_table_refuses(env, policy_table_client(table, client), "client", 550,
+		    "5.7.1", "No mail is taken from this host", trace, answer) ||
 		   policy_table_refuses(env,
 		       access_table_find_address(table, ACCESS_FROM, from), "sender", 550,
 		       "5.7.1", "No mail is taken from this sender", trace, answer) ||
 		   policy_table_refuses(env, access_table_find_address(table, ACCESS_TO, rcpt),
 		       "recipient", 550, "5.2.1", "No mail is taken for this recipient", trace,
 		       answer));
+}
+
+/* The DNS did not say who this client is, and there are clients who may relay by their names. */
+static bool
+name_might_relay(const struct access_table *table, const struct policy_client *client)
+{
+	const struct fact *f = facts_find(client->facts, FACT_PTR, span_str("-"));
+
+	return table != NULL && access_table_spares_names(table) && f != NULL &&
+	       (f->result == FACT_TEMPORARY || f->result == FACT_UNKNOWN);
 }
 
 /* A domain that is not hosted here: who may send there through us? */
@@ -78,9 +89,9 @@ decide_relay(const struct resolve_env *env, const struct policy_client *client,
     struct policy_answer *answer)
 {
 	const struct config *c = env->config;
-	const struct netblock *block = find_block(&c->relay_from, &client->address);
+	const struct netblock *block = policy_relay_block(env, client);
 	const char *domain = address_domain(rcpt).p; /* it ends where the address does */
-	const char *relay = find_relay_domain(&c->relay_domains, domain);
+	const char *relay = policy_relay_domain(env, domain);
 	const struct trace_place here = {NULL, c->path, 0};
 	char name[NETADDR_TEXT_SIZE];
 
@@ -97,6 +108,10 @@ decide_relay(const struct resolve_env *env, const struct policy_client *client,
 		policy_allow(answer, trace, "relay-domains", "2.1.5");
 	} else if (table_relays(table, client, rcpt)) {
 		policy_allow(answer, trace, "access-table", "2.1.5");
+	} else if (name_might_relay(table, client)) {
+		verdict_set(&answer->verdict, VERDICT_TEMPORARY, 451, "4.7.1",
+		    "Cannot tell your name now, and with it whether you may relay");
+		policy_decide(answer, trace, "client-name");
 	} else {
 		trace_look(trace, "relay-from", here, "no network of it has the client");
 		trace_look(trace, "relay-domains", here, "%s is not in it", domain);
@@ -159,13 +174,16 @@ policy_rcpt(const struct resolve_env *env, const struct policy_client *client,
 	struct verdict held;
 
 	answer->action = POLICY_DELIVER;
+	answer->nwarnings = 0;
 	if (policy_lacks_login(client, trace, answer) ||
 	    !policy_obtain_table(env, client, &table, trace, answer) ||
 	    table_decides(env, client, from, rcpt, table, trace, answer))
 		return;
 	held = answer->verdict;
 	decide_rcpt(env, client, rcpt, table, trace, answer);
-	if (answer->verdict.kind != VERDICT_OK || answer->action == POLICY_DELIVER)
+	if (answer->verdict.kind != VERDICT_OK ||
+	    policy_dns_refuses(env, client, from, rcpt, table, trace, answer) ||
+	    answer->action == POLICY_DELIVER)
 		return;
 	if (answer->action == POLICY_QUARANTINE)
 		answer->verdict = held;

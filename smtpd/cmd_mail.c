@@ -11,6 +11,7 @@
 #include "smtpd/dsn_param.h"
 #include "smtpd/param.h"
 #include "smtpd/session.h"
+#include "smtpd/session_facts.h"
 #include "smtpd/txn.h"
 #include "smtpd/verbs.h"
 
@@ -165,6 +166,7 @@ on_answer(const struct answer *a, void *arg)
 	struct session *s = arg;
 
 	if (a->verdict.kind == VERDICT_OK) {
+		session_facts_want(s, a);
 		session_reply(s, REPLY_SENDER_OK);
 	} else {
 		session_reply_verdict(s, &a->verdict, a->rule);

@@ -72,6 +72,7 @@ on_answer(const struct answer *a, void *arg)
 		if (a->action == ANSWER_HOLD && t->hold.len == 0)
 			t->hold = arena_copy(&t->strings, span_str(a->verdict.text));
 		recipients_add(&t->recipients, &t->asked);
+		session_log_warnings(s, a);
 		session_reply(s, REPLY_RECIPIENT_OK);
 	} else {
 		t->refused++;

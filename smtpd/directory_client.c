@@ -35,6 +35,20 @@ add_login(struct wire_out *w, const struct question *q)
 }
 
 static void
+add_facts(struct wire_out *w, const struct facts *known)
+{
+	struct buf line;
+
+	buf_init(&line, FACT_TEXT_MAX);
+	for (size_t i = 0; i < known->n; i++) {
+		buf_clear(&line);
+		fact_format(&known->v[i], &line);
+		wire_add(w, "fact", buf_span(&line));
+	}
+	buf_release(&line);
+}
+
+static void
 add_question(struct wire_out *w, const struct question *q)
 {
 	wire_add(w, "client", q->client);
@@ -54,6 +68,8 @@ add_question(struct wire_out *w, const struct question *q)
 	wire_add(w, "from", q->from);
 	if (q->kind == QUESTION_RCPT || q->kind == QUESTION_REDIRECT)
 		wire_add(w, "rcpt", q->rcpt);
+	if (q->facts != NULL)
+		add_facts(w, q->facts);
 }
 
 static enum answer_action
@@ -75,13 +91,29 @@ field(const struct wire_msg *m, const char *name)
 	return wire_get(m, name, &s) == 0 ? s : span_make("", 0);
 }
 
+/* The values of the fields of that name, at most max of them. Returns how many. */
+static size_t
+collect(const struct wire_msg *m, const char *name, struct span *values, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->nfields && n < max; i++)
+		if (span_is(m->fields[i].name, name))
+			values[n++] = m->fields[i].value;
+	return n;
+}
+
 static void
 on_answer(struct wire_msg *m, void *arg)
 {
+	struct span wants[FACTS_MAX], warnings[FACTS_MAX];
 	struct question_call *call = arg;
 	const struct directory_client *p = call->directory;
-	struct answer a = {.told = false, .rule = span_str("cannot-tell")};
 	struct span version;
+	struct answer a = {.told = false,
+	    .rule = span_str("cannot-tell"),
+	    .wants = wants,
+	    .warnings = warnings};
 
 	if (m != NULL && wire_get_verdict(m, &a.verdict) == 0) {
 		a.told = true;
@@ -94,6 +126,8 @@ on_answer(struct wire_msg *m, void *arg)
 		a.action = action_of(m);
 		if (wire_get(m, "header-rules", &version) == 0)
 			header_source_announce(p->headers, version);
+		a.nwants = collect(m, "want", wants, FACTS_MAX);
+		a.nwarnings = collect(m, "warning", warnings, FACTS_MAX);
 	} else {
 		verdict_set(&a.verdict, VERDICT_TEMPORARY, 451, "4.3.0",
 		    "Cannot decide now, try again later");

@@ -14,6 +14,7 @@
 #include "common/span.h"
 #include "common/verdict.h"
 #include "conf/config.h"
+#include "conf/fact.h"
 
 enum question_kind {
 	QUESTION_CONNECT,
@@ -36,6 +37,8 @@ struct question {
 	struct span user, password; /* of QUESTION_LOGIN */
 	bool scram; /* instead of the password: nonce, or then message and proof */
 	struct span nonce, message, proof;
+	const struct facts
+	    *facts; /* of MAIL and RCPT: what is known of the client; NULL: nothing */
 };
 
 /* What becomes of a recipient's mail once it is accepted. */
@@ -53,6 +56,13 @@ struct answer {
 	struct span challenge, signature; /* of SCRAM: server-first-message, ServerSignature */
 	bool scram;			  /* of QUESTION_MECHANISMS */
 	enum answer_action action;
+	/* Until the answering function returns: */
+	const struct span
+	    *wants; /* what is to be found out before the next question, see conf/fact.h */
+	size_t nwants;
+	const struct span
+	    *warnings; /* checks that found something and let it pass: rule SP text */
+	size_t nwarnings;
 };
 
 typedef void question_fn(const struct answer *a, void *arg);

@@ -57,7 +57,10 @@ received_format(const struct received *r, struct buf *out)
 	if (r->client != NULL) {
 		buf_add_str(out, "Received: from ");
 		add_name(out, r->helo);
-		buf_addf(out, " ([%s])", netaddr_format_literal(r->client, literal));
+		buf_add_str(out, " (");
+		add_name(out, r->name);
+		buf_addf(out, "%s[%s])", r->name.len > 0 ? " " : "",
+		    netaddr_format_literal(r->client, literal));
 		if (r->tls != NULL)
 			add_tls(out, r->tls);
 		buf_add_str(out, "\n\tby ");

@@ -14,11 +14,12 @@
 #include "smtpd/tls_info.h"
 
 /* Upper bound of what received_format appends: names of 255, an address of 320 octets, a subject, the rest. */
-#define RECEIVED_MAX 2048
+#define RECEIVED_MAX 2560
 
 struct received {
 	struct span hostname; /* ours */
 	struct span helo;
+	struct span name;	      /* of the client, confirmed; empty: not known */
 	const struct netaddr *client; /* NULL for local submission */
 	int64_t uid;		      /* submitter, for local submission */
 	const char *protocol; /* "SMTP", "ESMTP", "ESMTPS" (RFC 3848), "UTF8SMTP" (RFC 6531) */

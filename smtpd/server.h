@@ -13,6 +13,7 @@
 
 #include "common/buf.h"
 #include "smtpd/content.h"
+#include "smtpd/facts_source.h"
 #include "smtpd/question.h"
 #include "smtpd/settings.h"
 #include "smtpd/spool.h"
@@ -42,6 +43,8 @@ struct server {
 	const struct question_ops *question_ops;
 	void *directory;
 	struct header_source *headers; /* borrowed; NULL: no message is checked */
+	const struct facts_ops *facts_ops; /* NULL: nobody knows what the DNS says */
+	void *dns;
 	const struct spool_ops *spool_ops;
 	void *spool;
 	struct tls *tls; /* borrowed; NULL: there is none */

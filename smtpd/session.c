@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "smtpd/login.h"
+#include "smtpd/session_facts.h"
 #include "smtpd/session_input.h"
 #include "smtpd/session_private.h"
 #include "smtpd/session_tls.h"
@@ -188,6 +189,9 @@ session_ask(struct session *s, enum question_kind kind, question_fn *fn)
 	    .server = span_str(s->tls != NULL ? s->tls->name : ""),
 	};
 
+	if (session_facts_delay(s, kind, fn))
+		return;
+	q.facts = session_facts_known(s);
 	if (kind == QUESTION_LOGIN)
 		login_fill(s->login, &q);
 	if (s->txn != NULL) {
@@ -265,6 +269,7 @@ static void
 give_up(struct session *s)
 {
 	s->server->question_ops->cancel(s->server->directory, &s->call);
+	session_facts_cancel(s);
 	tls_names_cancel(&s->identity_wait);
 	txn_free(&s->txn);
 	login_free(&s->login);

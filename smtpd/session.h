@@ -64,6 +64,7 @@ enum session_greeting_wait {
 };
 
 struct login;
+struct session_facts;
 struct tls_handshake;
 
 struct session {
@@ -90,11 +91,12 @@ struct session {
 	struct login *login;	 /* the AUTH under way; NULL: none */
 	char *account;		 /* who has logged in, canonical; NULL: nobody */
 	struct question_call call;
-	unsigned replies; /* to commands and messages, so far */
-	unsigned awaited; /* what replies will be when the waiting command is done */
-	unsigned errors;  /* 5xx replies */
-	unsigned logins;  /* AUTH commands that failed */
-	unsigned junk;	  /* commands that brought no message nearer */
+	struct session_facts *facts; /* NULL: nothing is known of the client, nor wanted */
+	unsigned replies;	     /* to commands and messages, so far */
+	unsigned awaited;	     /* what replies will be when the waiting command is done */
+	unsigned errors;	     /* 5xx replies */
+	unsigned logins;	     /* AUTH commands that failed */
+	unsigned junk;		     /* commands that brought no message nearer */
 	unsigned accepted, refusals;
 	uint64_t began_ms, until_ms; /* until_ms: when the state has lasted too long */
 	uint64_t mark;		     /* content octets when the rate was looked at last */

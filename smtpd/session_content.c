@@ -14,6 +14,7 @@
 #include "smtpd/received.h"
 #include "smtpd/session.h"
 #include "smtpd/session_checks.h"
+#include "smtpd/session_facts.h"
 #include "smtpd/session_tls.h"
 #include "smtpd/txn.h"
 
@@ -49,6 +50,7 @@ make_content(struct session *s, bool chunked)
 	struct received trace = {
 	    .hostname = span_str(s->settings->hostname),
 	    .helo = span_str(s->helo),
+	    .name = session_facts_name(s),
 	    .client = local ? NULL : &s->origin.client,
 	    .uid = s->origin.uid,
 	    .protocol = protocol_name(s),
@@ -164,13 +166,13 @@ static void
 log_accepted(const struct session *s)
 {
 	const struct txn *t = s->txn;
-	char text[SESSION_TLS_TEXT_SIZE];
+	char text[SESSION_TLS_TEXT_SIZE], name[SESSION_FACTS_TEXT_SIZE];
 
 	log_info("session=%s id=%s from=<%.*s> nrcpt=%zu size=%" PRIu64
-		 " client=%s uid=%" PRId64 "%s%s%s accepted",
+		 " client=%s%s uid=%" PRId64 "%s%s%s accepted",
 	    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->content->size,
-	    s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid,
-	    session_tls_text(s, text), s->account != NULL ? " auth=" : "",
+	    s->origin.text[0] != '\0' ? s->origin.text : "local", session_facts_text(s, name),
+	    s->origin.uid, session_tls_text(s, text), s->account != NULL ? " auth=" : "",
 	    s->account != NULL ? s->account : "");
 }
 

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "smtpd/login.h"
+#include "smtpd/session_facts.h"
 #include "smtpd/session_private.h"
 #include "smtpd/session_tls.h"
 #include "smtpd/tls_handshake.h"
@@ -53,6 +54,8 @@ on_client_answer(const struct answer *a, void *arg)
 		refuse_client(s, a);
 	else if (s->state == SESSION_GREETING)
 		session_greet(s);
+	if (a->verdict.kind == VERDICT_OK)
+		session_facts_want(s, a);
 	session_continue(s);
 }
 
@@ -75,6 +78,7 @@ session_make(struct server *sv, const struct session_origin *origin)
 void
 session_begin(struct session *s)
 {
+	session_facts_free(s);
 	s->greeting_waits = GREETING_WAITS_ANSWER;
 	if (session_delays_greeting(s))
 		s->greeting_waits |= GREETING_WAITS_DELAY;
@@ -110,6 +114,7 @@ leave_server(struct session *s)
 	wheel_cancel(&sv->wheel, &s->timer);
 	tls_names_cancel(&s->identity_wait);
 	sv->question_ops->cancel(sv->directory, &s->call);
+	session_facts_free(s);
 }
 
 static void
@@ -141,17 +146,18 @@ void
 session_free(struct session **sp)
 {
 	struct session *s = *sp;
-	char text[SESSION_TLS_TEXT_SIZE];
+	char text[SESSION_TLS_TEXT_SIZE], name[SESSION_FACTS_TEXT_SIZE];
 	struct server *sv;
 
 	if (s == NULL)
 		return;
 	sv = s->server;
-	log_info("session=%s client=%s uid=%" PRId64
+	log_info("session=%s client=%s%s uid=%" PRId64
 		 "%s end=\"%s\" accepted=%u refused=%u ms=%" PRIu64,
-	    s->id, s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid,
-	    session_tls_text(s, text), s->end != NULL ? s->end : "abandoned", s->accepted,
-	    s->refusals, sv->clock() - s->began_ms);
+	    s->id, s->origin.text[0] != '\0' ? s->origin.text : "local",
+	    session_facts_text(s, name), s->origin.uid, session_tls_text(s, text),
+	    s->end != NULL ? s->end : "abandoned", s->accepted, s->refusals,
+	    sv->clock() - s->began_ms);
 	leave_server(s);
 	if (sv->on_session_end != NULL)
 		sv->on_session_end(s, sv->arg);

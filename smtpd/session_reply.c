@@ -5,24 +5,53 @@
 
 #include "common/log.h"
 #include "smtpd/session.h"
+#include "smtpd/session_facts.h"
 #include "smtpd/txn.h"
 
-static void
-log_refusal(struct session *s, int code, struct span rule)
+/* Of whom, from whom, for whom: what lines about a command have in common. */
+#define ABOUT "client=%s%s uid=%" PRId64 " from=<%.*s> rcpt=<%.*s>"
+#define ABOUT_ARG(s, name)                                                                     \
+	(s)->origin.text[0] != '\0' ? (s)->origin.text : "local", session_facts_text(s, name), \
+	    (s)->origin.uid, SPAN_ARG(sender_of(s)), SPAN_ARG(recipient_of(s))
+
+static struct span
+sender_of(const struct session *s)
 {
-	struct span from = {NULL, 0}, rcpt = {NULL, 0};
+	return s->txn != NULL ? s->txn->from : span_str("");
+}
+
+static struct span
+recipient_of(const struct session *s)
+{
+	return s->txn != NULL ? s->txn->asked.address : span_str("");
+}
+
+/* text is what the client hears of it, where that is not always the same; else empty. */
+static void
+log_refusal(struct session *s, int code, struct span rule, const char *text)
+{
+	bool said = *text != '\0';
+	char name[SESSION_FACTS_TEXT_SIZE];
 
 	s->refusals++;
 	s->server->counts.refused++;
-	if (s->txn != NULL) {
-		from = s->txn->from;
-		rcpt = s->txn->asked.address;
+	log_info("session=%s refused=%s code=%d rule=%.*s " ABOUT "%s%s%s", s->id,
+	    s->verb != NULL ? s->verb->name : "-", code, SPAN_ARG(rule), ABOUT_ARG(s, name),
+	    said ? " text=\"" : "", text, said ? "\"" : "");
+}
+
+void
+session_log_warnings(const struct session *s, const struct answer *a)
+{
+	char name[SESSION_FACTS_TEXT_SIZE];
+
+	for (size_t i = 0; i < a->nwarnings; i++) {
+		struct span text = a->warnings[i], rule = span_cut(&text, ' ');
+
+		log_info("session=%s accepted=%s warning rule=%.*s " ABOUT " text=\"%.*s\"",
+		    s->id, s->verb != NULL ? s->verb->name : "-", SPAN_ARG(rule),
+		    ABOUT_ARG(s, name), SPAN_ARG(text));
 	}
-	log_info("session=%s refused=%s code=%d rule=%.*s client=%s uid=%" PRId64
-		 " from=<%.*s> rcpt=<%.*s>",
-	    s->id, s->verb != NULL ? s->verb->name : "-", code, SPAN_ARG(rule),
-	    s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid, SPAN_ARG(from),
-	    SPAN_ARG(rcpt));
 }
 
 static void
@@ -31,7 +60,7 @@ say(struct session *s, const struct smtp_reply *r, struct span detail)
 	smtp_reply_format(&s->transport.out, r, detail);
 	s->replies++;
 	if (r->code >= 400)
-		log_refusal(s, r->code, span_str(r->rule));
+		log_refusal(s, r->code, span_str(r->rule), "");
 	if (r->closes)
 		session_close(s, r->rule != NULL ? r->rule : "quit", r->code != 221);
 }
@@ -42,12 +71,12 @@ say(struct session *s, const struct smtp_reply *r, struct span detail)
  * be tried again for ever.
  */
 static bool
-is_one_error_too_many(struct session *s, int code, struct span rule)
+is_one_error_too_many(struct session *s, int code, struct span rule, const char *text)
 {
 	if (code < 500 || s->origin.role == LISTENER_SUBMIT ||
 	    ++s->errors < s->settings->error_limit)
 		return false;
-	log_refusal(s, code, rule);
+	log_refusal(s, code, rule, text);
 	say(s, smtp_reply_find(REPLY_TOO_MANY_ERRORS), (struct span){NULL, 0});
 	return true;
 }
@@ -57,7 +86,7 @@ session_reply_detail(struct session *s, enum smtp_reply_id id, struct span detai
 {
 	const struct smtp_reply *r = smtp_reply_find(id);
 
-	if (r->closes || !is_one_error_too_many(s, r->code, span_str(r->rule)))
+	if (r->closes || !is_one_error_too_many(s, r->code, span_str(r->rule), ""))
 		say(s, r, detail);
 }
 
@@ -79,12 +108,12 @@ session_reply_verdict(struct session *s, const struct verdict *v, struct span ru
 {
 	int code = v->kind == VERDICT_PERMANENT ? 550 : 0;
 
-	if (is_one_error_too_many(s, code, rule))
+	if (is_one_error_too_many(s, code, rule, v->text))
 		return;
 	code = smtp_reply_format_verdict(&s->transport.out, v);
 	s->replies++;
 	if (code >= 400)
-		log_refusal(s, code, rule);
+		log_refusal(s, code, rule, v->text);
 	if (code == 421)
 		session_close(s, "policy", true);
 }

@@ -9,6 +9,7 @@
 
 #include "common/span.h"
 #include "common/verdict.h"
+#include "smtpd/question.h"
 #include "smtpd/smtp_reply.h"
 
 struct session;
@@ -19,6 +20,9 @@ void session_reply_detail(struct session *s, enum smtp_reply_id id, struct span 
 
 /* What another process decided; rule is its name for the log. 421 closes the session. */
 void session_reply_verdict(struct session *s, const struct verdict *v, struct span rule);
+
+/* What policy found and let pass, into the log: a line for each. */
+void session_log_warnings(const struct session *s, const struct answer *a);
 
 /* A whole reply made in advance, with its CRLF. */
 void session_reply_text(struct session *s, const char *text);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "smtpd/session_facts.h"
 #include "smtpd/session_private.h"
 #include "smtpd/tls_handshake.h"
 
@@ -73,6 +74,7 @@ session_tls_succeed(struct session **sp)
 	new->junk = old->junk;
 	new->accepted = old->accepted;
 	new->refusals = old->refusals;
+	session_facts_move(old, new);
 	session_discard(sp);
 	session_tls_begin(new, fd);
 }

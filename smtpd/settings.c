@@ -94,6 +94,7 @@ settings_new(const struct config *c, unsigned offers)
 	s->session_ms = c->session_timeout;
 	s->greeting_delay_ms = c->greeting_delay;
 	copy_proxied(s, c);
+	s->dns_timeout_ms = c->dns_timeout;
 	return s;
 }
 

@@ -46,6 +46,7 @@ struct settings {
 	uint64_t idle_ms;
 	uint64_t session_ms;
 	uint64_t greeting_delay_ms;
+	uint64_t dns_timeout_ms;
 };
 
 /*

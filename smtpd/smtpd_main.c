@@ -12,6 +12,7 @@
 #include "conf/config.h"
 #include "smtpd/listener.h"
 #include "smtpd/directory_client.h"
+#include "smtpd/dns_client.h"
 #include "smtpd/keys_client.h"
 #include "smtpd/server.h"
 #include "smtpd/session.h"
@@ -32,11 +33,15 @@
 #define START_POLL_MS  5
 #define START_LIMIT_MS 5000
 
+/* And for what the DNS says; without it checks find nothing. */
+#define START_DNS_MS 500
+
 struct smtpd {
 	struct process *process;
 	struct server server;
 	struct listeners listeners;
 	struct directory_client *directory;
+	struct dns_client *dns;
 	struct spool_client *spool;
 	struct keys_client *keys; /* NULL: there is no certificate */
 	struct tls *tls; /* made with keys, after the rights are gone: it has a thread */
@@ -175,7 +180,8 @@ on_start_poll(evutil_socket_t fd, short what, void *arg)
 	if (d->tls != NULL && !tls_is_prepared(d->tls))
 		tls_prepare(d->tls);
 	if ((!spool_client_ops.has_room(d->spool) || !directory_client_is_up(d->directory) ||
-		(d->tls != NULL && !tls_is_prepared(d->tls))) &&
+		(d->tls != NULL && !tls_is_prepared(d->tls)) ||
+		(!dns_client_is_up(d->dns) && d->start_polls < START_DNS_MS / START_POLL_MS)) &&
 	    ++d->start_polls < START_LIMIT_MS / START_POLL_MS)
 		return;
 	event_del(d->start_poll);
@@ -194,9 +200,12 @@ on_start(struct process *p, void *arg)
 		fatalx("TLS cannot be offered with these settings");
 	d->directory = directory_client_new(base, process_socket(p, "directory"));
 	d->spool = spool_client_new(base, process_socket(p, "queue"));
+	d->dns = dns_client_new(base, process_socket(p, "dns"));
 	d->server.directory = d->directory;
 	d->server.headers = directory_client_headers(d->directory);
 	header_source_configure(d->server.headers, d->wants_checks);
+	d->server.facts_ops = &dns_client_ops;
+	d->server.dns = d->dns;
 	d->server.spool = d->spool;
 	d->server.on_session_end = on_session_end;
 	d->server.arg = d;
