@@ -14,18 +14,48 @@ buf_init(struct buf *b, size_t max)
 }
 
 void
+buf_init_secret(struct buf *b, size_t max)
+{
+	*b = (struct buf){.max = max, .secret = true};
+}
+
+static void
+empty(struct buf *b)
+{
+	*b = (struct buf){.max = b->max, .secret = b->secret};
+}
+
+void
 buf_release(struct buf *b)
 {
+	if (b->secret && b->p != NULL)
+		explicit_bzero(b->p, b->cap);
 	free(b->p);
-	buf_init(b, b->max);
+	empty(b);
 }
 
 void
 buf_clear(struct buf *b)
 {
+	if (b->secret && b->p != NULL)
+		explicit_bzero(b->p, b->len);
 	b->len = 0;
 	if (b->p != NULL)
 		b->p[0] = '\0';
+}
+
+/* realloc would leave a copy behind. */
+static void
+grow_secret(struct buf *b, size_t cap)
+{
+	char *p = xmalloc(cap);
+
+	if (b->p != NULL) {
+		memcpy(p, b->p, b->len);
+		explicit_bzero(b->p, b->cap);
+	}
+	free(b->p);
+	b->p = p;
 }
 
 int
@@ -39,7 +69,10 @@ buf_reserve(struct buf *b, size_t n)
 		return 0;
 	for (cap = b->cap > 0 ? b->cap : 64; cap <= need; cap *= 2)
 		;
-	b->p = xrealloc(b->p, cap);
+	if (b->secret)
+		grow_secret(b, cap);
+	else
+		b->p = xrealloc(b->p, cap);
 	b->cap = cap;
 	b->p[b->len] = '\0';
 	return 0;
@@ -120,6 +153,8 @@ buf_drop(struct buf *b, size_t n)
 	}
 	memmove(b->p, b->p + n, b->len - n + 1);
 	b->len -= n;
+	if (b->secret)
+		explicit_bzero(b->p + b->len, n);
 }
 
 struct span
@@ -139,6 +174,6 @@ buf_take(struct buf *b)
 {
 	char *p = b->p != NULL ? b->p : xstrdup("");
 
-	buf_init(b, b->max);
+	empty(b);
 	return p;
 }

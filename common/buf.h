@@ -7,6 +7,7 @@
 #define COMMON_BUF_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/span.h"
@@ -16,12 +17,17 @@ struct buf {
 	size_t len; /* bytes in use, without the NUL */
 	size_t cap; /* bytes allocated */
 	size_t max; /* len never exceeds this */
+	bool
+	    secret; /* octets that go, and memory that is left behind, are wiped: see buf_init_secret */
 };
 
 /* An empty buffer that may grow to max bytes. Allocates nothing. */
 void buf_init(struct buf *b, size_t max);
 
-/* Frees what it holds; it may be used again with the same maximum. */
+/* The same for what passwords pass through: nothing stays in memory of what it has held. */
+void buf_init_secret(struct buf *b, size_t max);
+
+/* Frees what it holds; it may be used again as it was initialised. */
 void buf_release(struct buf *b);
 
 /* Empties it, keeping the memory. */

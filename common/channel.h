@@ -29,6 +29,9 @@ struct channel_ops {
 struct channel *channel_new(
     struct event_base *base, int fd, const struct channel_ops *ops, void *arg);
 
+/* Passwords and keys pass: frames are wiped as soon as they have left, or have been handed over. */
+void channel_keep_nothing(struct channel *c);
+
 /* Closes the descriptor, drops what was not sent, clears *c. NULL is fine. */
 void channel_free(struct channel **c);
 

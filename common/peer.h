@@ -26,6 +26,8 @@ struct peer_ops {
 	void (*on_down)(struct peer *p, void *arg);
 	/* May be NULL: a message that is no answer. */
 	void (*on_message)(struct peer *p, struct wire_msg *m, void *arg);
+	/* See channel_keep_nothing. */
+	bool secret;
 };
 
 /* path is copied; role names this process in the greeting. Connects from within the loop. */

@@ -154,6 +154,8 @@ on_accept(evutil_socket_t lfd, short what, void *arg)
 	c->service = s;
 	c->cred = cred;
 	c->channel = channel_new(s->base, fd, &channel_ops, c);
+	if (s->ops->secret)
+		channel_keep_nothing(c->channel);
 	LIST_INSERT_HEAD(&s->clients, c, link);
 	s->nclients++;
 }

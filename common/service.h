@@ -7,6 +7,7 @@
 #define COMMON_SERVICE_H
 
 #include <event2/event.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "common/channel.h"
@@ -20,6 +21,8 @@ struct service_ops {
 	/* Gone. Not called for one that never was up. May be NULL. */
 	void (*on_down)(struct client *c, void *arg);
 	void (*on_message)(struct client *c, struct wire_msg *m, void *arg);
+	/* See channel_keep_nothing. */
+	bool secret;
 };
 
 /*

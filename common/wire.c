@@ -23,6 +23,12 @@ wire_out_init(struct wire_out *w, const char *verb, uint64_t id)
 }
 
 void
+wire_out_keep_nothing(struct wire_out *w)
+{
+	w->text.secret = true;
+}
+
+void
 wire_out_release(struct wire_out *w)
 {
 	buf_release(&w->text);

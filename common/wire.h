@@ -50,6 +50,9 @@ struct wire_out {
 void wire_out_init(struct wire_out *w, const char *verb, uint64_t id);
 void wire_out_release(struct wire_out *w);
 
+/* Before fields are added: what is added is wiped when it is released. */
+void wire_out_keep_nothing(struct wire_out *w);
+
 /* Append fields. Names are plain words without '='. Adding beyond WIRE_TEXT_MAX marks the message as too long. */
 void wire_add(struct wire_out *w, const char *name, struct span value);
 void wire_add_str(struct wire_out *w, const char *name, const char *value);

@@ -335,6 +335,8 @@ answer_certificate(struct directory *d, const struct wire_msg *m, struct wire_ou
 	struct span name;
 	bool read = wire_is_yes(m, "texts");
 
+	wire_out_keep_nothing(w);
+
 	if (wire_get(m, "name", &name) == 0) {
 		r = certificate_files_of(d->domains, name, read, &f);
 	} else if (d->config->tls_certificate != NULL && d->config->tls_key != NULL) {

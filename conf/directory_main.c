@@ -81,7 +81,8 @@ reply_to(void *asker, struct wire_out *w)
 		client_drop(c, "the answer cannot be sent");
 }
 
-static const struct service_ops service_ops = {.on_message = on_message, .on_down = on_down};
+static const struct service_ops service_ops = {
+    .on_message = on_message, .on_down = on_down, .secret = true};
 
 /* Of the processes only the one a socket is for may connect; control is for root and ourselves. */
 static uid_t

@@ -81,7 +81,7 @@ on_rotate(evutil_socket_t fd, short what, void *arg)
 struct keys *
 keys_new(struct event_base *base, const char *directory_socket)
 {
-	static const struct peer_ops ops = {0};
+	static const struct peer_ops ops = {.secret = true};
 	struct keys *k = xcalloc(1, sizeof *k);
 
 	TAILQ_INIT(&k->listeners);

@@ -151,6 +151,8 @@ ask(void *arg, const struct question *q, struct question_call *call)
 	call->id = peer_next_id(p->peer);
 	call->directory = p;
 	wire_out_init(&w, verbs[q->kind], call->id);
+	if (q->kind == QUESTION_LOGIN)
+		wire_out_keep_nothing(&w);
 	add_question(&w, q);
 	peer_call(p->peer, &w, q->kind == QUESTION_LOGIN ? LOGIN_TIMEOUT_MS : ANSWER_TIMEOUT_MS,
 	    on_answer, call);
@@ -171,7 +173,7 @@ const struct question_ops directory_client_ops = {.ask = ask, .cancel = cancel};
 struct directory_client *
 directory_client_new(struct event_base *base, const char *path)
 {
-	static const struct peer_ops ops = {0};
+	static const struct peer_ops ops = {.secret = true};
 	struct directory_client *p = xcalloc(1, sizeof *p);
 
 	p->peer = peer_new(base, path, "smtpd", &ops, p);

@@ -108,7 +108,7 @@ const struct tls_source_ops keys_client_ops = {
 struct keys_client *
 keys_client_new(struct event_base *base, const char *path)
 {
-	static const struct peer_ops ops = {.on_message = on_message};
+	static const struct peer_ops ops = {.on_message = on_message, .secret = true};
 	struct keys_client *c = xcalloc(1, sizeof *c);
 
 	c->signer = keys_signer_new(path);

@@ -223,6 +223,7 @@ static void
 on_readable(void *arg)
 {
 	struct session *s = arg;
+	bool secret = s->origin.role == LISTENER_SUBMISSION && s->account == NULL;
 	ssize_t n;
 
 	if (!takes_input(s) || (s->state == SESSION_GREETING && !session_delays_greeting(s))) {
@@ -240,6 +241,9 @@ on_readable(void *arg)
 		session_set_state(s, SESSION_DEAD);
 	else
 		session_close(s, n == 0 ? "client closed" : "connection lost", false);
+	/* A password may have been in it; another session's input would not overwrite all. */
+	if (secret && n > 0)
+		explicit_bzero(s->server->input, (size_t)n);
 	settle(s);
 }
 

@@ -154,7 +154,7 @@ session_input_kept(struct session *s)
 	if (s->in.len == 0) {
 		buf_release(&s->in);
 	} else if (s->in.cap > KEPT_CAP_MAX && s->in.len < KEPT_CAP_MAX / 2) {
-		struct buf small = {.max = s->in.max};
+		struct buf small = {.max = s->in.max, .secret = s->in.secret};
 
 		buf_add_span(&small, buf_span(&s->in));
 		buf_release(&s->in);

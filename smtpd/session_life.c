@@ -69,6 +69,8 @@ session_make(struct server *sv, const struct session_origin *origin)
 	s->origin = *origin;
 	snprintf(s->id, sizeof s->id, "%s.%" PRIx64, sv->tag, ++sv->next_session);
 	buf_init(&s->in, 2 * SERVER_INPUT_SIZE + s->settings->command_line_limit);
+	/* Passwords come there, perhaps in pieces. */
+	s->in.secret = origin->role == LISTENER_SUBMISSION;
 	s->began_ms = sv->clock();
 	TAILQ_INSERT_TAIL(&sv->sessions, s, link);
 	sv->nsessions++;

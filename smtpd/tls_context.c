@@ -7,6 +7,7 @@
 
 #include "common/address.h"
 #include "common/log.h"
+#include "conf/config.h"
 
 /*
  * Ephemeral keys in all of them, so that nothing said can be read later. CBC, with SHA-2, is for
@@ -182,6 +183,9 @@ tls_context_connection(SSL_CTX *ctx, int fd, const char *role, struct tls_hello 
 	SSL_set_accept_state(ssl);
 	if (!tls_tickets_are_there(SSL_CTX_get_app_data(ctx)))
 		tls_tickets_forbid(ssl);
+	/* Passwords pass; of other mail nothing is kept longer than it takes, either, and it is much. */
+	if (strcmp(role, listener_role_name(LISTENER_SUBMISSION)) == 0)
+		SSL_set_options(ssl, SSL_OP_CLEANSE_PLAINTEXT);
 	if (SSL_set_fd(ssl, fd) == 1 &&
 	    SSL_set_session_id_context(
 		ssl, (const unsigned char *)role, (unsigned)strlen(role)) == 1)

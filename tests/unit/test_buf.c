@@ -112,6 +112,28 @@ gives_its_memory_away(void **state)
 	buf_release(&b);
 }
 
+/* What has gone out of a secret one is nowhere in its memory; it stays one when it is released. */
+static void
+keeps_nothing_of_a_secret(void **state)
+{
+	static const char zeros[64] = {0};
+	struct buf b;
+
+	(void)state;
+	buf_init_secret(&b, 1000);
+	buf_add_str(&b, "password and more");
+	buf_drop(&b, 9);
+	assert_string_equal(buf_str(&b), "and more");
+	assert_memory_equal(b.p + b.len, zeros, 9);
+	buf_add_str(&b, " that makes it grow beyond what it had at first, which is little");
+	assert_true(b.cap > 64);
+	buf_clear(&b);
+	assert_memory_equal(b.p, zeros, sizeof zeros);
+	buf_release(&b);
+	assert_true(b.secret);
+	assert_int_equal(b.max, 1000);
+}
+
 int
 main(void)
 {
@@ -121,6 +143,7 @@ main(void)
 	    cmocka_unit_test(grows_octet_by_octet),
 	    cmocka_unit_test(drops_from_the_front),
 	    cmocka_unit_test(gives_its_memory_away),
+	    cmocka_unit_test(keeps_nothing_of_a_secret),
 	};
 
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
