@@ -16,6 +16,7 @@ struct tale {
 	struct policy_client client;
 	struct address from, rcpt;
 	struct policy_answer answer;
+	bool asks; /* the session would want to know what the DNS says */
 };
 
 /* Refuses as smtpd does by itself; why (may be empty) follows the text. */
@@ -116,6 +117,7 @@ play(struct tale *t, struct span from, struct span rcpt)
 	policy_mail(t->env, &t->client, &t->from, &t->trace, &t->answer);
 	if (!goes_on(t))
 		return;
+	t->asks = true;
 	trace_set_stage(&t->trace, "rcpt");
 	if (take_recipient(t, rcpt))
 		policy_rcpt(t->env, &t->client, &t->from, &t->rcpt, &t->trace, &t->answer);
@@ -192,6 +194,8 @@ explain_client(struct tale *t, struct span from, struct span rcpt, struct wire_o
 		wire_add_str(w, "reason", r.verdict.text);
 		verdict_set(&r.verdict, VERDICT_OK, 250, "2.1.5", "Recipient OK");
 	}
+	if (t->asks)
+		directory_add_wants(w, t->env, &t->client, &t->from);
 	tell(t, &r, w);
 	resolution_release(&r);
 }
@@ -219,14 +223,18 @@ explain_answer(const struct resolve_env *env, const struct wire_msg *m, struct w
 	struct tale t = {.env = env, .answer.rule = "", .answer.action = POLICY_DELIVER};
 	struct span rcpt, client, from = span_str("");
 	struct resolution none = {.v = NULL};
+	struct facts known = {.n = 0};
 
-	if (wire_get(m, "address", &rcpt) != 0)
+	if (wire_get(m, "address", &rcpt) != 0 || directory_get_facts(m, &known) != 0) {
+		facts_release(&known);
 		return -1;
+	}
 	wire_get(m, "from", &from);
 	trace_init(&t.trace);
 	if (wire_get(m, "client", &client) != 0) {
 		explain_address(&t, rcpt, w);
 	} else if (directory_get_client(m, &t.client) == 0) {
+		t.client.facts = &known;
 		explain_client(&t, from, rcpt, w);
 	} else {
 		t.answer.rule = "bad-client";
@@ -235,5 +243,6 @@ explain_answer(const struct resolve_env *env, const struct wire_msg *m, struct w
 		tell(&t, &none, w);
 	}
 	trace_release(&t.trace);
+	facts_release(&known);
 	return 0;
 }

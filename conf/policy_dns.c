@@ -327,6 +327,8 @@ greeting_refuses(struct look *k)
 	bool named = greeting_name(k->client, name) == 0;
 	const struct fact *f;
 
+	if (helo.len == 0)
+		return false; /* explain was not told one; MAIL does not come without */
 	if (c->helo_name >= CHECK_WARN && !is_own_literal(k->client) &&
 	    !(named && is_full_name(name)) &&
 	    found(k, c->helo_name, "helo-name", VERDICT_PERMANENT, 550, "5.7.1",

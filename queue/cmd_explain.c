@@ -10,6 +10,7 @@
 #include "queue/cmd_explain_header.h"
 #include "queue/cmd_table.h"
 #include "queue/cmd_verbs.h"
+#include "queue/explain_facts.h"
 
 static int
 status_of(const struct verdict *v)
@@ -221,6 +222,28 @@ explain_header(struct cmd_context *ctx, const struct wish *w, const struct cmd_a
 	return cmd_explain_header(ctx, w->header_file);
 }
 
+/* Asks the directory, and again with what the DNS says if it wants to know that. As cmd_ask. */
+static int
+ask(struct cmd_context *ctx, const struct wish *wish, struct control_client **c,
+    struct wire_msg *answer)
+{
+	struct facts known = {.n = 0};
+	struct wire_out w;
+	int r;
+
+	format_question(wish, &w);
+	r = cmd_ask(ctx, "directory", &w, c, answer);
+	if (r == 0 && wish->client != NULL &&
+	    explain_facts_find(ctx, wish->client, answer, &known) > 0) {
+		control_client_close(c);
+		format_question(wish, &w);
+		explain_facts_add(&known, &w);
+		r = cmd_ask(ctx, "directory", &w, c, answer);
+	}
+	facts_release(&known);
+	return r;
+}
+
 int
 cmd_explain(struct cmd_context *ctx, char **argv)
 {
@@ -237,7 +260,6 @@ cmd_explain(struct cmd_context *ctx, char **argv)
 	struct control_client *c;
 	struct cmd_args args;
 	struct wire_msg answer;
-	struct wire_out w;
 	struct verdict v;
 	int r = cmd_parse(ctx, argv, options, sizeof options / sizeof *options, 0, 1, &args);
 
@@ -247,8 +269,7 @@ cmd_explain(struct cmd_context *ctx, char **argv)
 		r = check(ctx, &wish, &args);
 	if (r != CMD_GO_ON)
 		return r;
-	format_question(&wish, &w);
-	r = cmd_ask(ctx, "directory", &w, &c, &answer);
+	r = ask(ctx, &wish, &c, &answer);
 	if (r == 0 && wire_get_verdict(&answer, &v) != 0)
 		r = cmd_fail(EX_PROTOCOL, "the directory's answer has no verdict");
 	if (r == 0) {
