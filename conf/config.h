@@ -17,6 +17,7 @@
 #include "common/wire.h"
 #include "conf/config_errors.h"
 #include "conf/reply_filter.h"
+#include "conf/units.h"
 
 enum listener_role {
 	LISTENER_MX,	     /* takes mail for hosted domains from anybody */
@@ -45,10 +46,9 @@ struct config_listener {
  */
 struct config_destination {
 	char *name; /* canonical: "example.org", ".example.org" (all below it), "[host]:port" */
-	uint32_t concurrency;	 /* jobs at once; 0: destination_concurrency */
-	uint32_t rate_count;	 /* jobs begun in rate_period_ms; 0: no limit */
-	uint64_t rate_period_ms; /* 0 if rate_count is */
-	uint64_t *retry;	 /* milliseconds, as struct config's; nretry 0: not given */
+	uint32_t concurrency;	/* jobs at once; 0: destination_concurrency */
+	struct units_rate rate; /* of jobs begun */
+	uint64_t *retry;	/* milliseconds, as struct config's; nretry 0: not given */
 	size_t nretry;
 	uint64_t lifetime; /* milliseconds; 0: queue_lifetime */
 };
@@ -86,6 +86,20 @@ struct config_dnslist {
 	    *replies; /* which of them count; nreplies 0: see reply_filter_counts */
 	size_t nreplies;
 	char *text; /* of dnsbl: what the client is told; NULL: the usual */
+};
+
+/* How often clients may do what, see postrider.conf(5); each named as its key. */
+enum config_rate {
+	RATE_CONNECTION_CLIENT,
+	RATE_CONNECTION_NETWORK,
+	RATE_COMMAND_CLIENT,
+	RATE_MESSAGE_CLIENT,
+	RATE_RECIPIENT_CLIENT,
+	RATE_MESSAGE_ACCOUNT,
+	RATE_RECIPIENT_ACCOUNT,
+	RATE_MESSAGE_DOMAIN,
+	RATE_RECIPIENT_DOMAIN,
+	CONFIG_RATES
 };
 
 /* What becomes of a failure that nobody can be told of, since the message has no sender. */
@@ -138,9 +152,11 @@ struct config {
 	uint32_t command_line_limit;
 	uint32_t connection_limit;	      /* per worker */
 	uint32_t connection_limit_per_client; /* per worker and client address */
-	uint32_t destination_concurrency;     /* jobs at once to one destination */
-	uint32_t workers;		      /* smtpd processes */
-	uint32_t remote_port;		      /* 25 */
+	struct units_rate rates[CONFIG_RATES];
+	uint32_t minimum_rate;		  /* octets of content a second */
+	uint32_t destination_concurrency; /* jobs at once to one destination */
+	uint32_t workers;		  /* smtpd processes */
+	uint32_t remote_port;		  /* 25 */
 	bool allow_loopback_destinations;
 	bool auth_without_tls; /* passwords in clear */
 	char *auth_domain; /* canonical; of user names without one; NULL: they are refused */
@@ -155,6 +171,7 @@ struct config {
 	uint64_t dns_timeout;
 	uint64_t idle_timeout;
 	uint64_t session_timeout;
+	uint64_t transaction_timeout;
 	uint64_t greeting_delay;
 	uint64_t connect_timeout;
 	uint64_t reply_timeout;

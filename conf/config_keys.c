@@ -61,6 +61,16 @@ static const struct config_key table[] = {
     {"command-line-limit", NULL, CONFIG_NUMBER, MEMBER(command_line_limit), "2048", 512, 65536, false},
     {"connection-limit", NULL, CONFIG_NUMBER, MEMBER(connection_limit), "1000", 1, 1000000, false},
     {"connection-limit-per-client", NULL, CONFIG_NUMBER, MEMBER(connection_limit_per_client), "100", 1, 1000000, false},
+    {"minimum-rate", NULL, CONFIG_NUMBER, MEMBER(minimum_rate), "32", 0, 1000000, false},
+    {"connection-rate-per-client", NULL, CONFIG_RATE, MEMBER(rates[RATE_CONNECTION_CLIENT]), NULL, 0, 0, true},
+    {"connection-rate-per-network", NULL, CONFIG_RATE, MEMBER(rates[RATE_CONNECTION_NETWORK]), NULL, 0, 0, true},
+    {"command-rate-per-client", NULL, CONFIG_RATE, MEMBER(rates[RATE_COMMAND_CLIENT]), NULL, 0, 0, true},
+    {"message-rate-per-client", NULL, CONFIG_RATE, MEMBER(rates[RATE_MESSAGE_CLIENT]), NULL, 0, 0, true},
+    {"recipient-rate-per-client", NULL, CONFIG_RATE, MEMBER(rates[RATE_RECIPIENT_CLIENT]), NULL, 0, 0, true},
+    {"message-rate-per-account", NULL, CONFIG_RATE, MEMBER(rates[RATE_MESSAGE_ACCOUNT]), NULL, 0, 0, true},
+    {"recipient-rate-per-account", NULL, CONFIG_RATE, MEMBER(rates[RATE_RECIPIENT_ACCOUNT]), NULL, 0, 0, true},
+    {"message-rate-per-domain", NULL, CONFIG_RATE, MEMBER(rates[RATE_MESSAGE_DOMAIN]), NULL, 0, 0, true},
+    {"recipient-rate-per-domain", NULL, CONFIG_RATE, MEMBER(rates[RATE_RECIPIENT_DOMAIN]), NULL, 0, 0, true},
     {"destination-concurrency", NULL, CONFIG_NUMBER, MEMBER(destination_concurrency), "20", 1, 1000, false},
     {"workers", NULL, CONFIG_NUMBER, MEMBER(workers), NULL, 1, 256, false},
     {"remote-port", NULL, CONFIG_NUMBER, MEMBER(remote_port), "25", 1, 65535, false},
@@ -73,6 +83,7 @@ static const struct config_key table[] = {
     {"dns-timeout", NULL, CONFIG_DURATION, MEMBER(dns_timeout), "5s", 100, MINUTE, false},
     {"idle-timeout", NULL, CONFIG_DURATION, MEMBER(idle_timeout), "5m", 100, DAY, false},
     {"session-timeout", NULL, CONFIG_DURATION, MEMBER(session_timeout), "2h", 100, 7 * DAY, false},
+    {"transaction-timeout", NULL, CONFIG_DURATION, MEMBER(transaction_timeout), "2h", 100, 7 * DAY, false},
     {"greeting-delay", NULL, CONFIG_DURATION, MEMBER(greeting_delay), "0", 0, 5 * MINUTE, false},
     {"connect-timeout", NULL, CONFIG_DURATION, MEMBER(connect_timeout), "30s", 100, 10 * MINUTE, false},
     {"reply-timeout", NULL, CONFIG_DURATION, MEMBER(reply_timeout), "5m", 100, DAY, false},
@@ -87,7 +98,7 @@ static const struct config_key table[] = {
     {"tls", "listen", CONFIG_TLS, IN_LISTENER(tls), NULL, 0, 0, true},
     {"proxy", "listen", CONFIG_BOOL, IN_LISTENER(proxy), NULL, 0, 0, true},
     {"concurrency", "destination", CONFIG_NUMBER, IN_DESTINATION(concurrency), NULL, 1, 1000, true},
-    {"rate", "destination", CONFIG_RATE, IN_DESTINATION(rate_count), NULL, 0, 0, true},
+    {"rate", "destination", CONFIG_RATE, IN_DESTINATION(rate), NULL, 0, 0, true},
     {"retry", "destination", CONFIG_DURATIONS, IN_DESTINATION(retry), NULL, 10, 30 * DAY, true},
     {"lifetime", "destination", CONFIG_DURATION, IN_DESTINATION(lifetime), NULL, 100, 365 * DAY, true},
     {"retry", "retry-status", CONFIG_DURATIONS, IN_STATUS(retry), NULL, 10, 30 * DAY, true},
@@ -204,8 +215,9 @@ config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 	case CONFIG_DURATIONS:
 	case CONFIG_REPLIES:
 		return *(const size_t *)((void *const *)m + 1) > 0;
+	case CONFIG_RATE:
+		return ((const struct units_rate *)m)->count > 0;
 	case CONFIG_NUMBER:
-	case CONFIG_RATE: /* its count */
 		return !config_key_is_titled(k) || *(const uint32_t *)m > 0;
 	case CONFIG_SIZE:
 	case CONFIG_DURATION:
@@ -271,15 +283,6 @@ config_auto_name(enum config_auto a)
 	return a == CONFIG_AUTO ? "auto" : a == CONFIG_YES ? "yes" : "no";
 }
 
-static const char *
-format_rate(const void *m, char text[UNITS_TEXT_SIZE])
-{
-	const struct config_destination *d =
-	    (const void *)((const char *)m - IN_DESTINATION(rate_count));
-
-	return units_format_rate(d->rate_count, d->rate_period_ms, text);
-}
-
 /* The text of what is no list; in text if it has to be made. */
 static const char *
 format(const struct config_key *k, const void *m, char text[UNITS_TEXT_SIZE])
@@ -293,7 +296,7 @@ format(const struct config_key *k, const void *m, char text[UNITS_TEXT_SIZE])
 	case CONFIG_DURATION:
 		return units_format_duration(*(const uint64_t *)m, text);
 	case CONFIG_RATE:
-		return format_rate(m, text);
+		return units_format_rate(m, text);
 	case CONFIG_BOOL:
 		return *(const bool *)m ? "yes" : "no";
 	case CONFIG_AUTO_BOOL:

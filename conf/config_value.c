@@ -289,11 +289,9 @@ set_role(struct config *c, const struct config_key *k, struct span s, struct buf
 }
 
 static int
-set_rate(struct config *c, struct span s, struct buf *why)
+set_rate(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
-	struct config_destination *d = &c->destinations[c->ndestinations - 1];
-
-	if (units_parse_rate(s, &d->rate_count, &d->rate_period_ms) != 0)
+	if (units_parse_rate(s, member(c, k)) != 0)
 		return refuse(why, "expected a rate such as 10/second, 6/minute, 100/hour or "
 				   "500/day, from 1 to 1000000");
 	return 0;
@@ -446,7 +444,7 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 			return refuse(why, "expected starttls, implicit or none");
 		return 0;
 	case CONFIG_RATE:
-		return set_rate(c, s, why);
+		return set_rate(c, k, s, why);
 	}
 	return -1;
 }

@@ -12,8 +12,10 @@
 #include "conf/certificate_files.h"
 #include "conf/header_files.h"
 #include "conf/directory_fields.h"
+#include "conf/directory_notes.h"
 #include "conf/explain.h"
 #include "conf/policy.h"
+#include "conf/policy_limits.h"
 
 struct directory {
 	struct config *config;
@@ -61,6 +63,7 @@ directory_new(bool privileged, const struct domain_ids *self)
 
 	d->env.privileged = privileged;
 	d->env.self = *self;
+	d->env.counts = policy_counts_new();
 	d->started = clock_mono_ms();
 	return d;
 }
@@ -76,6 +79,7 @@ directory_free(struct directory **dp)
 	domains_free(&d->domains);
 	access_file_free(&d->senders);
 	header_files_free(&d->headers);
+	policy_counts_free(&d->env.counts);
 	config_free(&d->config);
 	free(d);
 }
@@ -84,6 +88,7 @@ void
 directory_configure(struct directory *d, struct config *c)
 {
 	const struct domains_limits limits = DOMAINS_LIMITS_DEFAULT;
+	struct policy_counts *counts;
 
 	if (d->domains != NULL && strcmp(domains_root(d->domains), c->domains) != 0)
 		domains_free(&d->domains);
@@ -91,7 +96,9 @@ directory_configure(struct directory *d, struct config *c)
 		d->domains = domains_new(c->domains, &limits, NULL, NULL);
 	config_free(&d->config);
 	d->config = c;
+	counts = d->env.counts;
 	directory_env(&d->env, c, d->domains, d->env.privileged, &d->env.self);
+	d->env.counts = counts;
 	access_file_free(&d->senders);
 	if (c->access_table != NULL)
 		d->senders = access_file_new(c->access_table, d->env.self.uid);
@@ -125,7 +132,18 @@ send_decision(struct wire_out *w, const struct policy_client *client, struct pol
 
 	if (policy_make_public(client, a))
 		log_warnx("%s", whole.text);
+	/* Whom a limit has stopped: smtpd's line has the rule alone. */
+	if (a->limit)
+		log_info("rule=%s text=\"%s\"", a->rule, whole.text);
 	directory_add_decision(w, a);
+}
+
+static int
+get_client(struct directory *d, const struct wire_msg *m, struct policy_client *client)
+{
+	return directory_get_client(m, client) == 0
+		   ? directory_notes_commands(&d->env, m, client)
+		   : -1;
 }
 
 static int
@@ -134,9 +152,11 @@ answer_connect(struct directory *d, const struct wire_msg *m, struct wire_out *w
 	struct policy_client client;
 	struct policy_answer a;
 
-	if (directory_get_client(m, &client) != 0)
+	if (get_client(d, m, &client) != 0)
 		return -1;
 	policy_connect(&d->env, &client, NULL, &a);
+	if (a.verdict.kind == VERDICT_OK)
+		policy_count_connection(&d->env, &client);
 	send_decision(w, &client, &a);
 	if (a.verdict.kind == VERDICT_OK)
 		directory_add_wants(w, &d->env, &client, NULL);
@@ -152,7 +172,7 @@ answer_mail(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 	struct address from;
 	int r = -1;
 
-	if (directory_get_client(m, &client) == 0 && directory_get_facts(m, &known) == 0)
+	if (get_client(d, m, &client) == 0 && directory_get_facts(m, &known) == 0)
 		r = directory_get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
 	client.facts = &known;
 	if (r == 0)
@@ -211,7 +231,7 @@ answer_rcpt(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 	struct address from, rcpt;
 	int r = -1;
 
-	if (directory_get_client(m, &client) == 0 && directory_get_facts(m, &known) == 0)
+	if (get_client(d, m, &client) == 0 && directory_get_facts(m, &known) == 0)
 		r = directory_get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
 	if (r == 0)
 		r = directory_get_address(m, "rcpt", ADDRESS_POSTMASTER, &rcpt, &a.verdict);
@@ -410,6 +430,7 @@ directory_answer(
 {
 	if (m->id == 0 || d->config == NULL)
 		return -1;
+	d->env.now_ms = clock_mono_ms();
 	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
 		if (!span_is(m->verb, questions[i].verb) ||
 		    strcmp(socket_name, questions[i].socket_name) != 0)
@@ -423,4 +444,13 @@ directory_answer(
 		return questions[i].answer(d, m, w);
 	}
 	return -1;
+}
+
+int
+directory_note(struct directory *d, const char *socket_name, const struct wire_msg *m)
+{
+	if (d->config == NULL || strcmp(socket_name, "smtpd/directory") != 0)
+		return -1;
+	d->env.now_ms = clock_mono_ms();
+	return directory_notes_take(&d->env, m);
 }

@@ -30,6 +30,11 @@ void directory_configure(struct directory *d, struct config *c);
 int directory_answer(
     struct directory *d, const char *socket_name, const struct wire_msg *m, struct wire_out *w);
 
+/*
+ * Takes the notice m (a message without an id). -1: this socket has none such, or it makes no sense.
+ */
+int directory_note(struct directory *d, const char *socket_name, const struct wire_msg *m);
+
 /* What it knows now, as the resolver sees it: after directory_refresh, until the next question. */
 const struct resolve_env *directory_view(const struct directory *d);
 

@@ -3,11 +3,21 @@
 
 #include <string.h>
 
+/* A number that may be missing: 0. -1 if it is none. */
+static int
+get_count(const struct wire_msg *m, const char *name, uint64_t most, uint64_t *out)
+{
+	struct span s;
+
+	*out = 0;
+	return wire_get(m, name, &s) != 0 || span_to_u64(s, most, out) == 0 ? 0 : -1;
+}
+
 int
 directory_get_client(const struct wire_msg *m, struct policy_client *c)
 {
 	struct span role, address;
-	uint64_t uid = 0;
+	uint64_t uid = 0, recipients;
 
 	*c = (struct policy_client){.role = LISTENER_MX};
 	if (wire_get(m, "role", &role) != 0 || listener_role_parse(role, &c->role) != 0)
@@ -24,6 +34,10 @@ directory_get_client(const struct wire_msg *m, struct policy_client *c)
 	c->uid = (uid_t)uid;
 	wire_get(m, "helo", &c->helo);
 	wire_get(m, "auth", &c->auth);
+	if (get_count(m, "recipients", UINT32_MAX - 1, &recipients) != 0 ||
+	    get_count(m, "size", INT64_MAX, &c->size) != 0)
+		return -1;
+	c->recipients = (uint32_t)recipients;
 	return 0;
 }
 
@@ -79,6 +93,10 @@ directory_add_decision(struct wire_out *w, const struct policy_answer *a)
 		wire_add_str(w, "action", policy_action_name(a->action));
 	for (unsigned i = 0; i < a->nwarnings; i++)
 		wire_addf(w, "warning", "%s %s", a->warnings[i].rule, a->warnings[i].text);
+	if (a->verdict.kind == VERDICT_OK && a->size_limit > 0)
+		wire_add_u64(w, "size-limit", a->size_limit);
+	if (a->verdict.kind == VERDICT_OK && a->count)
+		wire_add_str(w, "count", "yes");
 }
 
 void

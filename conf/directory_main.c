@@ -53,6 +53,11 @@ on_message(struct client *c, struct wire_msg *m, void *arg)
 			client_drop(c, "asks what makes no sense");
 		return;
 	}
+	if (m->id == 0) {
+		if (directory_note(p->directory, client_service(c), m) != 0)
+			client_drop(c, "tells what makes no sense");
+		return;
+	}
 	client_answer_init(&w, m);
 	if (directory_answer(p->directory, client_service(c), m, &w) != 0) {
 		wire_out_release(&w);

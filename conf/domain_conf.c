@@ -71,25 +71,68 @@ set_maildir(struct domain_conf *c, struct span s)
 	return NULL;
 }
 
+static const char *
+set_rate(struct units_rate *rate, struct span s)
+{
+	return units_parse_rate(s, rate) == 0 ? NULL
+					      : "expected a rate such as 6/minute, 100/hour or "
+						"500/day, from 1 to 1000000";
+}
+
+static const char *
+set_size(uint64_t *size, struct span s)
+{
+	return units_parse_size(s, size) == 0 && *size >= 1024
+		   ? NULL
+		   : "expected a size such as 500K or 20M, at least 1K";
+}
+
+/* The order is that of enum key. */
 static const struct confile_key keys[] = {
     {"catch-all", CONFILE_VALUE, NULL, 0},
     {"subaddress-separators", CONFILE_VALUE, NULL, 0},
     {"maildir", CONFILE_VALUE, NULL, 0},
+    {"message-rate", CONFILE_VALUE, NULL, 0},
+    {"recipient-rate", CONFILE_VALUE, NULL, 0},
+    {"message-size-limit", CONFILE_VALUE, NULL, 0},
 };
+
+enum key {
+	KEY_CATCH_ALL,
+	KEY_SEPARATORS,
+	KEY_MAILDIR,
+	KEY_MESSAGE_RATE,
+	KEY_RECIPIENT_RATE,
+	KEY_MESSAGE_SIZE
+};
+
+static const char *
+set_value(struct domain_conf *c, enum key key, struct span value, unsigned line)
+{
+	switch (key) {
+	case KEY_CATCH_ALL:
+		return set_catch_all(c, value, line);
+	case KEY_SEPARATORS:
+		return set_separators(c, value);
+	case KEY_MAILDIR:
+		return set_maildir(c, value);
+	case KEY_MESSAGE_RATE:
+		return set_rate(&c->message_rate, value);
+	case KEY_RECIPIENT_RATE:
+		return set_rate(&c->recipient_rate, value);
+	case KEY_MESSAGE_SIZE:
+		return set_size(&c->message_size_limit, value);
+	}
+	return NULL;
+}
 
 static void
 on_item(const struct confile_item *item, void *arg)
 {
 	struct loader *l = arg;
 	struct span value = span_str(item->value);
-	const char *wrong;
+	const char *wrong = set_value(l->c, (enum key)(item->key - keys), value, item->line);
 
-	if (item->key == &keys[0])
-		wrong = set_catch_all(l->c, value, item->line);
-	else if (item->key == &keys[1])
-		wrong = set_separators(l->c, value);
-	else
-		wrong = set_maildir(l->c, value);
 	if (wrong != NULL)
 		config_errors_add(l->errors, l->path, item->line, "%s = \"%s\": %s",
 		    item->key->name, item->value, wrong);

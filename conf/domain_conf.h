@@ -5,8 +5,11 @@
 #ifndef CONF_DOMAIN_CONF_H
 #define CONF_DOMAIN_CONF_H
 
+#include <stdbool.h>
+
 #include "common/span.h"
 #include "conf/config_errors.h"
+#include "conf/units.h"
 
 struct domain_conf {
 	char *catch_all;     /* a local part, or an address, canonical; NULL: none */
@@ -14,9 +17,11 @@ struct domain_conf {
 	unsigned catch_all_line;
 	char *separators; /* each of these octets separates a subaddress; "": none does */
 	char *maildir;	  /* relative to the home */
+	struct units_rate message_rate, recipient_rate; /* of what its users send */
+	uint64_t message_size_limit;			/* 0: none of its own */
 };
 
-/* The defaults: no catch-all, "+", "Maildir". */
+/* The defaults: no catch-all, "+", "Maildir", no limits. */
 void domain_conf_init(struct domain_conf *c);
 
 /*

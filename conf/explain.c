@@ -134,7 +134,8 @@ find_targets(struct tale *t, struct resolution *r)
 static bool
 is_same(const struct trace_step *a, const struct trace_step *b)
 {
-	return strcmp(a->where, b->where) == 0 && strcmp(a->outcome, b->outcome) == 0;
+	return strcmp(a->what, b->what) == 0 && strcmp(a->where, b->where) == 0 &&
+	       strcmp(a->outcome, b->outcome) == 0;
 }
 
 /* Each once: RCPT goes some of the resolver's way that the targets are found by. */

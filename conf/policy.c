@@ -6,6 +6,13 @@
 #include "conf/policy_private.h"
 
 void
+policy_begin(struct policy_answer *answer)
+{
+	*answer = (struct policy_answer){.action = POLICY_DELIVER};
+	verdict_init(&answer->verdict);
+}
+
+void
 policy_decide(struct policy_answer *a, struct trace *trace, const char *rule)
 {
 	a->rule = rule;

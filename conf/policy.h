@@ -33,6 +33,8 @@ struct policy_client {
 	struct span helo;
 	struct span auth;	   /* account that has authenticated; empty: none */
 	const struct facts *facts; /* what the DNS says; NULL: nothing is known */
+	uint32_t recipients;	   /* accepted so far in this transaction */
+	uint64_t size;		   /* SIZE of MAIL, 0 if it was not given */
 };
 
 /* What becomes of mail that was accepted. */
@@ -45,7 +47,7 @@ enum policy_action {
 /* What a check found and let pass. */
 struct policy_warning {
 	const char *rule; /* a static word */
-	char text[400]; /* as a verdict has it */
+	char text[400];	  /* as a verdict has it */
 };
 
 #define POLICY_WARNINGS_MAX 8
@@ -57,6 +59,10 @@ struct policy_answer {
 	enum policy_action action;
 	unsigned nwarnings;
 	struct policy_warning warnings[POLICY_WARNINGS_MAX]; /* those of them are filled */
+	uint64_t
+	    size_limit; /* of messages to the recipient, where its domain has one of its own; 0 */
+	bool limit;	/* a limit refused it: the verdict names it */
+	bool count;	/* what becomes of it is to be counted: see conf/policy_limits.h */
 };
 
 /* "deliver", "quarantine", "discard". */

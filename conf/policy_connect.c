@@ -1,5 +1,6 @@
 /* policy: may this client connect? See policy.h. */
 #include "conf/policy.h"
+#include "conf/policy_limits.h"
 #include "conf/policy_private.h"
 
 static void
@@ -8,8 +9,7 @@ decide(const struct resolve_env *env, const struct policy_client *client, struct
 {
 	const struct access_table *table;
 
-	answer->action = POLICY_DELIVER;
-	answer->nwarnings = 0;
+	policy_begin(answer);
 	if (!policy_obtain_table(env, client, &table, trace, answer))
 		return;
 	/* A name goes before an address, and is not known yet. */
@@ -20,6 +20,8 @@ decide(const struct resolve_env *env, const struct policy_client *client, struct
 		 policy_table_refuses(env,
 		     access_table_find_client(table, &client->address, span_str("")), "client",
 		     554, "5.7.1", "No mail is taken from this host", trace, answer))
+		return;
+	if (policy_limits_connect(env, client, trace, answer))
 		return;
 	policy_allow(answer, trace, "everybody", "2.0.0");
 }

@@ -1,6 +1,7 @@
 /* policy: may this client send mail of this sender? See policy.h. */
 #include "conf/account.h"
 #include "conf/policy.h"
+#include "conf/policy_limits.h"
 #include "conf/policy_private.h"
 
 /*
@@ -36,8 +37,7 @@ policy_mail(const struct resolve_env *env, const struct policy_client *client,
 {
 	const struct access_table *table;
 
-	answer->action = POLICY_DELIVER;
-	answer->nwarnings = 0;
+	policy_begin(answer);
 	if (policy_lacks_login(client, trace, answer) ||
 	    !policy_obtain_table(env, client, &table, trace, answer))
 		return;
@@ -47,6 +47,8 @@ policy_mail(const struct resolve_env *env, const struct policy_client *client,
 		"sender", 550, "5.7.1", "No mail is taken from this sender", trace, answer))
 		return;
 	if (is_not_theirs(env, client, from, trace, answer))
+		return;
+	if (policy_limits_mail(env, client, from, trace, answer))
 		return;
 	policy_allow(answer, trace, "everybody", "2.1.0");
 }

@@ -12,6 +12,9 @@
 #include "conf/access_file.h"
 #include "conf/policy.h"
 
+/* Nothing is decided yet: answer without a verdict and a rule. */
+void policy_begin(struct policy_answer *answer);
+
 /* The verdict in answer is final: notes which rule made it (a static word), as a step too. */
 void policy_decide(struct policy_answer *answer, struct trace *trace, const char *rule);
 

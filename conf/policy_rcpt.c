@@ -4,6 +4,7 @@
 
 #include "common/buf.h"
 #include "conf/policy.h"
+#include "conf/policy_limits.h"
 #include "conf/policy_private.h"
 
 const struct netblock *
@@ -133,6 +134,30 @@ rule_of(const struct verdict *v)
 	return strcmp(v->status, "5.1.2") == 0 ? "address-literal" : "alias-loop";
 }
 
+/*
+ * Is the message that was announced too large for the recipient's domain? One that was not is measured by
+ * smtpd, which is told the limit.
+ */
+static bool
+size_refuses(const struct domain *d, const struct policy_client *client,
+    const struct address *rcpt, struct trace *trace, struct policy_answer *answer)
+{
+	char text[UNITS_TEXT_SIZE];
+
+	answer->size_limit = d->conf.message_size_limit;
+	if (answer->size_limit == 0)
+		return false;
+	trace_look(trace, "message-size-limit",
+	    (struct trace_place){d->path, "etc/domain.conf", 0}, "%s",
+	    units_format_size(answer->size_limit, text));
+	if (client->size <= answer->size_limit)
+		return false;
+	verdict_set(&answer->verdict, VERDICT_PERMANENT, 552, "5.3.4",
+	    "%s takes messages of up to %s octets", rcpt->text, text);
+	policy_decide(answer, trace, "message-size-limit");
+	return true;
+}
+
 static void
 decide_rcpt(const struct resolve_env *env, const struct policy_client *client,
     const struct address *rcpt, const struct access_table *table, struct trace *trace,
@@ -159,6 +184,9 @@ decide_rcpt(const struct resolve_env *env, const struct policy_client *client,
 	resolve(env, rcpt, RESOLVE_ANY, trace, &r);
 	answer->verdict = r.verdict;
 	resolution_release(&r);
+	if (answer->verdict.kind == VERDICT_OK && d != NULL &&
+	    size_refuses(d, client, rcpt, trace, answer))
+		return;
 	if (answer->verdict.kind == VERDICT_OK)
 		policy_allow(answer, trace, "hosted", "2.1.5");
 	else
@@ -173,8 +201,7 @@ policy_rcpt(const struct resolve_env *env, const struct policy_client *client,
 	const struct access_table *table;
 	struct verdict held;
 
-	answer->action = POLICY_DELIVER;
-	answer->nwarnings = 0;
+	policy_begin(answer);
 	if (policy_lacks_login(client, trace, answer) ||
 	    !policy_obtain_table(env, client, &table, trace, answer) ||
 	    table_decides(env, client, from, rcpt, table, trace, answer))
@@ -183,6 +210,7 @@ policy_rcpt(const struct resolve_env *env, const struct policy_client *client,
 	decide_rcpt(env, client, rcpt, table, trace, answer);
 	if (answer->verdict.kind != VERDICT_OK ||
 	    policy_dns_refuses(env, client, from, rcpt, table, trace, answer) ||
+	    policy_limits_rcpt(env, client, from, trace, answer) ||
 	    answer->action == POLICY_DELIVER)
 		return;
 	if (answer->action == POLICY_QUARANTINE)

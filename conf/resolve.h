@@ -41,12 +41,16 @@ struct resolve_source {
 	void *arg;
 };
 
+struct policy_counts;
+
 struct resolve_env {
 	const struct config *config;
 	struct resolve_source source;
 	bool privileged; /* see domain_user_ids */
 	struct domain_ids self;
-	struct access_file *senders; /* the access table; NULL: none is configured */
+	struct access_file *senders;  /* the access table; NULL: none is configured */
+	struct policy_counts *counts; /* what limits are measured with; NULL: there are none */
+	uint64_t now_ms;	      /* of the question; monotonic */
 };
 
 enum target_kind {

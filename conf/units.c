@@ -71,7 +71,7 @@ units_parse_duration(struct span s, uint64_t *ms)
 }
 
 int
-units_parse_rate(struct span s, uint32_t *count, uint64_t *period_ms)
+units_parse_rate(struct span s, struct units_rate *rate)
 {
 	ptrdiff_t slash = span_index(s, '/');
 	uint64_t number;
@@ -83,8 +83,7 @@ units_parse_rate(struct span s, uint32_t *count, uint64_t *period_ms)
 	s = span_skip(s, (size_t)slash + 1);
 	for (size_t i = 0; i < COUNT(periods); i++) {
 		if (span_is(s, periods[i].name)) {
-			*count = (uint32_t)number;
-			*period_ms = periods[i].factor;
+			*rate = (struct units_rate){(uint32_t)number, periods[i].factor};
 			return 0;
 		}
 	}
@@ -119,12 +118,12 @@ units_format_duration(uint64_t ms, char out[UNITS_TEXT_SIZE])
 }
 
 const char *
-units_format_rate(uint32_t count, uint64_t period_ms, char out[UNITS_TEXT_SIZE])
+units_format_rate(const struct units_rate *rate, char out[UNITS_TEXT_SIZE])
 {
 	size_t i = 0;
 
-	while (i + 1 < COUNT(periods) && periods[i].factor != period_ms)
+	while (i + 1 < COUNT(periods) && periods[i].factor != rate->period_ms)
 		i++;
-	snprintf(out, UNITS_TEXT_SIZE, "%" PRIu32 "/%s", count, periods[i].name);
+	snprintf(out, UNITS_TEXT_SIZE, "%" PRIu32 "/%s", rate->count, periods[i].name);
 	return out;
 }

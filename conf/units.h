@@ -22,14 +22,20 @@ int units_parse_duration(struct span s, uint64_t *ms);
 
 #define UNITS_RATE_MAX 1000000
 
-/* So many in a period of so many milliseconds. -1 if it is not a rate. */
-int units_parse_rate(struct span s, uint32_t *count, uint64_t *period_ms);
+/* So many in a period. count 0: none was given, there is no limit. */
+struct units_rate {
+	uint32_t count;
+	uint64_t period_ms;
+};
+
+/* -1 if it is not a rate. */
+int units_parse_rate(struct span s, struct units_rate *rate);
 
 #define UNITS_TEXT_SIZE 32
 
 /* The shortest form that parses to the same value: "35M", "90s", "0". Return out. */
 const char *units_format_size(uint64_t octets, char out[UNITS_TEXT_SIZE]);
 const char *units_format_duration(uint64_t ms, char out[UNITS_TEXT_SIZE]);
-const char *units_format_rate(uint32_t count, uint64_t period_ms, char out[UNITS_TEXT_SIZE]);
+const char *units_format_rate(const struct units_rate *rate, char out[UNITS_TEXT_SIZE]);
 
 #endif

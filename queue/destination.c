@@ -65,7 +65,7 @@ destination_configure(struct destination *d, const struct config *c, uint64_t no
 	window_set_cap(&d->window, cap_of(d, c));
 	if (d->settings != NULL)
 		rate_set(
-		    &d->rate, d->settings->rate_count, d->settings->rate_period_ms, now_ms);
+		    &d->rate, d->settings->rate.count, d->settings->rate.period_ms, now_ms);
 	else
 		rate_set(&d->rate, 0, 0, now_ms);
 }

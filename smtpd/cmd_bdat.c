@@ -43,7 +43,7 @@ refuse(struct session *s, enum smtp_reply_id id, struct span detail)
 enum command_result
 cmd_bdat_run(struct session *s, const struct command *c)
 {
-	uint64_t size = c->args.bdat.size, limit = s->settings->message_size_limit;
+	uint64_t size = c->args.bdat.size, limit = session_content_limit(s);
 	uint64_t had = s->txn->content != NULL ? s->txn->content->size : 0;
 	unsigned replies = s->replies;
 	char digits[24];

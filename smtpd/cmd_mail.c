@@ -167,6 +167,7 @@ on_answer(const struct answer *a, void *arg)
 
 	if (a->verdict.kind == VERDICT_OK) {
 		session_facts_want(s, a);
+		s->txn->counted = a->count;
 		session_reply(s, REPLY_SENDER_OK);
 	} else {
 		session_reply_verdict(s, &a->verdict, a->rule);
@@ -193,6 +194,7 @@ cmd_mail_run(struct session *s, const struct command *c)
 		return COMMAND_FAILED;
 	}
 	s->txn = txn_new(address_span(&m->from));
+	s->txn->began_ms = s->server->clock();
 	s->txn->declared = m->size;
 	s->txn->eight_bit = m->eight_bit;
 	s->txn->utf8 = m->utf8;

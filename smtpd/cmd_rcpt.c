@@ -57,6 +57,27 @@ cmd_rcpt_parse(struct span arg, unsigned offers, struct command *c, struct refus
 	return more == 0 ? 0 : wrong(r, REPLY_PARAMETER_SYNTAX, p.keyword);
 }
 
+/*
+ * A message has one size and is refused for one reason: whoever has not said how large it is gets
+ * recipients with another limit in another transaction, so that none suffers for another's limit.
+ */
+static bool
+limit_fits(struct txn *t, uint64_t limit)
+{
+	if (t->recipients.n > 0 && t->declared == 0 && limit != t->size_limit)
+		return false;
+	if (limit > 0 && (t->size_limit == 0 || limit < t->size_limit))
+		t->size_limit = limit;
+	return true;
+}
+
+/* What the directory says of the recipient's domain, where it is less than what holds for all. */
+static uint64_t
+limit_of(const struct session *s, const struct answer *a)
+{
+	return a->size_limit < s->settings->message_size_limit ? a->size_limit : 0;
+}
+
 static void
 on_answer(const struct answer *a, void *arg)
 {
@@ -66,6 +87,9 @@ on_answer(const struct answer *a, void *arg)
 	if (a->verdict.kind == VERDICT_OK && !session_checks_are_ready(s)) {
 		t->refused++;
 		session_reply(s, REPLY_CHECKS_MISSING);
+	} else if (a->verdict.kind == VERDICT_OK && !limit_fits(t, limit_of(s, a))) {
+		t->refused++;
+		session_reply(s, REPLY_OTHER_SIZE);
 	} else if (a->verdict.kind == VERDICT_OK) {
 		t->asked.hosted = span_is(a->rule, "hosted");
 		t->asked.discard = a->action == ANSWER_DISCARD;

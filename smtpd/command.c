@@ -182,6 +182,7 @@ command_dispatch(struct session *s, struct span line, bool input_follows)
 	    !s->origin.queue_manager)
 		c.verb = NULL;
 	s->verb = c.verb;
+	s->commands++;
 	/* Behind a chunk whose size is not known nobody knows where commands begin again. */
 	if (span_has_control(line))
 		r = refuse(s, c.verb != NULL && (c.verb->flags & COMMAND_CHUNK) != 0

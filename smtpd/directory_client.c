@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "common/log.h"
 #include "common/peer.h"
 #include "common/xalloc.h"
 
@@ -59,14 +60,20 @@ add_question(struct wire_out *w, const struct question *q)
 		wire_add(w, "server", q->server);
 	if (q->kind == QUESTION_LOGIN)
 		add_login(w, q);
+	if (q->commands > 0)
+		wire_add_u64(w, "commands", q->commands);
 	if (q->kind == QUESTION_CONNECT || q->kind == QUESTION_LOGIN ||
 	    q->kind == QUESTION_MECHANISMS)
 		return;
+	if (q->size > 0)
+		wire_add_u64(w, "size", q->size);
+	if (q->recipients > 0)
+		wire_add_u64(w, "recipients", q->recipients);
 	wire_add(w, "helo", q->helo);
 	if (q->auth.len > 0)
 		wire_add(w, "auth", q->auth);
 	wire_add(w, "from", q->from);
-	if (q->kind == QUESTION_RCPT || q->kind == QUESTION_REDIRECT)
+	if ((q->kind == QUESTION_RCPT && q->rcpt.len > 0) || q->kind == QUESTION_REDIRECT)
 		wire_add(w, "rcpt", q->rcpt);
 	if (q->facts != NULL)
 		add_facts(w, q->facts);
@@ -128,6 +135,9 @@ on_answer(struct wire_msg *m, void *arg)
 			header_source_announce(p->headers, version);
 		a.nwants = collect(m, "want", wants, FACTS_MAX);
 		a.nwarnings = collect(m, "warning", warnings, FACTS_MAX);
+		a.count = wire_is_yes(m, "count");
+		if (wire_get_u64(m, "size-limit", INT64_MAX, &a.size_limit) != 0)
+			a.size_limit = 0;
 	} else {
 		verdict_set(&a.verdict, VERDICT_TEMPORARY, 451, "4.3.0",
 		    "Cannot decide now, try again later");
@@ -168,7 +178,19 @@ cancel(void *arg, struct question_call *call)
 	call->id = 0;
 }
 
-const struct question_ops directory_client_ops = {.ask = ask, .cancel = cancel};
+static void
+tell(void *arg, enum note_kind kind, const struct question *q)
+{
+	struct directory_client *p = arg;
+	struct wire_out w;
+
+	wire_out_init(&w, kind == NOTE_ACCEPTED ? "accepted" : "commands", 0);
+	add_question(&w, q);
+	if (peer_notify(p->peer, &w, -1) != 0)
+		log_debug("the directory is away, and does not count what was done");
+}
+
+const struct question_ops directory_client_ops = {.ask = ask, .cancel = cancel, .tell = tell};
 
 struct directory_client *
 directory_client_new(struct event_base *base, const char *path)

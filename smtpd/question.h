@@ -38,7 +38,10 @@ struct question {
 	bool scram; /* instead of the password: nonce, or then message and proof */
 	struct span nonce, message, proof;
 	const struct facts
-	    *facts; /* of MAIL and RCPT: what is known of the client; NULL: nothing */
+	    *facts;	   /* of MAIL and RCPT: what is known of the client; NULL: nothing */
+	uint64_t size;	   /* declared, 0 if not */
+	size_t recipients; /* of the transaction, so far */
+	unsigned commands; /* given and not told before */
 };
 
 /* What becomes of a recipient's mail once it is accepted. */
@@ -56,6 +59,8 @@ struct answer {
 	struct span challenge, signature; /* of SCRAM: server-first-message, ServerSignature */
 	bool scram;			  /* of QUESTION_MECHANISMS */
 	enum answer_action action;
+	uint64_t size_limit; /* of messages to this recipient; 0: as for all */
+	bool count;	     /* what becomes of it is to be told */
 	/* Until the answering function returns: */
 	const struct span
 	    *wants; /* what is to be found out before the next question, see conf/fact.h */
@@ -75,11 +80,19 @@ struct question_call {
 	void *arg;
 };
 
+/* What is told, and not asked. */
+enum note_kind {
+	NOTE_ACCEPTED, /* the transaction's message was accepted */
+	NOTE_COMMANDS, /* so many commands were given */
+};
+
 struct question_ops {
 	/* Calls call->fn once, never before it returns. Sets call->id and directory. The question's spans are borrowed. */
 	void (*ask)(void *directory, const struct question *q, struct question_call *call);
 	/* fn will not be called. Fine if none is under way. */
 	void (*cancel)(void *directory, struct question_call *call);
+	/* Told if the directory is there; else it is forgotten. */
+	void (*tell)(void *directory, enum note_kind kind, const struct question *q);
 };
 
 #endif

@@ -37,9 +37,6 @@
 #define LINGERING_MS 2000
 #define LONG_MS	     (UINT64_C(24) * 3600 * 1000)
 
-/* A message comes at least this fast, looked at once in an idle-timeout: octets a second. */
-#define RATE_MIN 32
-
 static void on_readable(void *);
 static void on_writable(void *);
 static void settle(struct session *);
@@ -137,6 +134,17 @@ is_bounded(const struct session *s)
 	       s->state != SESSION_LINGERING;
 }
 
+/* When the session and the transaction have lasted too long, however busy they are. */
+static uint64_t
+whole_until(const struct session *s)
+{
+	uint64_t until = s->began_ms + s->settings->session_ms;
+
+	if (s->txn != NULL && s->txn->began_ms + s->settings->transaction_ms < until)
+		until = s->txn->began_ms + s->settings->transaction_ms;
+	return until;
+}
+
 static bool
 takes_input(const struct session *s)
 {
@@ -172,35 +180,6 @@ session_flush(struct session *s)
 			session_set_state(s, SESSION_DEAD);
 		}
 	}
-}
-
-/* --- questions --- */
-
-void
-session_ask(struct session *s, enum question_kind kind, question_fn *fn)
-{
-	struct question q = {
-	    .kind = kind,
-	    .role = s->origin.role,
-	    .client = span_str(s->origin.text),
-	    .uid = s->origin.uid,
-	    .helo = span_str(s->helo),
-	    .auth = span_str(s->account),
-	    .server = span_str(s->tls != NULL ? s->tls->name : ""),
-	};
-
-	if (session_facts_delay(s, kind, fn))
-		return;
-	q.facts = session_facts_known(s);
-	if (kind == QUESTION_LOGIN)
-		login_fill(s->login, &q);
-	if (s->txn != NULL) {
-		q.from = s->txn->from;
-		q.rcpt = s->txn->asked.address;
-	}
-	s->call.fn = fn;
-	s->call.arg = s;
-	s->server->question_ops->ask(s->server->directory, &q, &s->call);
 }
 
 void
@@ -297,11 +276,9 @@ finish_closing(struct session *s)
 void
 session_set_timer(struct session *s)
 {
-	uint64_t until = s->until_ms;
+	uint64_t until = s->until_ms, last = is_bounded(s) ? whole_until(s) : UINT64_MAX;
 
-	if (is_bounded(s) && s->began_ms + s->settings->session_ms < until)
-		until = s->began_ms + s->settings->session_ms;
-	wheel_set(&s->server->wheel, &s->timer, until);
+	wheel_set(&s->server->wheel, &s->timer, last < until ? last : until);
 }
 
 static void
@@ -347,7 +324,7 @@ check_rate(struct session *s)
 {
 	uint64_t now = content_so_far(s), came = now - s->mark;
 
-	if (came >= s->settings->idle_ms * RATE_MIN / 1000 && came > 0) {
+	if (came >= s->settings->idle_ms * s->settings->minimum_rate / 1000 && came > 0) {
 		s->mark = now;
 		restart_clock(s);
 		return;
@@ -360,8 +337,10 @@ session_on_time(struct session *s)
 {
 	uint64_t now = s->server->clock();
 
-	if (is_bounded(s) && now >= s->began_ms + s->settings->session_ms) {
-		session_reply(s, REPLY_SESSION_TIME);
+	if (is_bounded(s) && now >= whole_until(s)) {
+		session_reply(s, now >= s->began_ms + s->settings->session_ms
+				     ? REPLY_SESSION_TIME
+				     : REPLY_TRANSACTION_TIME);
 	} else if (now >= s->until_ms) {
 		switch (s->state) {
 		case SESSION_GREETING:

@@ -97,6 +97,8 @@ struct session {
 	unsigned errors;	     /* 5xx replies */
 	unsigned logins;	     /* AUTH commands that failed */
 	unsigned junk;		     /* commands that brought no message nearer */
+	unsigned commands;	     /* given, and the directory has not been told */
+	bool counts_commands;	     /* the directory wants to be told */
 	unsigned accepted, refusals;
 	uint64_t began_ms, until_ms; /* until_ms: when the state has lasted too long */
 	uint64_t mark;		     /* content octets when the rate was looked at last */
@@ -123,6 +125,10 @@ void session_close(struct session *s, const char *end, bool lingers);
 
 /* Asks the directory about the session, its transaction and recipient; fn is called with the session. */
 void session_ask(struct session *s, enum question_kind kind, question_fn *fn);
+
+/* Tells the directory that the transaction's message was accepted, and of commands it has not heard of; each if it counts them. */
+void session_tell_accepted(struct session *s);
+void session_tell_commands(struct session *s);
 
 /* What EHLO lists for this client now: of enum settings_offer. */
 unsigned session_offers(const struct session *s);

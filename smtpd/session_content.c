@@ -18,6 +18,12 @@
 #include "smtpd/session_tls.h"
 #include "smtpd/txn.h"
 
+uint64_t
+session_content_limit(const struct session *s)
+{
+	return s->txn->size_limit > 0 ? s->txn->size_limit : s->settings->message_size_limit;
+}
+
 /* RFC 3848; RFC 6531 4.3. */
 static const char *
 protocol_name(const struct session *s)
@@ -41,7 +47,7 @@ make_content(struct session *s, bool chunked)
 	    .spool_arg = sv->spool,
 	    .budget = &sv->budget,
 	    .scratch = &sv->scratch,
-	    .size_limit = s->settings->message_size_limit,
+	    .size_limit = session_content_limit(s),
 	    .hop_limit = s->settings->hop_limit,
 	    .chunked = chunked,
 	    .recipients = &t->recipients,
@@ -102,6 +108,7 @@ discard(struct session *s, const char *rule)
 		 " client=%s uid=%" PRId64 " discarded rule=%s",
 	    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->content->size,
 	    s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid, rule);
+	session_tell_accepted(s);
 	session_reply_detail(s, REPLY_QUEUED, span_str(t->id));
 	s->junk = 0;
 	session_content_end(s);
@@ -183,6 +190,7 @@ on_committed(const struct verdict *v, void *arg)
 
 	if (v->kind == VERDICT_OK) {
 		log_accepted(s);
+		session_tell_accepted(s);
 		session_reply_detail(s, REPLY_QUEUED, span_str(s->txn->id));
 		s->server->counts.accepted++;
 		s->accepted++;

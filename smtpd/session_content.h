@@ -12,6 +12,9 @@
 
 struct session;
 
+/* How large a message of the transaction under way may be: the least of its recipients' limits. */
+uint64_t session_content_limit(const struct session *s);
+
 /*
  * The transaction's message begins: it has a number, and content that begins with our trace field;
  * chunked if it comes by BDAT. False, and nothing changed, if there is no room for mail.

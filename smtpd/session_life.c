@@ -49,6 +49,7 @@ on_client_answer(const struct answer *a, void *arg)
 	struct session *s = arg;
 
 	s->greeting_waits &= ~(unsigned)GREETING_WAITS_ANSWER;
+	s->counts_commands = a->count;
 	/* Could not tell is no reason to send a client away: MAIL and RCPT ask again. */
 	if (s->state == SESSION_GREETING && a->told && a->verdict.kind != VERDICT_OK)
 		refuse_client(s, a);
@@ -160,6 +161,7 @@ session_free(struct session **sp)
 	    session_facts_text(s, name), s->origin.uid, session_tls_text(s, text),
 	    s->end != NULL ? s->end : "abandoned", s->accepted, s->refusals,
 	    sv->clock() - s->began_ms);
+	session_tell_commands(s);
 	leave_server(s);
 	if (sv->on_session_end != NULL)
 		sv->on_session_end(s, sv->arg);

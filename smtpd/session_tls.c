@@ -72,6 +72,8 @@ session_tls_succeed(struct session **sp)
 	new->errors = old->errors;
 	new->logins = old->logins;
 	new->junk = old->junk;
+	new->commands = old->commands;
+	new->counts_commands = old->counts_commands;
 	new->accepted = old->accepted;
 	new->refusals = old->refusals;
 	session_facts_move(old, new);

@@ -92,6 +92,8 @@ settings_new(const struct config *c, unsigned offers)
 	s->connection_limit_per_client = c->connection_limit_per_client;
 	s->idle_ms = c->idle_timeout;
 	s->session_ms = c->session_timeout;
+	s->transaction_ms = c->transaction_timeout;
+	s->minimum_rate = c->minimum_rate;
 	s->greeting_delay_ms = c->greeting_delay;
 	copy_proxied(s, c);
 	s->dns_timeout_ms = c->dns_timeout;

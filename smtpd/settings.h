@@ -45,6 +45,8 @@ struct settings {
 	struct config_netblocks proxy_from;
 	uint64_t idle_ms;
 	uint64_t session_ms;
+	uint64_t transaction_ms;
+	uint32_t minimum_rate; /* octets of content a second */
 	uint64_t greeting_delay_ms;
 	uint64_t dns_timeout_ms;
 };

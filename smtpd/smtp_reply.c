@@ -30,7 +30,9 @@ static const struct smtp_reply catalogue[REPLY_COUNT] = {
     END(REPLY_IDLE, 421, "4.4.2", "Nothing came for too long", "idle-timeout"),
     END(REPLY_SESSION_TIME, 421, "4.4.2", "This session has lasted too long",
 	"session-timeout"),
-    END(REPLY_SLOW, 421, "4.4.2", "The message comes too slowly", "data-rate"),
+    END(REPLY_TRANSACTION_TIME, 421, "4.4.2", "This message has taken too long",
+	"transaction-timeout"),
+    END(REPLY_SLOW, 421, "4.4.2", "The message comes too slowly", "minimum-rate"),
     END(REPLY_TOO_MANY_ERRORS, 421, "4.7.0", "Too many errors", "error-limit"),
     END(REPLY_TOO_MANY_LOGINS, 421, "4.7.0", "Too many failed logins", "auth-failure-limit"),
     END(REPLY_TOO_MUCH_JUNK, 421, "4.7.0", "Too many commands without mail", "junk-limit"),
@@ -43,6 +45,10 @@ static const struct smtp_reply catalogue[REPLY_COUNT] = {
 	"Header checks cannot be read here, try again later", "header-checks"),
     ROW(REPLY_TOO_MANY_RECIPIENTS, 452, "4.5.3",
 	"Too many recipients, send the rest in another message", "recipient-limit"),
+    ROW(REPLY_OTHER_SIZE, 452, "4.5.3",
+	"Another size is the limit for this recipient: say SIZE, or send it a message of its "
+	"own",
+	"message-size-limit"),
     ROW(REPLY_NO_ROOM, 452, "4.3.1", "No room for mail now, try again later", "no-room"),
     ROW(REPLY_NO_TLS, 454, "4.7.0", "TLS is not available now", "tls-unavailable"),
 

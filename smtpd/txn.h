@@ -24,10 +24,13 @@ struct txn {
 	uint64_t declared;    /* SIZE of MAIL, 0 if not given */
 	bool eight_bit;	      /* BODY=8BITMIME */
 	bool utf8;	      /* SMTPUTF8 */
+	uint64_t size_limit;  /* the recipients' own; 0: the one for all */
+	uint64_t began_ms;    /* when MAIL came, on the server's clock */
 	struct span envid, ret;
 	struct span hold; /* why the message is to be held in the queue, empty if it is not */
 	struct recipients recipients;
 	struct recipient asked;	 /* the one whose answer is awaited */
+	bool counted;		 /* the directory wants to know if it is accepted */
 	unsigned refused;	 /* RCPTs that were refused */
 	uint64_t message;	 /* number of the message; 0 before DATA */
 	char id[SPOOL_ID_SIZE];	 /* the same for people */

@@ -55,7 +55,10 @@ struct fake {
 	struct answer answers[FAKE_CALLS];
 	size_t ncalls;
 	char asked[1024]; /* the last question, as text */
-	unsigned questions;
+	unsigned questions, asked_commands;
+	bool counting;	/* answers want to know what becomes of it */
+	char told[512]; /* the last notice, as text */
+	unsigned tellings;
 
 	/* What the spool does. */
 	bool full, failing, no_file, hold_commits;
@@ -77,6 +80,11 @@ fake_decide(struct fake *f, const struct question *q, struct answer *a)
 {
 	*a = (struct answer){.told = !f->untold, .rule = span_str("fake")};
 	verdict_set(&a->verdict, VERDICT_OK, 250, "2.0.0", "OK");
+	a->count = f->counting;
+	if (span_starts_with(q->rcpt, "small"))
+		a->size_limit = 1000;
+	if (span_starts_with(q->rcpt, "huge"))
+		a->size_limit = UINT64_C(1) << 40;
 	if (f->untold)
 		verdict_set(&a->verdict, VERDICT_TEMPORARY, 451, "4.3.0", "Cannot tell");
 	else if (q->kind == QUESTION_CONNECT && f->refuse_client != NULL)
@@ -105,6 +113,7 @@ fake_ask(void *arg, const struct question *q, struct question_call *call)
 	    "%d role=%d client=%.*s uid=%lld helo=%.*s from=%.*s rcpt=%.*s", (int)q->kind,
 	    (int)q->role, SPAN_ARG(q->client), (long long)q->uid, SPAN_ARG(q->helo),
 	    SPAN_ARG(q->from), SPAN_ARG(q->rcpt));
+	f->asked_commands = q->commands;
 	call->id = ++f->questions;
 	fake_decide(f, q, &f->answers[f->ncalls]);
 	f->calls[f->ncalls++] = call;
@@ -121,7 +130,18 @@ fake_cancel(void *arg, struct question_call *call)
 	call->id = 0;
 }
 
-static const struct question_ops fake_policy_ops = {.ask = fake_ask, .cancel = fake_cancel};
+static inline void
+fake_tell(void *arg, enum note_kind kind, const struct question *q)
+{
+	struct fake *f = arg;
+
+	snprintf(f->told, sizeof f->told, "%d client=%.*s from=%.*s recipients=%zu commands=%u",
+	    (int)kind, SPAN_ARG(q->client), SPAN_ARG(q->from), q->recipients, q->commands);
+	f->tellings++;
+}
+
+static const struct question_ops fake_policy_ops = {
+    .ask = fake_ask, .cancel = fake_cancel, .tell = fake_tell};
 
 /* --- spool --- */
 
@@ -346,7 +366,9 @@ fake_settings(void)
 	    .connection_limit = 100,
 	    .connection_limit_per_client = 10,
 	    .idle_timeout = 5000,
-	    .session_timeout = 60000};
+	    .session_timeout = 60000,
+	    .transaction_timeout = 40000,
+	    .minimum_rate = 32};
 
 	return settings_new(&c, OFFER_SIZE | OFFER_8BITMIME);
 }

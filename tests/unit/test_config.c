@@ -444,7 +444,8 @@ travels_as_settings(void **state)
 		 "destination z.test { }\n"
 		 "destination \".y.test\" { concurrency = 3 rate = 7/hour retry = { 1m, 90s }\n"
 		 "lifetime = 36h }\nretry-status 4.7.1 { retry = { 11ms, 1h } }\n"
-		 "retry-status unreachable { }\ndelay-warning = 0\n");
+		 "retry-status unreachable { }\ndelay-warning = 0\n"
+		 "message-rate-per-account = 100/hour\n");
 	complaints_print(&errors);
 	assert_non_null(c);
 	wire_out_init(&w, "settings", 0);
@@ -462,14 +463,17 @@ travels_as_settings(void **state)
 	assert_int_equal(copy->ndestinations, 2);
 	assert_string_equal(copy->destinations[0].name, ".y.test");
 	assert_int_equal(copy->destinations[0].concurrency, 3);
-	assert_int_equal(copy->destinations[0].rate_count, 7);
-	assert_int_equal(copy->destinations[0].rate_period_ms, 3600000);
+	assert_int_equal(copy->destinations[0].rate.count, 7);
+	assert_int_equal(copy->destinations[0].rate.period_ms, 3600000);
 	assert_int_equal(copy->destinations[0].nretry, 2);
 	assert_int_equal(copy->destinations[0].retry[1], 90000);
 	assert_int_equal(copy->destinations[0].lifetime, 36 * 3600000);
 	assert_int_equal(copy->destinations[1].concurrency, 0);
 	assert_int_equal(copy->retry_statuses[0].retry[0], 11);
 	assert_int_equal(copy->retry_statuses[1].nretry, 0);
+	assert_int_equal(copy->rates[RATE_MESSAGE_ACCOUNT].count, 100);
+	assert_int_equal(copy->rates[RATE_MESSAGE_ACCOUNT].period_ms, 3600000);
+	assert_int_equal(copy->rates[RATE_MESSAGE_CLIENT].count, 0);
 	wire_out_init(&again, "settings", 0);
 	config_to_wire(copy, &again);
 	wire_add_str(&again, "process", "smtpd");
@@ -480,7 +484,7 @@ travels_as_settings(void **state)
 		    "smarthost", "resolver", "postmaster", "process", "retry", "listen",
 		    "destination", "listen.role", "listen.tls", "destination.concurrency",
 		    "destination.rate", "destination.retry", "destination.lifetime",
-		    "retry-status", "retry-status.retry"};
+		    "retry-status", "retry-status.retry", "message-rate-per-account"};
 		struct wire_field kept = m.fields[i];
 		bool optional = false;
 		struct config *lacking;

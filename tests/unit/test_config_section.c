@@ -27,16 +27,16 @@ takes_destinations(void **state)
 	for (size_t i = 0; i < 5; i++)
 		assert_string_equal(c->destinations[i].name, names[i]);
 	assert_int_equal(c->destinations[0].concurrency, 2);
-	assert_int_equal(c->destinations[0].rate_count, 0);
+	assert_int_equal(c->destinations[0].rate.count, 0);
 	assert_int_equal(c->destinations[0].nretry, 0);
 	assert_int_equal(c->destinations[0].lifetime, 0);
 	assert_int_equal(c->destinations[1].concurrency, 0);
-	assert_int_equal(c->destinations[1].rate_count, 1000000);
-	assert_int_equal(c->destinations[1].rate_period_ms, 86400000);
+	assert_int_equal(c->destinations[1].rate.count, 1000000);
+	assert_int_equal(c->destinations[1].rate.period_ms, 86400000);
 	assert_int_equal(c->destinations[1].nretry, 2);
 	assert_int_equal(c->destinations[1].retry[1], 2 * 3600000);
-	assert_int_equal(c->destinations[3].rate_count, 6);
-	assert_int_equal(c->destinations[3].rate_period_ms, 60000);
+	assert_int_equal(c->destinations[3].rate.count, 6);
+	assert_int_equal(c->destinations[3].rate.period_ms, 60000);
 	assert_int_equal(c->destinations[4].retry[0], 1000);
 	assert_int_equal(c->destinations[4].lifetime, 2 * 86400000);
 	assert_int_equal(c->nretry_statuses, 3);

@@ -292,8 +292,8 @@ rate_spaces_jobs(void **state)
 	(void)state;
 	world_init(&w);
 	w.config.ndestinations = 1;
-	w.destinations[0].rate_count = 6;
-	w.destinations[0].rate_period_ms = MINUTE;
+	w.destinations[0].rate.count = 6;
+	w.destinations[0].rate.period_ms = MINUTE;
 	for (int i = 0; i < 10; i++)
 		r = world_mail(&w, "s@d.test", "a.test");
 	for (int i = 0; i < 4; i++) {
@@ -323,8 +323,8 @@ rate_is_configured(void **state)
 		r = world_mail(&w, "s@d.test", "a.test");
 	assert_non_null(world_job(&w, NULL));
 	w.config.ndestinations = 1;
-	w.destinations[0].rate_count = 6;
-	w.destinations[0].rate_period_ms = MINUTE;
+	w.destinations[0].rate.count = 6;
+	w.destinations[0].rate.period_ms = MINUTE;
 	scheduler_set_config(w.s, &w.config);
 	assert_non_null(world_job(&w, NULL));
 	assert_null(world_job(&w, NULL));

@@ -89,15 +89,15 @@ reads_rates(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		uint32_t count = 0;
-		uint64_t period = 0;
-		int r = units_parse_rate(span_str(rows[i].in), &count, &period);
+		struct units_rate rate = {0, 0};
+		int r = units_parse_rate(span_str(rows[i].in), &rate);
 
 		check_row(rows[i].in, (r == 0) == (rows[i].count > 0));
-		check_row(rows[i].in, count == rows[i].count && period == rows[i].period);
+		check_row(rows[i].in,
+		    rate.count == rows[i].count && rate.period_ms == rows[i].period);
 		if (r == 0)
 			check_row(rows[i].in,
-			    strcmp(units_format_rate(count, period, text), rows[i].in) == 0);
+			    strcmp(units_format_rate(&rate, text), rows[i].in) == 0);
 	}
 }
 

@@ -1,0 +1,73 @@
+/*
+ * session_question: what a session asks and tells the directory about itself, its
+ * transaction and recipient. Part of session, see session.h. Called by the verbs, by session_life.c
+ * and where a message was accepted.
+ */
+#include "smtpd/login.h"
+#include "smtpd/session.h"
+#include "smtpd/session_facts.h"
+#include "smtpd/txn.h"
+
+static struct question
+about(struct session *s, enum question_kind kind)
+{
+	struct question q = {
+	    .kind = kind,
+	    .role = s->origin.role,
+	    .client = span_str(s->origin.text),
+	    .uid = s->origin.uid,
+	    .helo = span_str(s->helo),
+	    .auth = span_str(s->account),
+	    .server = span_str(s->tls != NULL ? s->tls->name : ""),
+	};
+
+	if (s->txn != NULL) {
+		q.from = s->txn->from;
+		q.rcpt = s->txn->asked.address;
+		q.size = s->txn->declared;
+		q.recipients = s->txn->recipients.n;
+	}
+	if (s->counts_commands && kind != QUESTION_LOGIN && kind != QUESTION_MECHANISMS) {
+		q.commands = s->commands;
+		s->commands = 0;
+	}
+	return q;
+}
+
+void
+session_ask(struct session *s, enum question_kind kind, question_fn *fn)
+{
+	struct question q;
+
+	if (session_facts_delay(s, kind, fn))
+		return;
+	q = about(s, kind);
+	q.facts = session_facts_known(s);
+	if (kind == QUESTION_LOGIN)
+		login_fill(s->login, &q);
+	s->call.fn = fn;
+	s->call.arg = s;
+	s->server->question_ops->ask(s->server->directory, &q, &s->call);
+}
+
+void
+session_tell_accepted(struct session *s)
+{
+	struct question q;
+
+	if (!s->txn->counted)
+		return;
+	q = about(s, QUESTION_RCPT);
+	s->server->question_ops->tell(s->server->directory, NOTE_ACCEPTED, &q);
+}
+
+void
+session_tell_commands(struct session *s)
+{
+	struct question q;
+
+	if (!s->counts_commands || s->commands == 0)
+		return;
+	q = about(s, QUESTION_CONNECT);
+	s->server->question_ops->tell(s->server->directory, NOTE_COMMANDS, &q);
+}
