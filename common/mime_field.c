@@ -4,8 +4,6 @@
  */
 #include "common/mime_field.h"
 
-#include <stdio.h>
-
 struct span
 mime_field_name(struct span line)
 {
@@ -65,7 +63,7 @@ mime_value_type(struct span value, struct span *rest)
 	return span_first(value, n);
 }
 
-/* A quoted string without its quotes, or what stands before the next semicolon or white space. */
+/* A quoted string without its quotes, or what stands before the next semicolon or white space. value NULL: passed over. */
 static void
 take_value(struct span *s, struct buf *value)
 {
@@ -79,7 +77,8 @@ take_value(struct span *s, struct buf *value)
 			c = s->p[++i];
 		else if (quoted ? c == '"' : c == ';' || c == ' ' || c == '\t')
 			break;
-		buf_add_char(value, c);
+		if (value != NULL)
+			buf_add_char(value, c);
 	}
 	*s = span_skip(*s, quoted && i < s->len ? i + 1 : i);
 }
@@ -100,8 +99,9 @@ skip_to_param(struct span *s)
 	*s = span_skip(*s, i + 1);
 }
 
-bool
-mime_param_next(struct span *rest, struct span *name, struct buf *value)
+/* The next parameter's name, and what begins with its value. */
+static bool
+next_param(struct span *rest, struct span *name, struct span *at)
 {
 	while (rest->len > 0) {
 		size_t n = 0;
@@ -116,12 +116,24 @@ mime_param_next(struct span *rest, struct span *name, struct buf *value)
 			continue;
 		*rest = span_skip(*rest, 1);
 		skip_blank(rest);
-		buf_clear(value);
-		take_value(rest, value);
+		*at = *rest;
+		take_value(rest, NULL);
 		if (name->len > 0)
 			return true;
 	}
 	return false;
+}
+
+bool
+mime_param_next(struct span *rest, struct span *name, struct buf *value)
+{
+	struct span at;
+
+	if (!next_param(rest, name, &at))
+		return false;
+	buf_clear(value);
+	take_value(&at, value);
+	return true;
 }
 
 static int
@@ -148,65 +160,92 @@ add_percent(struct buf *out, struct span s)
 	}
 }
 
-/* The first parameter of this name. */
-static bool
-find_one(struct span rest, const char *name, struct buf *value)
-{
-	struct span word;
+/* Where a parameter and its pieces begin; of several alike the first. p NULL: it is not there. */
+struct found {
+	struct span plain;			    /* name= */
+	struct span whole;			    /* name*= */
+	struct span pieces[MIME_CONTINUATIONS_MAX]; /* name*0=, name*0*= */
+	bool coded[MIME_CONTINUATIONS_MAX];
+};
 
-	while (mime_param_next(&rest, &word, value))
-		if (span_is_nocase(word, name))
-			return true;
-	return false;
+static void
+note(struct span *place, struct span at)
+{
+	if (place->p == NULL)
+		*place = at;
 }
 
-/* One piece, `name*2` or with percent codes `name*2*`; first: charset'language' goes before. */
-static bool
-add_piece(struct span rest, const char *name, int number, struct buf *out, struct buf *charset)
+/* What stands behind the name: "", "*", "*2", "*2*". */
+static void
+note_param(struct found *f, struct span suffix, struct span at)
 {
-	char plain[64], coded[64];
+	bool coded;
+	uint64_t n;
+
+	if (suffix.len == 0) {
+		note(&f->plain, at);
+		return;
+	}
+	if (suffix.p[0] != '*')
+		return;
+	suffix = span_skip(suffix, 1);
+	if (suffix.len == 0) {
+		note(&f->whole, at);
+		return;
+	}
+	coded = suffix.p[suffix.len - 1] == '*';
+	if (span_to_u64(span_first(suffix, suffix.len - (coded ? 1 : 0)),
+		MIME_CONTINUATIONS_MAX - 1, &n) != 0 ||
+	    f->pieces[n].p != NULL)
+		return;
+	f->pieces[n] = at;
+	f->coded[n] = coded;
+}
+
+/* One piece behind what is there; in front of the first coded one stands charset'language'. */
+static void
+add_piece(struct span at, bool coded, bool first, struct buf *out, struct buf *charset)
+{
 	struct buf piece;
 	struct span s;
-	bool found;
 
-	snprintf(plain, sizeof plain, number < 0 ? "%s" : "%s*%d", name, number);
-	snprintf(coded, sizeof coded, number < 0 ? "%s*" : "%s*%d*", name, number);
-	buf_init(&piece, out->max);
-	found = number >= 0 && find_one(rest, plain, &piece);
-	if (found) {
-		buf_add_span(out, buf_span(&piece));
-	} else if (find_one(rest, coded, &piece)) {
-		found = true;
-		s = buf_span(&piece);
-		if (number <= 0 && span_index(s, '\'') >= 0) {
-			buf_add_span(charset, span_cut(&s, '\''));
-			if (span_index(s, '\'') >= 0)
-				(void)span_cut(&s, '\'');
-		}
-		add_percent(out, s);
+	if (!coded) {
+		take_value(&at, out);
+		return;
 	}
+	buf_init(&piece, out->max);
+	take_value(&at, &piece);
+	s = buf_span(&piece);
+	if (first && span_index(s, '\'') >= 0) {
+		buf_add_span(charset, span_cut(&s, '\''));
+		if (span_index(s, '\'') >= 0)
+			(void)span_cut(&s, '\'');
+	}
+	add_percent(out, s);
 	buf_release(&piece);
-	return found;
 }
 
 bool
 mime_param_find(
     struct span rest, const char *name, struct buf *out, struct buf *charset, bool *coded)
 {
-	bool found;
+	struct found f = {.plain = {NULL, 0}};
+	struct span word, at;
 
 	buf_clear(out);
 	buf_clear(charset);
-	*coded = false;
-	if (find_one(rest, name, out))
-		return true;
-	buf_clear(out);
-	*coded = true;
-	found = add_piece(rest, name, -1, out, charset);
-	for (int i = 0; (i == 0 ? !found : found) && i < MIME_CONTINUATIONS_MAX; i++) {
-		if (!add_piece(rest, name, i, out, charset))
-			return i > 0;
-		found = true;
-	}
-	return found;
+	while (next_param(&rest, &word, &at))
+		if (span_starts_with_nocase(word, name))
+			note_param(&f, span_skip(word, span_str(name).len), at);
+	*coded = f.plain.p == NULL;
+	if (f.plain.p != NULL)
+		add_piece(f.plain, false, true, out, charset);
+	else if (f.whole.p != NULL)
+		add_piece(f.whole, true, true, out, charset);
+	else if (f.pieces[0].p == NULL)
+		return false;
+	else
+		for (size_t i = 0; i < MIME_CONTINUATIONS_MAX && f.pieces[i].p != NULL; i++)
+			add_piece(f.pieces[i], f.coded[i], i == 0, out, charset);
+	return true;
 }

@@ -163,6 +163,7 @@ struct trial {
 	const struct header_rules *rules;
 	const struct mime_field *field;
 	struct span decoded; /* empty: as it stands */
+	uint64_t since;	     /* when work on the field began */
 	bool by_decoded;     /* the last match was of the decoded form */
 };
 
@@ -240,7 +241,7 @@ static void
 try_rules(struct trial *t)
 {
 	const struct header_rules *rules = t->rules;
-	uint64_t since = worked_us();
+	uint64_t since = t->since;
 	size_t i = 0, tried = 0;
 
 	for (; i < rules->n; i++) {
@@ -289,6 +290,7 @@ on_field(const struct mime_field *f, void *arg)
 		t.rules = c->set->mime;
 	if (t.rules == NULL || t.rules->n == 0)
 		return;
+	t.since = worked_us();
 	if (mime_decode(f->text, &c->decoded))
 		t.decoded = buf_span(&c->decoded);
 	try_rules(&t);

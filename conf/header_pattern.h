@@ -12,7 +12,7 @@
 #include "common/span.h"
 
 /* Steps of one match (PCRE2's match limit): a few milliseconds. */
-#define HEADER_PATTERN_STEPS 200000U
+#define HEADER_PATTERN_STEPS 100000U
 /* Nested in each other, and the memory for them in KiB. */
 #define HEADER_PATTERN_DEPTH 100000U
 #define HEADER_PATTERN_HEAP  16384U

@@ -93,7 +93,8 @@ fake_decide(struct fake *f, const struct question *q, struct answer *a)
 		    f->refuse_client[0] == '5' ? "5.7.1" : "4.7.1", "%s", f->refuse_client);
 	else if (q->kind == QUESTION_MAIL && span_starts_with(q->from, "forged@"))
 		verdict_set(&a->verdict, VERDICT_PERMANENT, 553, "5.7.1", "Not your address");
-	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "no"))
+	else if ((q->kind == QUESTION_RCPT || q->kind == QUESTION_REDIRECT) &&
+		 span_starts_with(q->rcpt, "no"))
 		verdict_set(&a->verdict, VERDICT_PERMANENT, 550, "5.1.1", "No such mailbox");
 	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "later"))
 		verdict_set(&a->verdict, VERDICT_TEMPORARY, 451, "4.2.1", "Not now");
