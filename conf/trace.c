@@ -33,7 +33,7 @@ trace_set_stage(struct trace *t, const char *stage)
 		t->stage = stage;
 }
 
-static void
+static void __attribute__((format(printf, 4, 0)))
 add(struct trace *t, const char *what, char *where, const char *fmt, va_list ap)
 {
 	struct buf b;
