@@ -2,7 +2,7 @@
  * compact_choice: which segment is worth emptying. Pure: looks at what the pool
  * knows of its segments, changes nothing. Called by compactor.
  *
- * Files of sealed segments may take 1.5 times the octets that live in them, and
+ * Files of sealed segments may take 1.4 times the octets that live in them, and
  * COMPACT_SLACK segments; what is beyond that is given back by emptying the
  * sparsest. One that is more than two thirds alive is never emptied: it is not
  * needed for that, and would cost more than it gives.

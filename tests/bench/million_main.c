@@ -5,6 +5,7 @@
  * such a spool. Started by tests/bench/bench.py, or by hand:
  *
  *	make     fills a spool (made if it is missing)
+ *	thin     settles all but some of them, as when the world is up again
  *	open     opens it: seconds until every recipient is scheduled, memory for each
  *	enqueue  opens it, adds messages and settles them again: microseconds for each,
  *		 those of processor time, too, and the longest turn of the event loop. If a
@@ -42,7 +43,7 @@ struct stretch {
 
 struct million {
 	const char *mode, *spool;
-	uint64_t count, size, domains, senders, reasons, next, spread, segment_size;
+	uint64_t count, size, domains, senders, reasons, next, spread, due, keep, segment_size;
 	struct event_base *base;
 	struct store *store;
 	struct spool_writer *writer;
@@ -81,7 +82,8 @@ defer(struct million *b, struct recipient *r, uint64_t n)
 	recipient_set_mta(r, span_str(mta));
 	r->attempts = (uint16_t)(1 + n % 7);
 	store_defer(b->store, r, &v,
-	    (int64_t)time(NULL) + (int64_t)(b->next + n * 7919 % (b->spread + 1)));
+	    (int64_t)time(NULL) +
+		(n < b->due ? 0 : (int64_t)(b->next + n * 7919 % (b->spread + 1))));
 }
 
 static void
@@ -341,6 +343,31 @@ run_make(struct million *b)
 	    octets_in(b->spoolfd, "journal"));
 }
 
+/* Settles them all over the segments, and waits until that is on disk. */
+static void
+run_thin(struct million *b)
+{
+	struct verdict ok;
+	struct message *m;
+	uint64_t n = 0, left;
+	size_t at = 0;
+
+	heap_init(&b->deferred);
+	open_store(b);
+	verdict_set(&ok, VERDICT_OK, 250, "2.0.0", "done");
+	for (; (m = store_next(b->store, &at)) != NULL; n++)
+		if (n * 37 % 100 >= b->keep)
+			store_deliver(b->store, m->own, &ok);
+	event_base_loop(b->base, EVLOOP_NONBLOCK);
+	store_flush(b->store);
+	left = store_counts(b->store)->messages;
+	store_close(&b->store);
+	heap_release(&b->deferred);
+	printf("{\"mode\":\"thin\",\"messages\":%" PRIu64 ",\"left\":%" PRIu64
+	       ",\"segments\":%" PRIu64 "}\n",
+	    n, left, octets_in(b->spoolfd, "segments"));
+}
+
 static void
 run_open(struct million *b)
 {
@@ -412,6 +439,7 @@ main(int argc, char **argv)
 	    .reasons = 100,
 	    .next = 3600,
 	    .spread = 14400,
+	    .keep = 30,
 	    .segment_size = 16U << 20};
 	const struct cli_option options[] = {
 	    {"mode", CLI_TEXT, &b.mode, 0, 0},
@@ -423,14 +451,17 @@ main(int argc, char **argv)
 	    {"reasons", CLI_NUMBER, &b.reasons, 1, 100000000},
 	    {"next", CLI_NUMBER, &b.next, 0, 86400 * 5},
 	    {"spread", CLI_NUMBER, &b.spread, 0, 86400 * 5},
+	    {"due", CLI_NUMBER, &b.due, 0, 100000000},
+	    {"keep", CLI_NUMBER, &b.keep, 1, 100},
 	    {"segment", CLI_NUMBER, &b.segment_size, 1U << 20, 1U << 30},
 	    {NULL, CLI_TEXT, NULL, 0, 0},
 	};
 	static const char usage[] =
-	    "usage: million --mode make|open|enqueue --spool DIRECTORY [--count N] [--size "
+	    "usage: million --mode make|thin|open|enqueue --spool DIRECTORY [--count N] "
+	    "[--size "
 	    "OCTETS]\n"
 	    "  [--domains N] [--senders N] [--reasons N] [--next SECONDS] [--spread SECONDS]\n"
-	    "  [--segment OCTETS]\n";
+	    "  [--due MESSAGES] [--keep PERCENT] [--segment OCTETS]\n";
 
 	cli_parse(argc > 0 ? argv + 1 : argv, options, usage);
 	if (b.spool == NULL)
@@ -450,6 +481,8 @@ main(int argc, char **argv)
 		b.content[i] = '\n';
 	if (strcmp(b.mode, "make") == 0)
 		run_make(&b);
+	else if (strcmp(b.mode, "thin") == 0)
+		run_thin(&b);
 	else if (strcmp(b.mode, "open") == 0)
 		run_open(&b);
 	else if (strcmp(b.mode, "enqueue") == 0)

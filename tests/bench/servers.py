@@ -53,6 +53,7 @@ class Server:
         self.fixture = fixture
         self.port = reserve_port()
         self.process = self.guard = None
+        self.launched = 0.0  # when its program was started, in seconds since 1970
         self.maildirs = []
         self.log = self.dir / "log"
 
@@ -64,13 +65,16 @@ class Server:
         """The command that runs the server in the foreground."""
         raise NotImplementedError
 
-    def start(self, work, next_hop):
-        """From an empty directory to the greeting."""
+    def start(self, work, next_hop, fill=None):
+        """From an empty directory to the greeting; fill: called when everything is written, before it starts."""
         shutil.rmtree(self.dir, ignore_errors=True)
         self.dir.mkdir(parents=True)
         self.dir.chmod(0o755)
         self.maildirs = []
         self.write(work, next_hop)
+        if fill is not None:
+            fill()
+        self.launched = time.time()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             cwd="/", start_new_session=True)

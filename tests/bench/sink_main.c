@@ -43,17 +43,19 @@ struct sink {
 	int ep, listener, signals;
 	LIST_HEAD(client_list, client) clients;
 	uint64_t open, connections, messages, recipients, octets;
-	double first, last; /* seconds since 1970: first connection, last message */
+	double first, first_message,
+	    last; /* seconds since 1970: first connection, first and last message */
 };
 
 static void
 sink_report(const struct sink *s)
 {
 	printf("{\"messages\":%llu,\"recipients\":%llu,\"octets\":%llu,\"connections\":%llu,"
-	       "\"open\":%llu,\"first\":%.6f,\"last\":%.6f,\"cpu_seconds\":%.3f}\n",
+	       "\"open\":%llu,\"first\":%.6f,\"first_message\":%.6f,\"last\":%.6f,\"cpu_"
+	       "seconds\":%.3f}\n",
 	    (unsigned long long)s->messages, (unsigned long long)s->recipients,
 	    (unsigned long long)s->octets, (unsigned long long)s->connections,
-	    (unsigned long long)s->open, s->first, s->last, cli_cpu());
+	    (unsigned long long)s->open, s->first, s->first_message, s->last, cli_cpu());
 	fflush(stdout);
 }
 
@@ -176,6 +178,8 @@ client_take_data(struct sink *s, struct client *c, const char *p, size_t n)
 		s->recipients += c->rcpts;
 		s->octets += c->octets;
 		s->last = cli_wall();
+		if (s->first_message == 0)
+			s->first_message = s->last;
 		c->in_data = false;
 		client_reset(c);
 		client_reply(c, "250 2.0.0 taken\r\n");

@@ -11,6 +11,7 @@ import shutil
 import time
 
 import tools
+from million import million
 
 POLL = 0.25
 
@@ -27,6 +28,7 @@ class Settings:
         self.idle = options.idle
         self.idle_postfix = options.idle_postfix
         self.sessions = options.sessions
+        self.queued = options.queued
         self.domains, self.users = options.domains, options.users
 
     def load_options(self, messages, pattern, **more):
@@ -230,7 +232,8 @@ def hold(server, settings):
     return accept(server, settings, "hold")
 
 
-WORKS = {"accept": accept, "stream": stream, "hold": hold, "deliver": deliver, "relay": relay, "tls": tls, "idle": idle}
+WORKS = {"accept": accept, "stream": stream, "hold": hold, "deliver": deliver, "relay": relay, "tls": tls, "idle": idle,
+         "million": million}
 # Works in which a server would do exactly what it did in another: its figures are taken from there.
 SAME_AS = {("hold", "Postrider"): "accept"}
 
