@@ -29,6 +29,7 @@ config_free(struct config **cp)
 	strings_release(&c->resolver);
 	free(c->relay_from.v);
 	free(c->proxy_from.v);
+	free(c->xclient_from.v);
 	free(c->retry);
 	free(c->path);
 	free(c->hostname);

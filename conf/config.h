@@ -135,6 +135,7 @@ struct config {
 	char *header_checks, *mime_header_checks; /* files, NULL if not set */
 	struct config_netblocks relay_from;
 	struct config_netblocks proxy_from;   /* who may connect where proxy is set */
+	struct config_netblocks xclient_from; /* whose XCLIENT is believed */
 	struct config_strings
 	    relay_domains; /* canonical, sorted; ".example.org": all below it */
 	char *

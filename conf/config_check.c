@@ -219,6 +219,8 @@ check_proxies(struct check *k)
 
 	check_networks(k, "proxy-from", &c->proxy_from, "lets every client say who it is",
 	    "those of your proxies");
+	check_networks(k, "xclient-from", &c->xclient_from, "lets every client say who it is",
+	    "those of your proxies");
 	for (size_t i = 0; i < c->nlisteners; i++) {
 		if (c->listeners[i].proxy && c->proxy_from.n == 0)
 			COMPLAIN(k, listener_line(k, i),

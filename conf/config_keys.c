@@ -40,6 +40,7 @@ static const struct config_key table[] = {
     {"postmaster", NULL, CONFIG_ADDRESS, MEMBER(postmaster), NULL, 0, 0, true},
     {"relay-from", NULL, CONFIG_NETBLOCKS, MEMBER(relay_from), NULL, 0, 0, true},
     {"proxy-from", NULL, CONFIG_NETBLOCKS, MEMBER(proxy_from), NULL, 0, 0, true},
+    {"xclient-from", NULL, CONFIG_NETBLOCKS, MEMBER(xclient_from), NULL, 0, 0, true},
     {"relay-domains", NULL, CONFIG_DOMAINS, MEMBER(relay_domains), NULL, 0, 0, true},
     {"access", NULL, CONFIG_PATH, MEMBER(access_table), NULL, 0, 0, true},
     {"header-checks", NULL, CONFIG_PATH, MEMBER(header_checks), NULL, 0, 0, true},

@@ -61,5 +61,5 @@ cmd_bdat_run(struct session *s, const struct command *c)
 		return refuse(s, REPLY_NO_ROOM, span_make("", 0));
 	s->skip = 0;
 	session_content_chunk(s, size, c->args.bdat.last);
-	return s->replies > replies ? COMMAND_DONE : COMMAND_CONTENT;
+	return s->replies > replies ? COMMAND_DONE : COMMAND_LATER;
 }

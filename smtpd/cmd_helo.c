@@ -27,7 +27,7 @@ greeted(struct session *s, struct span name, bool esmtp)
 {
 	txn_free(&s->txn);
 	free(s->helo);
-	s->helo = xspandup(name);
+	s->helo = s->helo_named != NULL ? xstrdup(s->helo_named) : xspandup(name);
 	s->esmtp = esmtp;
 }
 

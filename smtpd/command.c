@@ -33,6 +33,7 @@ static const struct verb verbs[] = {
     {"BDAT", PHASE_RECIPIENT | PHASE_CHUNKS, COMMAND_CHUNK, cmd_bdat_parse, cmd_bdat_run},
     {"XSUBMITTER", PHASE_CONNECTED | PHASE_READY, COMMAND_QUEUE_MANAGER, cmd_xsubmitter_parse,
 	cmd_xsubmitter_run},
+    {"XCLIENT", PHASE_CONNECTED | PHASE_READY, 0, cmd_xclient_parse, cmd_xclient_run},
     {"AUTH", SERVED, 0, cmd_auth_parse, cmd_auth_run},
     {"STARTTLS", PHASE_READY,
 	COMMAND_LAST | COMMAND_SECURES | COMMAND_JUNK | COMMAND_NO_ARGUMENT, NULL,
@@ -192,7 +193,7 @@ command_dispatch(struct session *s, struct span line, bool input_follows)
 		r = refuse(s, REPLY_UNKNOWN);
 	else
 		r = perform(s, &c, arg, input_follows);
-	assert(s->replies == before + (r == COMMAND_WAITING || r == COMMAND_CONTENT ? 0 : 1));
+	assert(s->replies == before + (r == COMMAND_WAITING || r == COMMAND_LATER ? 0 : 1));
 	s->awaited = s->replies + 1;
 	if (r == COMMAND_WAITING)
 		session_set_state(s, SESSION_WAITING);

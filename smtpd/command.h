@@ -11,8 +11,12 @@
 #include <stdint.h>
 
 #include "common/address.h"
+#include "common/netaddr.h"
 #include "common/span.h"
 #include "smtpd/smtp_reply.h"
+
+/* A name with HELO is a domain, or an address literal. */
+#define HELO_NAME_MAX 255
 
 struct session;
 
@@ -39,7 +43,7 @@ enum command_result {
 	COMMAND_DONE,	 /* one reply was left */
 	COMMAND_WAITING, /* no reply yet: session_finish follows */
 	COMMAND_FAILED,	 /* one reply was left: a refusal */
-	COMMAND_CONTENT, /* no reply yet: it comes behind content */
+	COMMAND_LATER,	 /* no reply yet: run has set the state at whose end it comes */
 };
 
 /* What is wrong with an argument. */
@@ -71,6 +75,15 @@ struct bdat_args {
 	bool last;
 };
 
+struct xclient_args {
+	bool has_client, has_helo, has_login;
+	bool has_port;
+	struct netaddr client; /* 0.0.0.0: nobody knows */
+	uint16_t port;	       /* 0: nobody knows */
+	char helo[HELO_NAME_MAX + 1];
+	struct address login; /* empty: nobody has logged in */
+};
+
 struct command {
 	const struct verb *verb;
 	union {
@@ -79,6 +92,7 @@ struct command {
 		struct rcpt_args rcpt;
 		struct bdat_args bdat;
 		struct auth_args auth;
+		struct xclient_args xclient;
 		uint32_t uid; /* XSUBMITTER */
 	} args;
 };

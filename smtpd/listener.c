@@ -168,6 +168,7 @@ identify(
 		if (netaddr_from_sockaddr((const struct sockaddr *)ss, &o->client) != 0)
 			return -1;
 		netaddr_format(&o->client, o->text);
+		o->peer = o->client;
 		return 0;
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
@@ -222,6 +223,7 @@ on_header(int fd, const struct proxy_header *h, const char *why, void *arg)
 	log_debug("listener=%s proxy=%s client=%s", one->name, o.text,
 	    netaddr_format(&o.client, (char[NETADDR_TEXT_SIZE]){0}));
 	netaddr_format(&o.client, o.text);
+	o.peer = o.client;
 	admit(one, fd, &o);
 }
 
@@ -350,6 +352,20 @@ listeners_start(struct listeners *l, uid_t queue_uid)
 	l->queue_uid = queue_uid;
 	l->started = true;
 	resume_all(l);
+}
+
+int
+listeners_client_change(
+    struct listeners *l, const struct session *s, const struct session_origin *now)
+{
+	uint32_t limit = s->settings->connection_limit_per_client;
+
+	if (netaddr_equal_ip(&s->origin.client, &now->client))
+		return 0;
+	if (client_count_enter(&l->clients, now, limit) != 0)
+		return -1;
+	client_count_leave(&l->clients, &s->origin);
+	return 0;
 }
 
 void

@@ -43,6 +43,10 @@ void listeners_start(struct listeners *l, uid_t queue_uid);
 /* Accepts no more and closes the sockets here; the backlog waits for whoever serves next. */
 void listeners_stop(struct listeners *l);
 
+/* A session's client is to be another one: its place among those of its address. -1 if that is full. */
+int listeners_client_change(struct listeners *l, const struct session *s,
+    const struct session_origin *now) __attribute__((warn_unused_result));
+
 /* A session has ended: its place is free. */
 void listeners_session_end(struct listeners *l, const struct session *s);
 

@@ -28,6 +28,7 @@
 
 struct header_source;
 struct session;
+struct session_origin;
 
 struct server_counts {
 	uint64_t connections; /* since the start */
@@ -58,6 +59,9 @@ struct server {
 	uint64_t next_session;
 	char tag[32]; /* makes session ids unique among workers and their lives */
 	bool stopping;
+	/* May be NULL: a session's client is to be another one. -1 if that one has too many connections. */
+	int (*on_client_change)(
+	    const struct session *s, const struct session_origin *now, void *arg);
 	/* May be NULL: a session has ended; nsessions tells how many are left. */
 	void (*on_session_end)(const struct session *s, void *arg);
 	void *arg;

@@ -191,11 +191,18 @@ session_finish(struct session *s)
 	session_continue(s);
 }
 
+bool
+session_believes_xclient(const struct session *s)
+{
+	return s->origin.role != LISTENER_SUBMIT &&
+	       settings_names(&s->settings->xclient_from, &s->origin.peer);
+}
+
 unsigned
 session_offers(const struct session *s)
 {
 	return s->settings->offers | (session_tls_is_offered(s) ? OFFER_STARTTLS : 0U) |
-	       login_offers(s);
+	       login_offers(s) | (session_believes_xclient(s) ? OFFER_XCLIENT : 0U);
 }
 
 static void

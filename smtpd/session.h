@@ -52,6 +52,7 @@ struct session_origin {
 	enum listener_tls tls;	      /* what the listener does about it */
 	struct netaddr client;	      /* unless role is LISTENER_SUBMIT */
 	char text[NETADDR_TEXT_SIZE]; /* the same as text; "" for the submit socket */
+	struct netaddr peer;	      /* the client before XCLIENT */
 	int64_t uid;		      /* of a local submitter, else -1 */
 	int64_t peer_uid;	      /* the same before XSUBMITTER */
 	bool queue_manager;	      /* may submit on behalf of another uid */
@@ -80,11 +81,14 @@ struct session {
 	enum session_state state;
 	struct session_origin origin;
 	char id[56];
-	char *helo;   /* the name given with HELO or EHLO; NULL before */
-	bool esmtp;   /* EHLO was said */
-	bool scram;   /* the users this is for can prove themselves by SCRAM */
-	bool refused; /* by connect: only QUIT is served */
-	bool lingers; /* see SESSION_LINGERING */
+	char *helo;	  /* the name given with HELO or EHLO; NULL before */
+	char *helo_named; /* by XCLIENT, in the place of what HELO says; NULL: none */
+	bool introduced;  /* XCLIENT was said */
+	bool vouched;	  /* account is what XCLIENT says */
+	bool esmtp;	  /* EHLO was said */
+	bool scram;	  /* the users this is for can prove themselves by SCRAM */
+	bool refused;	  /* by connect: only QUIT is served */
+	bool lingers;	  /* see SESSION_LINGERING */
 	unsigned greeting_waits;
 	const struct verb *verb; /* the command under way */
 	struct txn *txn;	 /* NULL: none */
@@ -130,6 +134,9 @@ void session_ask(struct session *s, enum question_kind kind, question_fn *fn);
 void session_tell_accepted(struct session *s);
 void session_tell_commands(struct session *s);
 
+/* May this client say who is behind it? */
+bool session_believes_xclient(const struct session *s);
+
 /* What EHLO lists for this client now: of enum settings_offer. */
 unsigned session_offers(const struct session *s);
 
@@ -141,6 +148,9 @@ void session_finish(struct session *s);
 
 /* Uses the input at hand, sends replies, sets clocks; frees the session if it has ended. */
 void session_continue(struct session *s);
+
+/* The beginning of the dialogue: the directory is asked about the client, and the greeting follows. */
+void session_begin(struct session *s);
 
 /* Events from the server: the timer, the end of service. They may free the session. */
 void session_on_time(struct session *s);

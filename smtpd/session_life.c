@@ -19,7 +19,8 @@
 bool
 session_delays_greeting(const struct session *s)
 {
-	return s->settings->greeting_delay_ms > 0 && s->origin.role != LISTENER_SUBMIT;
+	return s->settings->greeting_delay_ms > 0 && s->origin.role != LISTENER_SUBMIT &&
+	       !s->introduced;
 }
 
 void
@@ -134,6 +135,7 @@ release(struct session **sp)
 	login_free(&s->login);
 	free(s->account);
 	free(s->helo);
+	free(s->helo_named);
 	settings_unref(&s->settings);
 	free(s);
 }

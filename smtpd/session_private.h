@@ -15,9 +15,6 @@ void session_discard(struct session **s);
 /* Takes the descriptor, and ssl (NULL: in clear). */
 void session_open(struct session *s, int fd, SSL *ssl);
 
-/* The beginning of the dialogue: the directory is asked about the client, and the greeting follows. */
-void session_begin(struct session *s);
-
 /* Does a client that talks before the greeting give himself away? */
 bool session_delays_greeting(const struct session *s);
 

@@ -28,6 +28,9 @@ settings_format_ehlo(const struct settings *s, unsigned offers, struct buf *out)
 		buf_addf(out, "250-AUTH %s%sPLAIN LOGIN\r\n",
 		    (offers & OFFER_SCRAM_PLUS) != 0 ? "SCRAM-SHA-256-PLUS " : "",
 		    (offers & OFFER_SCRAM) != 0 ? "SCRAM-SHA-256 " : "");
+	if ((offers & OFFER_XCLIENT) != 0)
+		buf_add_str(
+		    out, "250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\r\n");
 	buf_add_str(out, "250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
 }
 
@@ -50,6 +53,7 @@ copy_proxied(struct settings *s, const struct config *c)
 		if (c->listeners[i].proxy)
 			s->proxied[s->nproxied++] = xstrdup(c->listeners[i].address);
 	s->proxy_from = copy_networks(&c->proxy_from);
+	s->xclient_from = copy_networks(&c->xclient_from);
 }
 
 bool
@@ -122,5 +126,6 @@ settings_unref(struct settings **sp)
 		free(s->proxied[i]);
 	free(s->proxied);
 	free(s->proxy_from.v);
+	free(s->xclient_from.v);
 	free(s);
 }

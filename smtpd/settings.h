@@ -20,6 +20,7 @@ enum settings_offer {
 	OFFER_STARTTLS = 8, /* RFC 3207; as long as a session has no TLS */
 	OFFER_SMTPUTF8 = 32,
 	OFFER_CHUNKING = 128,
+	OFFER_XCLIENT = 256,	    /* Postfix's; to xclient-from */
 	OFFER_SCRAM = 1 << 16,	    /* RFC 7677; beside OFFER_AUTH */
 	OFFER_SCRAM_PLUS = 1 << 17, /* the same bound to the TLS connection */
 };
@@ -42,7 +43,7 @@ struct settings {
 	uint32_t connection_limit_per_client;
 	char **proxied; /* names of the listeners where a PROXY header comes first */
 	size_t nproxied;
-	struct config_netblocks proxy_from;
+	struct config_netblocks proxy_from, xclient_from;
 	uint64_t idle_ms;
 	uint64_t session_ms;
 	uint64_t transaction_ms;

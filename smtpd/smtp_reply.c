@@ -74,6 +74,8 @@ static const struct smtp_reply catalogue[REPLY_COUNT] = {
     END(REPLY_CHUNK_TOO_BIG, 552, "5.3.4", "The chunk is larger than any message may be",
 	"message-size-limit"),
     ROW(REPLY_CHUNK_BARE, 550, "5.5.2", "Bare CR or LF in the message", "bare-line-end"),
+    ROW(REPLY_XCLIENT, 550, "5.7.0", "XCLIENT is for proxies that are configured here",
+	"xclient-from"),
     ROW(REPLY_CHUNKED, 503, "5.5.1", "The message comes by BDAT: finish it, or say RSET",
 	"sequence"),
     ROW(REPLY_LOGGED_IN, 235, "2.7.0", "Logged in", NULL),

@@ -145,6 +145,14 @@ on_session_end(const struct session *s, void *arg)
 	listeners_session_end(&d->listeners, s);
 }
 
+static int
+on_client_change(const struct session *s, const struct session_origin *now, void *arg)
+{
+	struct smtpd *d = arg;
+
+	return listeners_client_change(&d->listeners, s, now);
+}
+
 static void
 on_count(evutil_socket_t fd, short what, void *arg)
 {
@@ -208,6 +216,7 @@ on_start(struct process *p, void *arg)
 	d->server.dns = d->dns;
 	d->server.spool = d->spool;
 	d->server.on_session_end = on_session_end;
+	d->server.on_client_change = on_client_change;
 	d->server.arg = d;
 	d->counting = timer(d, on_count, COUNT_SEC * 1000);
 	d->start_poll = timer(d, on_start_poll, START_POLL_MS);

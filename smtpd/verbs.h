@@ -41,6 +41,10 @@ int cmd_xsubmitter_parse(
     struct span arg, unsigned offers, struct command *c, struct refusal *r);
 enum command_result cmd_xsubmitter_run(struct session *s, const struct command *c);
 
+/* XCLIENT: postfix.org, XCLIENT_README. */
+int cmd_xclient_parse(struct span arg, unsigned offers, struct command *c, struct refusal *r);
+enum command_result cmd_xclient_run(struct session *s, const struct command *c);
+
 /* STARTTLS: RFC 3207. */
 enum command_result cmd_starttls_run(struct session *s, const struct command *c);
 

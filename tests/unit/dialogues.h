@@ -82,7 +82,7 @@ static const struct row rows[] = {
 	{E, "SOML FROM:<s@remote.test>\\r\\n", "STARTTLS\\r\\n", "AUTH PLAIN\\r\\n",
 	    "EXPN x\\r\\n"},
 	{"250", "502", "502", "502", "502"}, 0},
-    {"OT-15", {E, "XCLIENT ADDR=127.0.0.1\\r\\n", "XSUBMITTER 0\\r\\n"}, {"250", "500", "500"},
+    {"OT-15", {E, "XCLIENT ADDR=127.0.0.1\\r\\n", "XSUBMITTER 0\\r\\n"}, {"250", "550", "500"},
 	0},
     {"OT-19", {"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n"}, {"554!"}, 0},
     {"OT-20", {"POST / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" E M}, {"554!"}, 0},
