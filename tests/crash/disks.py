@@ -48,11 +48,20 @@ def scratch():
 class Mount:
     """A mounted file system; source is an image, or the `disk` of a recorder."""
 
-    def __init__(self, source, folder):
+    def __init__(self, source, folder, *options):
         self.source, self.path = Path(source), Path(folder)
         self.path.mkdir(exist_ok=True)
         # commit: the file system shall not flush by itself what nobody asked it to flush.
-        run("mount", "-o", "loop,nodiscard,commit=300", self.source, self.path, what="mounting ext4 on a loop device")
+        run("mount", "-o", ",".join(("loop,nodiscard,commit=300",) + options), self.source, self.path,
+            what="mounting ext4 on a loop device")
+
+    def make_read_only(self):
+        """The file system meets an error and turns read-only, whoever has files open (mounted with errors=remount-ro)."""
+        device = run("findmnt", "-n", "-o", "SOURCE", self.path, what="finding the loop device").strip()
+        trigger = Path("/sys/fs/ext4") / Path(device).name / "trigger_fs_error"
+        if not trigger.exists():
+            raise Unavailable(f"no {trigger}")
+        trigger.write_text("1", encoding="ascii")
 
     def cut_power(self):
         """The file system loses everything that was not flushed, its journal's last transactions included."""
@@ -78,6 +87,16 @@ class Mount:
             subprocess.run(["umount", "-l", str(self.path)], capture_output=True, timeout=60, check=False)
 
 
+class Memory(Mount):
+    """A mounted tmpfs: nothing of it is on a disk, but it has a size and a number of inodes."""
+
+    def __init__(self, folder, size, inodes):  # pylint: disable=super-init-not-called
+        self.source, self.path = None, Path(folder)
+        self.path.mkdir(exist_ok=True)
+        run("mount", "-t", "tmpfs", "-o", f"size={size},nr_inodes={inodes},mode=755", "tmpfs", self.path,
+            what="mounting tmpfs")
+
+
 class Disks:
     """All disks of one test."""
 
@@ -96,9 +115,15 @@ class Disks:
             what="making an ext4 image")
         return path
 
-    def mount(self, source, name):
+    def memory(self, name, size, inodes):
+        """A tmpfs of so many octets and inodes."""
+        one = Memory(self.folder / f"mnt-{name}", size, inodes)
+        self.mounts.append(one)
+        return one
+
+    def mount(self, source, name, *options):
         """Mount an image at a new place."""
-        one = Mount(source, self.folder / f"mnt-{name}")
+        one = Mount(source, self.folder / f"mnt-{name}", *options)
         self.mounts.append(one)
         return one
 
