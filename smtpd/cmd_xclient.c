@@ -187,6 +187,9 @@ cmd_xclient_run(struct session *s, const struct command *c)
 		session_reply(s, REPLY_XCLIENT);
 		return COMMAND_FAILED;
 	}
+	/* What was said so far was said by the one before. */
+	session_tell_commands(s);
+	s->commands = 0;
 	if (change_client(s, x) != 0) {
 		session_reply(s, REPLY_CONNECTIONS_CLIENT);
 		return COMMAND_FAILED;
