@@ -11,6 +11,8 @@
 #ifndef CONF_ADMIN_H
 #define CONF_ADMIN_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/buf.h"
@@ -56,6 +58,24 @@ int admin_user_add(const struct config *c, const char *address,
 /* Sets an existing user's password. 0, or -1 with *why. */
 int admin_user_passwd(const struct config *c, const char *address,
     const struct admin_password *password, struct buf *why);
+
+struct admin_quota {
+	uint64_t limit; /* octets, 0: none */
+	bool own;	/* the user's; else the domain's */
+	uint64_t octets, messages;
+	bool at_least; /* there is more */
+};
+
+/* How full the mailbox of a user is, and how full it may be. 0, or -1 with *why. */
+int admin_user_quota(
+    const struct config *c, const char *address, struct admin_quota *q, struct buf *why);
+
+/*
+ * Gives an existing user a quota of his own: octets, made a whole number of KiB; 0: none at all. remove: he has the
+ * domain's. 0, or -1 with *why.
+ */
+int admin_user_set_quota(
+    const struct config *c, const char *address, uint64_t octets, bool remove, struct buf *why);
 
 /*
  * Reads the files of every domain as the directory process would, and adds a complaint for all that is

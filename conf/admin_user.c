@@ -1,4 +1,4 @@
-/* admin_user: users added, and their passwords set. See admin.h. */
+/* admin_user: users added, their passwords and quotas set. See admin.h. */
 #include <crypt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "conf/passwd.h"
 #include "conf/password_hash.h"
 #include "conf/scram.h"
+#include "conf/passwd_quota.h"
 
 /* What no password hashes to. */
 #define LOCKED "!"
@@ -241,6 +242,47 @@ admin_user_passwd(const struct config *c, const char *address,
 	r = admin_passwd_write(&ch.etc, buf_span(&changed), why);
 done:
 	free(hash);
+	buf_release(&changed);
+	change_end(&ch);
+	return r;
+}
+
+/* The line with as many fields as there must be in front of the extra ones, which are changed. */
+static void
+add_with_quota(struct span line, uint64_t octets, bool remove, struct buf *out)
+{
+	for (unsigned i = 0; i < 7; i++) {
+		buf_add_span(out, span_cut(&line, ':'));
+		buf_add_char(out, ':');
+	}
+	passwd_quota_replace(line, octets, remove, out);
+}
+
+int
+admin_user_set_quota(
+    const struct config *c, const char *address, uint64_t octets, bool remove, struct buf *why)
+{
+	struct change ch;
+	size_t start, len;
+	struct buf changed;
+	int r = -1;
+
+	buf_init(&changed, PASSWD_MAX);
+	if (change_begin(&ch, c, address, why) != 0)
+		goto done;
+	if (!find_line(&ch, &start, &len)) {
+		buf_addf(why, "there is no user %s, add it: postrider user add %s", address,
+		    address);
+		goto done;
+	}
+	buf_add(&changed, ch.text.p, start);
+	add_with_quota(span_make(ch.text.p + start, len), octets, remove, &changed);
+	if (buf_add(&changed, ch.text.p + start + len, ch.text.len - start - len) != 0) {
+		buf_addf(why, "%s/etc/passwd would be too large", ch.etc.path);
+		goto done;
+	}
+	r = admin_passwd_write(&ch.etc, buf_span(&changed), why);
+done:
 	buf_release(&changed);
 	change_end(&ch);
 	return r;

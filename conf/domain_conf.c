@@ -87,6 +87,22 @@ set_size(uint64_t *size, struct span s)
 		   : "expected a size such as 500K or 20M, at least 1K";
 }
 
+static const char *
+set_quota(uint64_t *quota, struct span s)
+{
+	return units_parse_size(s, quota) == 0 && (*quota == 0 || *quota >= 1024) &&
+		       *quota <= DOMAIN_QUOTA_MAX
+		   ? NULL
+		   : "expected a size such as 500M or 2G, from 1K to 4095G, or 0 for none";
+}
+
+static const char *
+set_over_quota(struct domain_conf *c, struct span s)
+{
+	c->over_quota_refuses = span_is(s, "refuse");
+	return c->over_quota_refuses || span_is(s, "wait") ? NULL : "expected wait or refuse";
+}
+
 /* The order is that of enum key. */
 static const struct confile_key keys[] = {
     {"catch-all", CONFILE_VALUE, NULL, 0},
@@ -95,6 +111,8 @@ static const struct confile_key keys[] = {
     {"message-rate", CONFILE_VALUE, NULL, 0},
     {"recipient-rate", CONFILE_VALUE, NULL, 0},
     {"message-size-limit", CONFILE_VALUE, NULL, 0},
+    {"quota", CONFILE_VALUE, NULL, 0},
+    {"over-quota", CONFILE_VALUE, NULL, 0},
 };
 
 enum key {
@@ -103,7 +121,9 @@ enum key {
 	KEY_MAILDIR,
 	KEY_MESSAGE_RATE,
 	KEY_RECIPIENT_RATE,
-	KEY_MESSAGE_SIZE
+	KEY_MESSAGE_SIZE,
+	KEY_QUOTA,
+	KEY_OVER_QUOTA
 };
 
 static const char *
@@ -122,6 +142,10 @@ set_value(struct domain_conf *c, enum key key, struct span value, unsigned line)
 		return set_rate(&c->recipient_rate, value);
 	case KEY_MESSAGE_SIZE:
 		return set_size(&c->message_size_limit, value);
+	case KEY_QUOTA:
+		return set_quota(&c->quota, value);
+	case KEY_OVER_QUOTA:
+		return set_over_quota(c, value);
 	}
 	return NULL;
 }

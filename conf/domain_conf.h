@@ -11,6 +11,9 @@
 #include "conf/config_errors.h"
 #include "conf/units.h"
 
+/* The most a quota may be: passwd keeps it in KiB. */
+#define DOMAIN_QUOTA_MAX (UINT64_C(4095) << 30)
+
 struct domain_conf {
 	char *catch_all;     /* a local part, or an address, canonical; NULL: none */
 	bool catch_all_here; /* it is a local part of this domain */
@@ -18,7 +21,9 @@ struct domain_conf {
 	char *separators; /* each of these octets separates a subaddress; "": none does */
 	char *maildir;	  /* relative to the home */
 	struct units_rate message_rate, recipient_rate; /* of what its users send */
-	uint64_t message_size_limit;			/* 0: none of its own */
+	uint64_t quota; /* octets of a mailbox whose user has none of his own; 0: none */
+	bool over_quota_refuses;     /* for good; else mail for a full mailbox waits */
+	uint64_t message_size_limit; /* 0: none of its own */
 };
 
 /* The defaults: no catch-all, "+", "Maildir", no limits. */

@@ -8,6 +8,7 @@
 #include "common/utf8.h"
 #include "common/xalloc.h"
 #include "conf/fold.h"
+#include "conf/passwd_quota.h"
 #include "conf/password_hash.h"
 
 #define LINE_MAX_OCTETS 4096
@@ -90,6 +91,28 @@ keep_stored(struct parser *p, struct span stored, struct span name)
 	return (uint16_t)(stored.len <= PASSWORD_STORED_MAX ? stored.len : 0);
 }
 
+/* A quota that cannot be understood is none, so the domain's holds. */
+static uint32_t
+keep_quota(struct parser *p, struct span extra, struct span name)
+{
+	uint64_t octets;
+
+	switch (passwd_quota_find(extra, &octets)) {
+	case PASSWD_QUOTA_NONE:
+		return PASSWD_NO_QUOTA;
+	case PASSWD_QUOTA_FOUND:
+		p->f->has_quota = true;
+		return (uint32_t)((octets + 1023) / 1024);
+	case PASSWD_QUOTA_WRONG:
+		break;
+	}
+	config_errors_add(p->errors, p->path, p->line,
+	    "user %.*s has no quota of his own: expected userdb_quota_rule=*:storage=500M, "
+	    "or bytes= instead of storage=, at most 4095G",
+	    SPAN_ARG(name));
+	return PASSWD_NO_QUOTA;
+}
+
 static const char *
 parse_line(struct parser *p, struct span line)
 {
@@ -105,6 +128,7 @@ parse_line(struct parser *p, struct span line)
 		return "expected text in UTF-8 without control characters";
 	while (n < 7 && line.p != NULL)
 		field[n++] = span_cut(&line, ':');
+	u.quota_kib = keep_quota(p, line, field[0]);
 	if (n < 2)
 		return "expected user:hash:uid:gid:name:home:shell, found no colon";
 	if (!fold_is_name(field[0]))

@@ -3,8 +3,8 @@
  *
  *	user:hash:uid:gid:name:home:shell
  *
- * passwd(5) with everything behind user:hash optional; what Dovecot writes behind
- * the seventh field is left alone. What the second field may hold is in
+ * passwd(5) with everything behind user:hash optional. Of what Dovecot writes behind
+ * the seventh colon userdb_quota_rule is read (passwd_quota.h), the rest left alone. What the second field may hold is in
  * password_hash.h. Pure: the text in, a table out. Names are found without regard to ASCII case (fold.h).
  */
 #ifndef CONF_PASSWD_H
@@ -21,6 +21,8 @@
 /* Files above this are refused by those who read them. */
 #define PASSWD_MAX (64U << 20)
 
+#define PASSWD_NO_QUOTA UINT32_MAX
+
 struct passwd_user {
 	uint32_t code;	     /* hash of the name: the table's order */
 	uint32_t name, home; /* where in passwd_file.text */
@@ -31,6 +33,7 @@ struct passwd_user {
 	uid_t uid;
 	gid_t gid;
 	unsigned line;
+	uint32_t quota_kib; /* his own, 0: unlimited; PASSWD_NO_QUOTA: the domain's */
 };
 
 struct passwd_file {
@@ -41,6 +44,7 @@ struct passwd_file {
 	size_t text_len;
 	/* Users who can log in, by whether their stored passwords allow SCRAM. */
 	size_t with_scram, without_scram;
+	bool has_quota; /* somebody has one of his own */
 };
 
 /*

@@ -5,6 +5,7 @@
 #include "common/buf.h"
 #include "conf/policy.h"
 #include "conf/policy_limits.h"
+#include "conf/policy_quota.h"
 #include "conf/policy_private.h"
 
 const struct netblock *
@@ -166,6 +167,7 @@ decide_rcpt(const struct resolve_env *env, const struct policy_client *client,
 	struct domain *d = NULL;
 	struct resolution r;
 	enum lookup l = LOOKUP_FOUND;
+	bool full;
 	struct buf why;
 
 	buf_init(&why, 1024);
@@ -183,7 +185,10 @@ decide_rcpt(const struct resolve_env *env, const struct policy_client *client,
 	/* Could not tell included: the resolver says why. */
 	resolve(env, rcpt, RESOLVE_ANY, trace, &r);
 	answer->verdict = r.verdict;
+	full = policy_quota_refuses(env, client, rcpt, &r, trace, answer);
 	resolution_release(&r);
+	if (full)
+		return;
 	if (answer->verdict.kind == VERDICT_OK && d != NULL &&
 	    size_refuses(d, client, rcpt, trace, answer))
 		return;

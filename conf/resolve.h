@@ -32,12 +32,18 @@
 #define RESOLVE_TARGETS_MAX 10000
 #define RESOLVE_STEPS_MAX   20000
 
+struct mailbox;
+struct mailbox_usage;
+
 /* What the resolver asks; conf/domains.h answers (domains_source). */
 struct resolve_source {
 	enum lookup (*find)(void *arg, struct span name, struct domain **out, struct buf *why);
 	enum lookup (*include)(void *arg, struct domain *d, struct span path,
 	    const struct aliases_file **list, const char **file, struct buf *why);
 	enum lookup (*first)(void *arg, char out[DOMAIN_MAX + 1]);
+	/* How full a mailbox is; need as of mailbox_usage_read. NULL: nobody looks. */
+	void (*usage)(void *arg, struct domain *d, const struct mailbox *m, uint64_t need,
+	    struct mailbox_usage *u);
 	void *arg;
 };
 
@@ -93,9 +99,12 @@ struct mailbox {
 	char *user;   /* name in passwd */
 	char *domain; /* canonical */
 	struct domain_ids ids;
-	char *directory; /* the domain's, absolute */
-	char *home;	 /* relative to directory */
-	char *maildir;	 /* relative to home */
+	char *directory;     /* the domain's, absolute */
+	char *home;	     /* relative to directory */
+	char *maildir;	     /* relative to home */
+	uint64_t quota;	     /* octets; 0: none */
+	unsigned quota_line; /* of etc/passwd where it stands there; 0: in etc/domain.conf */
+	bool over_quota_refuses;
 };
 
 /* The mailbox of a target. ok and *m filled (released by the caller), or the verdict says why not. */

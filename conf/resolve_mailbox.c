@@ -16,6 +16,12 @@ fill(struct mailbox *m, const struct domain *d, const struct passwd_user *u)
 	m->directory = xstrdup(d->path);
 	m->home = xspandup(passwd_home(&d->passwd, u));
 	m->maildir = xstrdup(d->conf.maildir);
+	m->over_quota_refuses = d->conf.over_quota_refuses;
+	m->quota = d->conf.quota;
+	if (u->quota_kib != PASSWD_NO_QUOTA) {
+		m->quota = (uint64_t)u->quota_kib * 1024;
+		m->quota_line = u->line;
+	}
 }
 
 /* In a hosted domain about which something can be told. */

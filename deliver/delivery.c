@@ -21,7 +21,9 @@ struct mailbox {
 	uid_t uid;
 	gid_t gid;
 	char *directory, *home, *maildir; /* NULL until the directory has said */
-	bool asked;			  /* a question is under way, or answered for good */
+	uint64_t quota;			  /* octets, 0: none */
+	bool over_quota_refuses;
+	bool asked; /* a question is under way, or answered for good */
 	bool sent;
 };
 
@@ -159,6 +161,10 @@ send_group(struct delivery *d, const struct mailbox *box)
 		wire_add_str(&w, "directory", to->directory);
 		wire_add_str(&w, "home", to->home);
 		wire_add_str(&w, "maildir", to->maildir);
+		if (to->quota > 0)
+			wire_add_u64(&w, "quota", to->quota);
+		if (to->over_quota_refuses)
+			wire_add_str(&w, "over-quota", "refuse");
 	}
 	d->pending++;
 	if (j->content == NULL && fd < 0) {
@@ -202,6 +208,7 @@ take_mailbox(struct mailbox *box, const struct wire_msg *m)
 	size_t i = index_of(box);
 	uint64_t uid, gid;
 	struct verdict v;
+	struct span action;
 
 	if (wire_get_verdict(m, &v) == 0 && v.kind != VERDICT_OK) {
 		job_decide(j, i, &v, NULL);
@@ -210,6 +217,10 @@ take_mailbox(struct mailbox *box, const struct wire_msg *m)
 	box->directory = field(m, "directory");
 	box->home = field(m, "home");
 	box->maildir = field(m, "maildir");
+	if (wire_get_u64(m, "quota", INT64_MAX, &box->quota) != 0)
+		box->quota = 0;
+	box->over_quota_refuses =
+	    wire_get(m, "over-quota", &action) == 0 && span_is(action, "refuse");
 	if (v.kind != VERDICT_OK || wire_get_u64(m, "uid", UINT32_MAX, &uid) != 0 ||
 	    wire_get_u64(m, "gid", UINT32_MAX, &gid) != 0 || box->directory == NULL ||
 	    box->directory[0] != '/' || box->home == NULL || box->maildir == NULL) {

@@ -24,6 +24,7 @@
 #include "common/log.h"
 #include "deliver/delivered_to.h"
 #include "deliver/mailbox_dirs.h"
+#include "deliver/maildir_quota.h"
 #include "deliver/volume.h"
 
 #define COPY_SIZE   65536
@@ -41,6 +42,7 @@ struct mailbox {
 	struct mailbox_dirs dirs;
 	struct volume *volume;	/* NULL: its files are flushed one by one */
 	struct verdict verdict; /* why it could not be opened */
+	struct maildir_quota quota;
 	bool usable;
 };
 
@@ -50,7 +52,9 @@ struct slot {
 	enum state state;
 	int fd; /* of the file in tmp/, or -1 */
 	char name[MAILDIR_NAME_SIZE];
-	size_t key; /* length of the part of name that tells copies */
+	uint64_t size; /* of the file */
+	bool fresh;    /* it was not there before */
+	size_t key;    /* length of the part of name that tells copies */
 	/*
 	 * In tmp/ the process is part of the name: a child that its parent lost
 	 * sight of may still be writing the same message.
@@ -287,6 +291,8 @@ obtain_mailbox(struct batch *b, const struct maildir_item *m)
 	box = &b->mailboxes[b->nmailboxes++];
 	box->item = m;
 	box->volume = NULL;
+	box->quota =
+	    (struct maildir_quota){.limit = m->quota, .refuses = m->over_quota_refuses};
 	box->usable = mailbox_dirs_open(
 			  &box->dirs, m->directory, m->home, m->maildir, &box->verdict) == 0;
 	if (box->usable)
@@ -316,11 +322,14 @@ begin(struct batch *b, struct slot *s, struct maildir_item *m)
 		return;
 	}
 	s->mailbox = obtain_mailbox(b, m);
-	s->key = maildir_name(m, (uint64_t)len + content_size(m), s->name);
+	s->size = (uint64_t)len + content_size(m);
+	s->key = maildir_name(m, s->size, s->name);
 	snprintf(s->tmp_name, sizeof s->tmp_name, "%s.%d", s->name, (int)getpid());
 	if (!s->mailbox->usable)
 		m->verdict = s->mailbox->verdict;
-	else if (!m->again || !find_earlier(s))
+	else if ((!m->again || !find_earlier(s)) &&
+		 maildir_quota_admit(&s->mailbox->quota, &s->mailbox->dirs, s->size, m->address,
+		     &m->verdict) == 0)
 		write_tmp(s, prefix, (size_t)len);
 }
 
@@ -406,6 +415,7 @@ name_files(struct batch *b)
 			continue;
 		if (rename_new(s) == 0) {
 			s->state = STATE_NAMED;
+			s->fresh = true;
 		} else if (errno == EEXIST) {
 			unlinkat(s->mailbox->dirs.tmp, s->tmp_name, 0);
 			s->state = STATE_NAMED;
@@ -446,6 +456,8 @@ flush_mailbox(struct batch *b, struct mailbox *box)
 		verdict_set(
 		    &s->item->verdict, VERDICT_OK, 250, "2.0.0", "Delivered to mailbox");
 		s->state = STATE_DECIDED;
+		if (s->fresh)
+			maildir_quota_add(&box->quota, s->size);
 	}
 }
 
@@ -467,6 +479,7 @@ maildir_deliver(struct volume_memory *memory, struct maildir_item *items, size_t
 		if (!b.mailboxes[i].usable)
 			continue;
 		flush_mailbox(&b, &b.mailboxes[i]);
+		maildir_quota_save(&b.mailboxes[i].quota, &b.mailboxes[i].dirs);
 		mailbox_dirs_close(&b.mailboxes[i].dirs);
 	}
 }

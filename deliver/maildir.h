@@ -32,6 +32,8 @@ struct maildir_item {
 	const char *directory; /* the domain's, absolute */
 	const char *home;      /* relative to it */
 	const char *maildir;   /* relative to home */
+	uint64_t quota;	       /* octets, 0: none; of all items of a mailbox the same */
+	bool over_quota_refuses;
 	/* what */
 	const char *message; /* id for people, letters and digits */
 	uint64_t entry;	     /* recipient's number within it */
@@ -50,8 +52,9 @@ struct maildir_item {
 /*
  * Delivers all of them (n at most MAILDIR_BATCH_MAX) and sets each verdict; memory is
  * the caller's, kept from batch to batch: ok
- * 2.0.0, temporary (4.3.1 no space, 4.2.2 over quota, 4.3.0 anything else, with the path and
- * what to try), or permanent 5.4.6 for mail that loops.
+ * 2.0.0, temporary (4.3.1 no space, 4.2.2 no room in the mailbox or over the disk quota, 4.3.0 anything else, with the path and
+ * what to try), or permanent: 5.4.6 for mail that loops,
+ * 5.2.2 for a full mailbox where that refuses.
  */
 void maildir_deliver(struct volume_memory *memory, struct maildir_item *items, size_t n);
 

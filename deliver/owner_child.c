@@ -104,6 +104,11 @@ parse_recipients(
 			item->home = keep(at, f->value);
 		} else if (span_is(f->name, "maildir")) {
 			item->maildir = keep(at, f->value);
+		} else if (span_is(f->name, "quota")) {
+			if (span_to_u64(f->value, INT64_MAX, &item->quota) != 0)
+				return false;
+		} else if (span_is(f->name, "over-quota")) {
+			item->over_quota_refuses = span_is(f->value, "refuse");
 		}
 	}
 	for (size_t i = 0; i < d->n; i++) {

@@ -77,6 +77,8 @@ static const struct command commands[] = {
     {"user", "passwd", "change a mailbox's password",
 	"usage: postrider user passwd ADDRESS [--stdin | --locked] [--scheme NAME]\n",
 	cmd_user_passwd},
+    {"user", "quota", "show how full a mailbox is, or set its quota",
+	"usage: postrider user quota ADDRESS [SIZE | none | default]\n", cmd_user_quota},
 };
 
 #define NCOMMANDS (sizeof commands / sizeof commands[0])

@@ -1,11 +1,12 @@
 /*
  * idle: opens connections, waits for the reply to EHLO on each, and holds
- * them until stdin closes, so that the memory of the server can be read. A
- * line of JSON when all are held (or the time for it is over) and one at the
+ * them until stdin closes, so that the memory of the server can be read. With
+ * --drip each begins a message to that recipient, and sends one octet of it a
+ * second. A line of JSON when all are held (or the time for it is over) and one at the
  * end. Started by tests/bench/bench.py, or by hand.
  *
  * Invariant: a connection counts as held only between the reply to its EHLO
- * (RFC 5321 section 4.1.1.1) and the first sign that it was closed.
+ * (RFC 5321 section 4.1.1.1), or to its DATA, and the first sign that it was closed.
  */
 #include <sys/epoll.h>
 #include <stdio.h>
@@ -18,20 +19,24 @@ enum state {
 	CONNECTING, /* connect() under way */
 	GREETING,   /* waiting for 220 */
 	HELLO,	    /* EHLO sent */
-	HELD	    /* EHLO was answered */
+	MAIL,	    /* MAIL, RCPT and DATA sent */
+	HELD	    /* EHLO was answered, or with --drip DATA */
 };
 
 struct conn {
 	int fd;
 	enum state state;
-	unsigned column; /* in the reply line being read */
-	bool good;	 /* that line begins with 2 */
-	bool more;	 /* and is followed by another ("250-") */
+	unsigned replies; /* of MAIL, RCPT and DATA */
+	unsigned column;  /* in the reply line being read */
+	bool good;	  /* that line begins with 2 or 3 */
+	bool more;	  /* and is followed by another ("250-") */
 };
 
 struct idle {
 	struct sockaddr_in to;
 	uint64_t conns, opening, sources, seconds;
+	const char *drip; /* recipient, or NULL */
+	uint64_t dripped; /* tenths of a second for which octets were sent */
 	struct conn *conn;
 	int ep;
 	uint64_t opened, in_setup, held, lost, refused;
@@ -79,16 +84,49 @@ conn_open(struct idle *d, struct conn *c)
 }
 
 static void
+conn_begin_message(struct idle *d, struct conn *c)
+{
+	char group[512];
+	int n =
+	    snprintf(group, sizeof(group), "MAIL FROM:<>\r\nRCPT TO:<%s>\r\nDATA\r\n", d->drip);
+
+	c->state = MAIL;
+	if (n < 0 || (size_t)n >= sizeof(group) || write(c->fd, group, (size_t)n) != n)
+		conn_close(d, c);
+}
+
+/* One octet on each connection a second: a tenth of them each tenth of one. */
+static void
+idle_drip(struct idle *d, uint64_t since_us)
+{
+	for (; d->dripped < since_us / 100000; d->dripped++) {
+		for (uint64_t i = d->dripped % 10; i < d->conns; i += 10) {
+			/* a line of 60 octets a minute; what is lost is noticed by reading */
+			const char *octet = "x";
+
+			if (d->dripped / 10 % 62 >= 60)
+				octet = d->dripped / 10 % 62 == 60 ? "\r" : "\n";
+			if (d->conn[i].state == HELD)
+				(void)!write(d->conn[i].fd, octet, 1);
+		}
+	}
+}
+
+static void
 conn_on_reply(struct idle *d, struct conn *c)
 {
 	static const char ehlo[] = "EHLO client.test\r\n";
 
 	if (!c->good || c->state == HELD)
 		conn_close(d, c);
-	else if (c->state == HELLO) {
+	else if (c->state == HELLO && d->drip != NULL)
+		conn_begin_message(d, c);
+	else if (c->state == HELLO || (c->state == MAIL && ++c->replies == 3)) {
 		c->state = HELD;
 		d->in_setup--;
 		d->held++;
+	} else if (c->state == MAIL) {
+		return;
 	} else if (write(c->fd, ehlo, sizeof(ehlo) - 1) != (ssize_t)sizeof(ehlo) - 1)
 		conn_close(d, c);
 	else
@@ -107,7 +145,7 @@ conn_on_readable(struct idle *d, struct conn *c)
 		conn_close(d, c);
 	for (i = 0; i < n && c->state != CLOSED; i++) {
 		if (c->column == 0)
-			c->good = in[i] == '2';
+			c->good = in[i] == '2' || in[i] == '3';
 		if (c->column == 3)
 			c->more = in[i] == '-';
 		c->column++;
@@ -151,7 +189,9 @@ idle_run(struct idle *d)
 			idle_report(d, "ready", (double)(cli_now_us() - start) / 1e6);
 			reported = true;
 		}
-		n = epoll_wait(d->ep, ev, 512, 100);
+		n = epoll_wait(d->ep, ev, 512, d->drip != NULL ? 20 : 100);
+		if (d->drip != NULL)
+			idle_drip(d, cli_now_us() - start);
 		while (n-- > 0) {
 			if (ev[n].data.u64 == 0)
 				stdin_open = read(STDIN_FILENO, scrap, sizeof(scrap)) > 0;
@@ -172,11 +212,12 @@ main(int argc, char **argv)
 	    {"opening", CLI_NUMBER, &d.opening, 1, 60000},
 	    {"sources", CLI_NUMBER, &d.sources, 0, 50000},
 	    {"time", CLI_NUMBER, &d.seconds, 1, 86400},
+	    {"drip", CLI_TEXT, &d.drip, 0, 0},
 	    {NULL, CLI_TEXT, NULL, 0, 0},
 	};
 	static const char usage[] =
 	    "usage: idle --to ADDRESS:PORT [--connections N] [--opening N at a time]\n"
-	    "  [--sources N] [--time SECONDS]\n";
+	    "  [--sources N] [--time SECONDS] [--drip RECIPIENT]\n";
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = 0};
 
 	cli_parse(argc > 0 ? argv + 1 : argv, options, usage);

@@ -196,9 +196,13 @@ class Postrider(Server):
             f'smarthost = "[{next_hop[0]}]:{next_hop[1]}"',
             "allow-loopback-destinations = yes",
         ]
-        if work == "idle":
+        if work in ("idle", "crowd"):
             # The default of 1000 a worker is there to stop what this work does.
             lines.append("connection-limit = 20000")
+        if work == "crowd":
+            lines += ["workers = 1", "connection-limit-per-client = 20000"]
+        if work == "slow":
+            lines += ["connection-limit-per-client = 1000", "connection-limit = 2000"]
         if work == "tls":
             certificate, key = make_certificate(self.dir, kind="rsa")
             lines += [f'tls {{ certificate = "{certificate}"  key = "{key}" }}', "connection-limit = 20000"]

@@ -10,6 +10,7 @@ import os
 import shutil
 import time
 
+import crowds
 import tools
 from million import million
 
@@ -233,7 +234,7 @@ def hold(server, settings):
 
 
 WORKS = {"accept": accept, "stream": stream, "hold": hold, "deliver": deliver, "relay": relay, "tls": tls, "idle": idle,
-         "million": million}
+         "crowd": crowds.crowd, "slow": crowds.slow, "million": million}
 # Works in which a server would do exactly what it did in another: its figures are taken from there.
 SAME_AS = {("hold", "Postrider"): "accept"}
 

@@ -3,6 +3,7 @@
  * table of names that can stand in an address and homes that stay below the
  * domain, none of them root's; each is found by its name.
  */
+#include "conf/domain_conf.h"
 #include "conf/fold.h"
 #include "conf/passwd.h"
 #include "tests/fuzz/must.h"
@@ -37,6 +38,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(passwd_first(&f)->line <= u->line);
 		MUST(!u->has_uid || u->uid != 0);
 		MUST(!u->has_gid || u->gid != 0);
+		MUST(u->quota_kib == PASSWD_NO_QUOTA ||
+		     (f.has_quota && u->quota_kib <= DOMAIN_QUOTA_MAX / 1024));
 		check_home(passwd_home(&f, u));
 	}
 	passwd_release(&f);

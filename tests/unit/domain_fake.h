@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "common/xalloc.h"
+#include "conf/mailbox_usage.h"
 #include "conf/resolve.h"
 
 #define FAKE_DOMAINS_MAX 16
@@ -29,6 +30,8 @@ struct fake {
 	size_t nlists;
 	struct config config;
 	struct resolve_env env;
+	uint64_t used; /* octets in each mailbox */
+	bool used_at_least;
 };
 
 static inline enum lookup
@@ -71,6 +74,16 @@ fake_include(void *arg, struct domain *d, struct span path, const struct aliases
 	return LOOKUP_UNKNOWN;
 }
 
+static inline void
+fake_usage(void *arg, struct domain *d, const struct mailbox *m, uint64_t need,
+    struct mailbox_usage *u)
+{
+	struct fake *f = arg;
+
+	(void)d, (void)m, (void)need;
+	*u = (struct mailbox_usage){.octets = f->used, .at_least = f->used_at_least};
+}
+
 static inline enum lookup
 fake_first(void *arg, char out[DOMAIN_MAX + 1])
 {
@@ -89,7 +102,7 @@ fake_init(struct fake *f)
 	f->config.path = xstrdup("postrider.conf");
 	f->config.hostname = xstrdup("mx.test");
 	f->env = (struct resolve_env){.config = &f->config,
-	    .source = {fake_find, fake_include, fake_first, f},
+	    .source = {fake_find, fake_include, fake_first, fake_usage, f},
 	    .self = {1000, 1000}};
 }
 

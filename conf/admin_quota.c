@@ -1,0 +1,59 @@
+/* admin_quota: how full is a user's mailbox? See admin.h. Looked at with the caller's rights. */
+#include "common/address.h"
+#include "common/clock.h"
+#include "conf/admin.h"
+#include "conf/domains.h"
+#include "conf/fold.h"
+#include "conf/mailbox_usage.h"
+
+/* What is wrong with the domain's files is told where it matters. */
+static void
+ignore(const char *text, void *arg)
+{
+	(void)text, (void)arg;
+}
+
+static void
+fill(const struct domain *d, const struct passwd_user *u, struct admin_quota *q)
+{
+	struct mailbox_usage usage;
+
+	q->own = u->quota_kib != PASSWD_NO_QUOTA;
+	q->limit = q->own ? (uint64_t)u->quota_kib * 1024 : d->conf.quota;
+	mailbox_usage_read(d->path, passwd_home(&d->passwd, u), d->conf.maildir, UINT64_MAX / 2,
+	    clock_wall(), &usage);
+	q->octets = usage.octets;
+	q->messages = usage.messages;
+	q->at_least = usage.at_least;
+}
+
+int
+admin_user_quota(
+    const struct config *c, const char *address, struct admin_quota *q, struct buf *why)
+{
+	const struct domains_limits limits = {.domains = 16, .octets = 64U << 20, .watches = 0};
+	struct domains *domains;
+	struct domain *d = NULL;
+	const struct passwd_user *u = NULL;
+	char folded[LOCAL_PART_MAX + 1];
+	struct address a;
+	const char *reason = "";
+	enum lookup l;
+
+	if (address_parse(span_str(address), ADDRESS_UTF8, &a, &reason) != 0 || a.literal) {
+		buf_addf(why, "%s: expected an address user@domain %s", address, reason);
+		return -1;
+	}
+	domains = domains_new(c->domains, &limits, ignore, NULL);
+	domains_begin(domains);
+	l = domains_find(domains, address_domain(&a), &d, why);
+	if (l == LOOKUP_FOUND && domain_usable(d, why))
+		u = passwd_find(&d->passwd, span_make(folded, fold_address(&a, folded)));
+	if (u != NULL)
+		fill(d, u, q);
+	else if (why->len == 0)
+		buf_addf(why, "there is no user %s, add it: postrider user add %s", address,
+		    address);
+	domains_free(&domains);
+	return u != NULL ? 0 : -1;
+}

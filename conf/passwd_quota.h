@@ -1,0 +1,31 @@
+/*
+ * passwd_quota: a user's quota among Dovecot's extra fields behind the seventh
+ * colon of a passwd line, separated by blanks:
+ *
+ *	userdb_quota_rule=*:storage=1G
+ *
+ * storage= is in KiB, or with B, K, M, G or T in what that says; bytes= in octets, or with a
+ * letter. 0 is unlimited. Pure. Used by conf/passwd and `postrider user quota`.
+ */
+#ifndef CONF_PASSWD_QUOTA_H
+#define CONF_PASSWD_QUOTA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/span.h"
+
+enum passwd_quota {
+	PASSWD_QUOTA_NONE,  /* nothing is said */
+	PASSWD_QUOTA_FOUND, /* *octets */
+	PASSWD_QUOTA_WRONG, /* something is said that is not understood */
+};
+
+/* extra: all behind the seventh colon; p NULL: there is none. Of several rules the last counts. */
+enum passwd_quota passwd_quota_find(struct span extra, uint64_t *octets);
+
+/* Appends extra with the rule for so many octets (a multiple of 1024) in place of any other; remove: with none. */
+void passwd_quota_replace(struct span extra, uint64_t octets, bool remove, struct buf *out);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * cmd_quota: postrider user quota: how full a mailbox is and may be, and a quota of
+ * its user's own. What is done to the domain's passwd is conf/admin.h's.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "conf/admin.h"
+#include "conf/domain_conf.h"
+#include "conf/units.h"
+#include "queue/cmd_verbs.h"
+
+static int
+set(struct cmd_context *ctx, const struct config *c, const char *address, const char *value,
+    struct buf *why)
+{
+	bool remove = strcmp(value, "default") == 0;
+	uint64_t octets = 0;
+
+	if (!remove && strcmp(value, "none") != 0 &&
+	    (units_parse_size(span_str(value), &octets) != 0 || octets < 1024 ||
+		octets > DOMAIN_QUOTA_MAX))
+		return cmd_fail_usage(
+		    ctx, "%s: expected a size such as 500M or 2G, none, or default", value);
+	if (admin_user_set_quota(c, address, octets, remove, why) != 0)
+		return cmd_fail(EX_CANTCREAT, "%s", buf_str(why));
+	return 0;
+}
+
+static int
+print_json(const char *address, const struct admin_quota *q)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "address", cmd_json_string(span_str(address)));
+	json_object_set_new(
+	    json, "quota", q->limit > 0 ? json_integer((json_int_t)q->limit) : json_null());
+	json_object_set_new(json, "own", json_boolean(q->own));
+	json_object_set_new(json, "octets", json_integer((json_int_t)q->octets));
+	json_object_set_new(json, "messages", json_integer((json_int_t)q->messages));
+	json_object_set_new(json, "at-least", json_boolean(q->at_least));
+	return cmd_print_json(json);
+}
+
+static int
+print(const char *address, const struct admin_quota *q)
+{
+	char used[CMD_SIZE_SIZE], limit[CMD_SIZE_SIZE];
+
+	printf("%s: %s%s in %" PRIu64 " messages", address, q->at_least ? "at least " : "",
+	    cmd_format_size(q->octets, used), q->messages);
+	if (q->limit > 0)
+		printf(", %" PRIu64 " %% of %s", q->octets * 100 / q->limit,
+		    cmd_format_size(q->limit, limit));
+	printf("; quota: %s\n", q->own ? q->limit > 0 ? "the user's own" : "none, for this user"
+				: q->limit > 0 ? "the domain's"
+					       : "none");
+	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+}
+
+int
+cmd_user_quota(struct cmd_context *ctx, char **argv)
+{
+	struct admin_quota q;
+	struct config *c;
+	struct cmd_args args;
+	struct buf why;
+	int r = cmd_parse(ctx, argv, NULL, 0, 1, 2, &args);
+
+	if (r != CMD_GO_ON)
+		return r;
+	c = cmd_load_config(ctx);
+	if (c == NULL)
+		return EX_CONFIG;
+	buf_init(&why, 4096);
+	if (args.n == 2)
+		r = set(ctx, c, args.v[0], args.v[1], &why);
+	else if (admin_user_quota(c, args.v[0], &q, &why) != 0)
+		r = cmd_fail(EX_NOINPUT, "%s", buf_str(&why));
+	else
+		r = ctx->json ? print_json(args.v[0], &q) : print(args.v[0], &q);
+	buf_release(&why);
+	config_free(&c);
+	return r;
+}
