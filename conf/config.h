@@ -167,6 +167,7 @@ struct config {
 
 	/* checks by the DNS, and of the greeting */
 	enum config_check client_name, helo_name, helo_resolves, helo_ours, sender_domain;
+	enum config_check check_header_from; /* of who has logged in */
 
 	/* milliseconds */
 	uint64_t dns_timeout;

@@ -76,6 +76,7 @@ static const struct config_key table[] = {
     {"workers", NULL, CONFIG_NUMBER, MEMBER(workers), NULL, 1, 256, false},
     {"remote-port", NULL, CONFIG_NUMBER, MEMBER(remote_port), "25", 1, 65535, false},
     {"allow-loopback-destinations", NULL, CONFIG_BOOL, MEMBER(allow_loopback_destinations), "no", 0, 0, false},
+    {"check-header-from", NULL, CONFIG_CHECK, MEMBER(check_header_from), "off", 0, 0, false},
     {"client-name", NULL, CONFIG_CHECK, MEMBER(client_name), "off", 0, 1, false},
     {"helo-name", NULL, CONFIG_CHECK, MEMBER(helo_name), "off", 0, 0, false},
     {"helo-resolves", NULL, CONFIG_CHECK, MEMBER(helo_resolves), "off", 0, 0, false},

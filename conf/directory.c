@@ -239,6 +239,42 @@ answer_redirect(struct directory *d, const struct wire_msg *m, struct wire_out *
 	return 0;
 }
 
+/* As many as smtpd collects (smtpd/author_scan.h); more make no sense. */
+#define AUTHORS_MAX 100
+
+/* "From anna@example.org": 0, or -1. */
+static int
+get_author(struct span text, struct policy_author *author)
+{
+	const char *why;
+
+	author->field = span_cut(&text, ' ');
+	return address_parse(text, ADDRESS_UTF8, &author->address, &why);
+}
+
+static int
+answer_author(struct directory *d, const struct wire_msg *m, struct wire_out *w)
+{
+	struct policy_author *authors = xcalloc(AUTHORS_MAX, sizeof *authors);
+	struct policy_answer a = {.rule = "-"};
+	struct policy_client client;
+	struct span unclear = {NULL, 0};
+	size_t n = 0;
+	int r = directory_get_client(m, &client);
+
+	for (size_t i = 0; i < m->nfields && r == 0; i++)
+		if (span_is(m->fields[i].name, "author"))
+			r = n < AUTHORS_MAX ? get_author(m->fields[i].value, &authors[n++])
+					    : -1;
+	wire_get(m, "unclear", &unclear);
+	if (r == 0) {
+		policy_author(&d->env, &client, authors, n, unclear, NULL, &a);
+		directory_add_decision(w, &a);
+	}
+	free(authors);
+	return r;
+}
+
 static int
 answer_rcpt(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 {
@@ -436,6 +472,7 @@ static const struct {
     {"smtpd/directory", "mechanisms", answer_mechanisms},
     {"smtpd/directory", "header-rules", answer_header_rules},
     {"smtpd/directory", "redirect", answer_redirect},
+    {"smtpd/directory", "author", answer_author},
     {"queue/directory", "resolve", answer_resolve},
     {"queue/directory", "bounce-text", answer_bounce_text},
     {"local/directory", "mailbox", answer_mailbox},

@@ -85,6 +85,20 @@ void policy_rcpt(const struct resolve_env *env, const struct policy_client *clie
     const struct address *from, const struct address *rcpt, struct trace *trace,
     struct policy_answer *answer);
 
+/* An address that a message says it is from. */
+struct policy_author {
+	struct span field; /* "From", "Sender" */
+	struct address address;
+};
+
+/*
+ * May who has logged in send a message that says it is from these (check-header-from)? unclear: why not all of what
+ * it says could be understood; empty: it could.
+ */
+void policy_author(const struct resolve_env *env, const struct policy_client *client,
+    const struct policy_author *authors, size_t n, struct span unclear, struct trace *trace,
+    struct policy_answer *answer);
+
 /*
  * Calls fn for each thing that policy_rcpt wants to know of the DNS and client->facts does not say (see
  * conf/fact.h); from NULL: while no sender is known. env's access table may be unreadable.

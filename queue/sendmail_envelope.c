@@ -6,14 +6,14 @@
 #include "queue/sendmail_envelope.h"
 
 #include "common/buf.h"
-#include "queue/sendmail_list.h"
+#include "common/address_list.h"
 
 int
 sendmail_envelope_set_sender(
     struct sendmail_envelope *e, const char *text, const char *hostname, const char **why)
 {
-	struct sendmail_list l;
-	struct sendmail_list_item item, more;
+	struct address_list l;
+	struct address_list_item item, more;
 	struct buf whole;
 	int r;
 
@@ -23,11 +23,11 @@ sendmail_envelope_set_sender(
 	if (text[0] == '\0')
 		return address_parse(span_str(text), ADDRESS_ALLOW_EMPTY, &e->from, why);
 	*why = "it is no address";
-	sendmail_list_init(&l, span_str(text));
-	if (sendmail_list_next(&l, &item) != SENDMAIL_LIST_ITEM ||
-	    sendmail_list_next(&l, &more) != SENDMAIL_LIST_END)
+	address_list_init(&l, span_str(text));
+	if (address_list_next(&l, &item) != ADDRESS_LIST_ITEM ||
+	    address_list_next(&l, &more) != ADDRESS_LIST_END)
 		return -1;
-	buf_init(&whole, SENDMAIL_LIST_TEXT_MAX + DOMAIN_MAX + 1);
+	buf_init(&whole, ADDRESS_LIST_TEXT_MAX + DOMAIN_MAX + 1);
 	buf_addf(&whole, "%s%s%s", item.text, item.qualified ? "" : "@",
 	    item.qualified ? "" : hostname);
 	r = address_parse(buf_span(&whole), ADDRESS_UTF8, &e->from, why);

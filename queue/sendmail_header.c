@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "queue/sendmail_list.h"
+#include "common/address_list.h"
 #include "queue/sendmail_phrase.h"
 
 enum {
@@ -159,7 +159,7 @@ flags_of(const struct field_text *f)
 
 /* Is it a local part that a domain makes an address? */
 static bool
-can_qualify(const struct sendmail_list_item *item, const char *hostname)
+can_qualify(const struct address_list_item *item, const char *hostname)
 {
 	struct sendmail_recipients one;
 	const char *why;
@@ -178,14 +178,14 @@ can_qualify(const struct sendmail_list_item *item, const char *hostname)
 static int
 put_qualified(struct span body, const char *hostname, struct buf *out)
 {
-	struct sendmail_list l;
-	struct sendmail_list_item item;
-	enum sendmail_list_result r;
+	struct address_list l;
+	struct address_list_item item;
+	enum address_list_result r;
 	size_t done = 0;
 
-	sendmail_list_init(&l, body);
-	while ((r = sendmail_list_next(&l, &item)) != SENDMAIL_LIST_END) {
-		if (r != SENDMAIL_LIST_ITEM || !can_qualify(&item, hostname))
+	address_list_init(&l, body);
+	while ((r = address_list_next(&l, &item)) != ADDRESS_LIST_END) {
+		if (r != ADDRESS_LIST_ITEM || !can_qualify(&item, hostname))
 			continue;
 		if (buf_add(out, body.p + done, item.qualify_at - done) != 0 ||
 		    buf_addf(out, "@%s", hostname) != 0)
@@ -198,15 +198,15 @@ put_qualified(struct span body, const char *hostname, struct buf *out)
 static void
 take_recipients(const struct field_text *f, const struct sendmail_header_job *job)
 {
-	struct sendmail_list l;
-	struct sendmail_list_item item;
-	enum sendmail_list_result r;
+	struct address_list l;
+	struct address_list_item item;
+	enum address_list_result r;
 
-	sendmail_list_init(&l, f->body);
-	while ((r = sendmail_list_next(&l, &item)) != SENDMAIL_LIST_END) {
+	address_list_init(&l, f->body);
+	while ((r = address_list_next(&l, &item)) != ADDRESS_LIST_END) {
 		const char *why = "it is no address";
 
-		if (r == SENDMAIL_LIST_ITEM &&
+		if (r == ADDRESS_LIST_ITEM &&
 		    sendmail_recipients_add(job->recipients, span_make(item.text, item.len),
 			item.qualified, job->hostname, &why) == 0)
 			continue;

@@ -9,7 +9,7 @@
 #include "common/address.h"
 #include "common/buf.h"
 #include "common/xalloc.h"
-#include "queue/sendmail_list.h"
+#include "common/address_list.h"
 
 void
 sendmail_recipients_init(struct sendmail_recipients *r)
@@ -59,7 +59,7 @@ sendmail_recipients_add(struct sendmail_recipients *r, struct span text, bool qu
 	struct buf whole;
 	int result;
 
-	buf_init(&whole, SENDMAIL_LIST_TEXT_MAX + DOMAIN_MAX + 1);
+	buf_init(&whole, ADDRESS_LIST_TEXT_MAX + DOMAIN_MAX + 1);
 	result = buf_add_span(&whole, text);
 	if (result == 0 && !qualified)
 		result = buf_addf(&whole, "@%s", hostname);
@@ -82,23 +82,23 @@ int
 sendmail_recipients_add_list(
     struct sendmail_recipients *r, struct span list, const char *hostname, const char **why)
 {
-	struct sendmail_list l;
-	struct sendmail_list_item item;
-	enum sendmail_list_result result;
+	struct address_list l;
+	struct address_list_item item;
+	enum address_list_result result;
 	bool any = false;
 
 	*why = "it holds a control character";
 	if (span_has_control(list))
 		return -1;
-	sendmail_list_init(&l, list);
-	while ((result = sendmail_list_next(&l, &item)) == SENDMAIL_LIST_ITEM) {
+	address_list_init(&l, list);
+	while ((result = address_list_next(&l, &item)) == ADDRESS_LIST_ITEM) {
 		if (sendmail_recipients_add(
 			r, span_make(item.text, item.len), item.qualified, hostname, why) != 0)
 			return -1;
 		any = true;
 	}
 	*why = "it is no address";
-	return result == SENDMAIL_LIST_END && any ? 0 : -1;
+	return result == ADDRESS_LIST_END && any ? 0 : -1;
 }
 
 size_t

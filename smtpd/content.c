@@ -42,6 +42,7 @@ content_new(const struct content_setup *setup, struct span top)
 	chunk_init(&c->chunk);
 	header_scan_init(&c->header, setup->recipients);
 	c->check = setup->check;
+	c->author = setup->author;
 	/* One octet is kept for the empty line of separate_header, and room for fields that rules may put on top. */
 	buf_init(
 	    &c->data, MESSAGE_INLINE_MAX - 1 - (c->check != NULL ? HEADER_PREPEND_MAX : 0));
@@ -64,6 +65,7 @@ content_free(struct content **cp)
 	c->spool->large_abort(&c->file);
 	buf_release(&c->data);
 	header_check_free(&c->check);
+	author_scan_free(&c->author);
 	c->budget->used -= c->charged;
 	free(c);
 }
@@ -143,6 +145,8 @@ scan(struct content *c, struct span fresh)
 	header_scan_feed(&c->header, fresh);
 	if (c->check != NULL)
 		header_check_feed(c->check, fresh);
+	if (c->author != NULL)
+		author_scan_feed(c->author, fresh);
 	if (c->header.received > c->hop_limit || c->header.delivered > c->hop_limit)
 		drop(c, CONTENT_LOOPING);
 	else if (c->header.returned)
@@ -160,6 +164,8 @@ scan(struct content *c, struct span fresh)
 static void
 finish_check(struct content *c)
 {
+	if (c->author != NULL)
+		author_scan_finish(c->author);
 	if (c->check == NULL || c->fault != CONTENT_GOOD)
 		return;
 	header_check_finish(c->check);

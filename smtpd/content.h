@@ -17,6 +17,7 @@
 #include "common/lineend.h"
 #include "common/span.h"
 #include "conf/header_check.h"
+#include "smtpd/author_scan.h"
 #include "smtpd/header_scan.h"
 #include "smtpd/spool.h"
 
@@ -77,6 +78,7 @@ struct content {
 	enum content_fault fault;
 	struct verdict verdict;	    /* for CONTENT_UNSTORED */
 	struct header_check *check; /* NULL: no rules */
+	struct author_scan *author; /* NULL: nobody asks */
 	size_t
 	    reserved; /* of the file's envelope, so that another one fits; 0: nothing will change */
 	struct large *file;
@@ -96,6 +98,7 @@ struct content_setup {
 	const struct recipients
 	    *recipients;	    /* of the transaction, which outlives the content */
 	struct header_check *check; /* taken; NULL: no rules */
+	struct author_scan *author; /* taken; NULL: nobody asks */
 };
 
 /* Content begins with top (copied), the trace field with LF line ends. */

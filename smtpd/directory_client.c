@@ -50,6 +50,17 @@ add_facts(struct wire_out *w, const struct facts *known)
 }
 
 static void
+add_authors(struct wire_out *w, const struct question *q)
+{
+	struct span rest = q->authors;
+
+	while (rest.len > 0)
+		wire_add(w, "author", span_cut(&rest, '\n'));
+	if (q->unclear.len > 0)
+		wire_add(w, "unclear", q->unclear);
+}
+
+static void
 add_question(struct wire_out *w, const struct question *q)
 {
 	wire_add(w, "client", q->client);
@@ -75,6 +86,8 @@ add_question(struct wire_out *w, const struct question *q)
 	wire_add(w, "from", q->from);
 	if ((q->kind == QUESTION_RCPT && q->rcpt.len > 0) || q->kind == QUESTION_REDIRECT)
 		wire_add(w, "rcpt", q->rcpt);
+	if (q->kind == QUESTION_AUTHOR)
+		add_authors(w, q);
 	if (q->facts != NULL)
 		add_facts(w, q->facts);
 }
@@ -153,6 +166,7 @@ ask(void *arg, const struct question *q, struct question_call *call)
 	    [QUESTION_MAIL] = "mail",
 	    [QUESTION_RCPT] = "rcpt",
 	    [QUESTION_REDIRECT] = "redirect",
+	    [QUESTION_AUTHOR] = "author",
 	    [QUESTION_LOGIN] = "authenticate",
 	    [QUESTION_MECHANISMS] = "mechanisms"};
 	struct directory_client *p = arg;

@@ -21,6 +21,7 @@ enum question_kind {
 	QUESTION_MAIL,
 	QUESTION_RCPT,
 	QUESTION_REDIRECT,   /* can mail go to rcpt, where a rule of ours sends it? */
+	QUESTION_AUTHOR,     /* may it say that it is from these? */
 	QUESTION_LOGIN,	     /* is this the password of the user? */
 	QUESTION_MECHANISMS, /* can users prove themselves by SCRAM? */
 };
@@ -34,7 +35,8 @@ struct question {
 	struct span from, rcpt; /* canonical */
 	struct span
 	    server; /* the host name the client wanted to talk to (SNI), canonical, or empty */
-	struct span user, password; /* of QUESTION_LOGIN */
+	struct span authors, unclear; /* of QUESTION_AUTHOR: see smtpd/author_scan.h */
+	struct span user, password;   /* of QUESTION_LOGIN */
 	bool scram; /* instead of the password: nonce, or then message and proof */
 	struct span nonce, message, proof;
 	const struct facts

@@ -13,6 +13,7 @@
 #include "smtpd/content.h"
 #include "smtpd/received.h"
 #include "smtpd/session.h"
+#include "smtpd/session_author.h"
 #include "smtpd/session_checks.h"
 #include "smtpd/session_facts.h"
 #include "smtpd/session_tls.h"
@@ -52,6 +53,7 @@ make_content(struct session *s, bool chunked)
 	    .chunked = chunked,
 	    .recipients = &t->recipients,
 	    .check = session_checks_begin(s),
+	    .author = session_author_begin(s),
 	};
 	struct received trace = {
 	    .hostname = span_str(s->settings->hostname),
@@ -212,14 +214,21 @@ session_content_store(struct session *s)
 		answer_fault(s);
 }
 
+void
+session_content_check(struct session *s)
+{
+	if (session_checks_apply(s))
+		session_content_store(s);
+}
+
 /* It is whole. */
 static void
 commit(struct session *s)
 {
 	if (!txn_is_kept(s->txn))
 		discard(s, "access-table");
-	else if (session_checks_apply(s))
-		session_content_store(s);
+	else if (session_author_apply(s))
+		session_content_check(s);
 }
 
 /* A chunk has come: the message goes on, is complete, or was refused (RFC 3030 2). */

@@ -30,6 +30,9 @@ void session_content_chunk(struct session *s, uint64_t size, bool last);
 /* Content at the front of *in; the session is in SESSION_CONTENT. */
 void session_content_feed(struct session *s, struct span *in);
 
+/* The message is whole, and from whom it says: header checks, then the spool. */
+void session_content_check(struct session *s);
+
 /* The message is whole and nothing speaks against it: to the spool. */
 void session_content_store(struct session *s);
 

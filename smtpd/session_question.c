@@ -5,6 +5,7 @@
  */
 #include "smtpd/login.h"
 #include "smtpd/session.h"
+#include "smtpd/session_author.h"
 #include "smtpd/session_facts.h"
 #include "smtpd/txn.h"
 
@@ -27,7 +28,8 @@ about(struct session *s, enum question_kind kind)
 		q.size = s->txn->declared;
 		q.recipients = s->txn->recipients.n;
 	}
-	if (s->counts_commands && kind != QUESTION_LOGIN && kind != QUESTION_MECHANISMS) {
+	if (s->counts_commands && kind != QUESTION_LOGIN && kind != QUESTION_MECHANISMS &&
+	    kind != QUESTION_AUTHOR) {
 		q.commands = s->commands;
 		s->commands = 0;
 	}
@@ -45,6 +47,8 @@ session_ask(struct session *s, enum question_kind kind, question_fn *fn)
 	q.facts = session_facts_known(s);
 	if (kind == QUESTION_LOGIN)
 		login_fill(s->login, &q);
+	if (kind == QUESTION_AUTHOR)
+		session_author_fill(s, &q);
 	s->call.fn = fn;
 	s->call.arg = s;
 	s->server->question_ops->ask(s->server->directory, &q, &s->call);

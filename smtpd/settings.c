@@ -90,6 +90,7 @@ settings_new(const struct config *c, unsigned offers)
 	s->auth_failure_limit = c->auth_failure_limit;
 	s->auth_without_tls = c->auth_without_tls;
 	s->auth_scram = c->auth_scram;
+	s->check_header_from = c->check_header_from;
 	s->hop_limit = c->hop_limit;
 	s->command_line_limit = c->command_line_limit;
 	s->connection_limit = c->connection_limit;

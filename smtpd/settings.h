@@ -37,6 +37,7 @@ struct settings {
 	uint32_t auth_failure_limit;
 	bool auth_without_tls;
 	enum config_auto auth_scram;
+	enum config_check check_header_from;
 	uint32_t hop_limit;
 	uint32_t command_line_limit;
 	uint32_t connection_limit;

@@ -1,5 +1,5 @@
-/* test_sendmail_list: address lists as RFC 5322 writes them and as people do. */
-#include "queue/sendmail_list.h"
+/* test_address_list: address lists as RFC 5322 writes them and as people do. */
+#include "common/address_list.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,15 +12,15 @@
 static void
 list_to_text(const char *list, struct buf *out)
 {
-	struct sendmail_list l;
-	struct sendmail_list_item item;
-	enum sendmail_list_result r;
+	struct address_list l;
+	struct address_list_item item;
+	enum address_list_result r;
 
-	sendmail_list_init(&l, span_str(list));
-	while ((r = sendmail_list_next(&l, &item)) != SENDMAIL_LIST_END) {
+	address_list_init(&l, span_str(list));
+	while ((r = address_list_next(&l, &item)) != ADDRESS_LIST_END) {
 		if (out->len > 0)
 			buf_add_char(out, '|');
-		if (r == SENDMAIL_LIST_BAD)
+		if (r == ADDRESS_LIST_BAD)
 			buf_add_char(out, '!');
 		else
 			buf_addf(out, "%s%s", item.text, item.qualified ? "" : "~");
@@ -100,15 +100,15 @@ finds_addresses(void **state)
 static void
 stops_at_a_nul(void **state)
 {
-	struct sendmail_list l;
-	struct sendmail_list_item item;
+	struct address_list l;
+	struct address_list_item item;
 
 	(void)state;
-	sendmail_list_init(&l, span_make("bob@a.test\0@evil.test, x@y", 26));
-	assert_int_equal(sendmail_list_next(&l, &item), SENDMAIL_LIST_BAD);
-	assert_int_equal(sendmail_list_next(&l, &item), SENDMAIL_LIST_ITEM);
+	address_list_init(&l, span_make("bob@a.test\0@evil.test, x@y", 26));
+	assert_int_equal(address_list_next(&l, &item), ADDRESS_LIST_BAD);
+	assert_int_equal(address_list_next(&l, &item), ADDRESS_LIST_ITEM);
 	assert_string_equal(item.text, "x@y");
-	assert_int_equal(sendmail_list_next(&l, &item), SENDMAIL_LIST_END);
+	assert_int_equal(address_list_next(&l, &item), ADDRESS_LIST_END);
 }
 
 static void
@@ -118,13 +118,13 @@ says_where_a_domain_is_missing(void **state)
 		const char *list;
 		size_t at;
 	} rows[] = {{"bob", 3}, {" bob (x)", 4}, {"Bob <bob>", 8}, {"\"a b\" (c)", 5}};
-	struct sendmail_list l;
-	struct sendmail_list_item item;
+	struct address_list l;
+	struct address_list_item item;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		sendmail_list_init(&l, span_str(rows[i].list));
-		assert_int_equal(sendmail_list_next(&l, &item), SENDMAIL_LIST_ITEM);
+		address_list_init(&l, span_str(rows[i].list));
+		assert_int_equal(address_list_next(&l, &item), ADDRESS_LIST_ITEM);
 		assert_int_equal(item.qualify_at, rows[i].at);
 	}
 }
@@ -132,8 +132,8 @@ says_where_a_domain_is_missing(void **state)
 static void
 bounds_an_address(void **state)
 {
-	struct sendmail_list l;
-	struct sendmail_list_item item;
+	struct address_list l;
+	struct address_list_item item;
 	struct buf b;
 
 	(void)state;
@@ -143,11 +143,11 @@ bounds_an_address(void **state)
 	buf_add_str(&b, "@a.test, x@y, ");
 	for (int i = 0; i < 20000; i++)
 		buf_add_char(&b, '(');
-	sendmail_list_init(&l, buf_span(&b));
-	assert_int_equal(sendmail_list_next(&l, &item), SENDMAIL_LIST_BAD);
-	assert_int_equal(sendmail_list_next(&l, &item), SENDMAIL_LIST_ITEM);
-	assert_int_equal(sendmail_list_next(&l, &item), SENDMAIL_LIST_BAD);
-	assert_int_equal(sendmail_list_next(&l, &item), SENDMAIL_LIST_END);
+	address_list_init(&l, buf_span(&b));
+	assert_int_equal(address_list_next(&l, &item), ADDRESS_LIST_BAD);
+	assert_int_equal(address_list_next(&l, &item), ADDRESS_LIST_ITEM);
+	assert_int_equal(address_list_next(&l, &item), ADDRESS_LIST_BAD);
+	assert_int_equal(address_list_next(&l, &item), ADDRESS_LIST_END);
 	buf_release(&b);
 }
 

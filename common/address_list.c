@@ -1,15 +1,15 @@
 /*
- * sendmail_list: address lists of header fields. See sendmail_list.h. Called by
+ * address_list: address lists of header fields. See address_list.h. Called by
  * sendmail_header and, for its arguments, by sendmail. Invariant: every call
  * consumes at least one octet or says that the end is reached.
  */
-#include "queue/sendmail_list.h"
+#include "common/address_list.h"
 
 #include <string.h>
 
 /* What is being read: one element of the list. */
 struct element {
-	struct sendmail_list_item *item;
+	struct address_list_item *item;
 	bool angle;	 /* between < and > */
 	bool angle_done; /* > was seen: what follows up to the comma is nobody's address */
 	bool word_ended; /* white space or a comment followed a word: another word may not */
@@ -17,9 +17,9 @@ struct element {
 };
 
 void
-sendmail_list_init(struct sendmail_list *l, struct span text)
+address_list_init(struct address_list *l, struct span text)
 {
-	*l = (struct sendmail_list){text, 0};
+	*l = (struct address_list){text, 0};
 }
 
 static bool
@@ -74,14 +74,14 @@ forget(struct element *e)
 static void
 keep(struct element *e, struct span s, size_t from, size_t to)
 {
-	struct sendmail_list_item *item = e->item;
+	struct address_list_item *item = e->item;
 
 	if (e->angle_done)
 		return;
 	for (size_t i = from; i < to; i++) {
 		if (s.p[i] == '\n' || s.p[i] == '\r')
 			continue;
-		if (item->len == SENDMAIL_LIST_TEXT_MAX) {
+		if (item->len == ADDRESS_LIST_TEXT_MAX) {
 			e->bad = true;
 			return;
 		}
@@ -145,7 +145,7 @@ atom_end(struct span s, size_t at)
 static void
 note_gap(struct element *e)
 {
-	const struct sendmail_list_item *item = e->item;
+	const struct address_list_item *item = e->item;
 
 	e->word_ended = item->len > 0 && memchr(".@:,", item->text[item->len - 1], 4) == NULL;
 }
@@ -209,8 +209,8 @@ ends_element(const struct element *e, char c)
 	return !e->angle && (c == ',' || c == ';');
 }
 
-enum sendmail_list_result
-sendmail_list_next(struct sendmail_list *l, struct sendmail_list_item *item)
+enum address_list_result
+address_list_next(struct address_list *l, struct address_list_item *item)
 {
 	struct span s = l->text;
 
@@ -237,9 +237,9 @@ sendmail_list_next(struct sendmail_list *l, struct sendmail_list_item *item)
 			l->at++;
 		item->text[item->len] = '\0';
 		if (e.bad || e.angle)
-			return SENDMAIL_LIST_BAD;
+			return ADDRESS_LIST_BAD;
 		if (item->len > 0 || e.angle_done)
-			return SENDMAIL_LIST_ITEM;
+			return ADDRESS_LIST_ITEM;
 	}
-	return SENDMAIL_LIST_END;
+	return ADDRESS_LIST_END;
 }

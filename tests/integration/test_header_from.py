@@ -1,0 +1,90 @@
+"""check-header-from: whom a message of somebody who has logged in says it is from."""
+
+import smtplib
+
+import pytest
+
+from lib.instance import Instance, Listener
+
+REFUSED = 550
+
+
+@pytest.fixture(name="mta")
+def submission():
+    made = []
+
+    def make(mode, **settings):
+        mta = Instance(listeners=[Listener(role="submission", tls="none"), Listener()],
+                       settings={"auth-without-tls": True, "check-header-from": mode, "error-limit": 1000, **settings})
+        made.append(mta)
+        mta.add_domain("a.example", ["anna", "bert"], aliases="sales: anna\n", password="s3cret")
+        return mta.start()
+
+    yield make
+    for mta in made:
+        mta.destroy()
+
+
+def send(client, header, chunked=False, body="hello\r\n"):
+    assert client.docmd("MAIL", "FROM:<anna@a.example>")[0] == 250
+    assert client.docmd("RCPT", "TO:<bert@a.example>")[0] == 250
+    text = (header + "\r\nSubject: x\r\n\r\n" + body).encode()
+    if chunked:
+        client.send(b"BDAT %d\r\n" % 5 + text[:5] + b"BDAT %d LAST\r\n" % (len(text) - 5) + text[5:])
+        assert client.getreply()[0] == 250
+        reply = client.getreply()
+    else:
+        reply = client.data(text)
+    return reply[0], reply[1].decode()
+
+
+def login(mta):
+    client = smtplib.SMTP("127.0.0.1", mta.listeners[0].port, timeout=20)
+    client.ehlo("c.test")
+    client.login("anna@a.example", "s3cret")
+    return client
+
+
+GOOD = ["From: anna@a.example", "From: Bert <ANNA@a.example>", "From: \"bert@a.example\" <anna+x@a.example>",
+        "From: =?utf-8?q?Bert?= (x)\r\n <sales@a.example>\r\nSender: anna@a.example", "From: t: anna@a.example, sales@a.example;"]
+BAD = [("From: bert@a.example", "bert@a.example"), ("From: Anna <anna@a.example>, bert@a.example", "bert@a.example"),
+       ("From: anna@a.example\r\nSender: bert@a.example", "field Sender"), ("From: anna@a.example\r\nFROM : x@x.example", "x@x.example"),
+       ("From: anna@a.example <x@x.example>", "x@x.example"), ("X-From: anna@a.example", "no address in From"),
+       ("From: <anna@a.example", "cannot be understood"), ("From: anna", "is no address"), ("From: t:;", "no address in From"),
+       ("Resent-From: anna@a.example\r\nFrom: x@x.example", "x@x.example"), ("nothing of the kind", "no address in From")]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_reject(mta, chunked):
+    mta = mta("reject")
+    with login(mta) as client:
+        for header in GOOD:
+            assert send(client, header, chunked)[0] == 250, header
+        for header, text in BAD:
+            code, said = send(client, header, chunked)
+            assert code == REFUSED and text in said, (header, code, said)
+        # A large message, whose file is given up; and the session goes on.
+        assert send(client, BAD[0][0], chunked, "x" * 70 + "\r\n" + "y\r\n" * 200000)[0] == REFUSED
+        assert send(client, GOOD[0], chunked, "x" * 70 + "\r\n" + "y\r\n" * 200000)[0] == 250
+    assert len(mta.wait_messages("bert@a.example", len(GOOD) + 1)) == len(GOOD) + 1
+    log = mta.log()
+    assert "rule=header-from-not-yours" in log and "rule=header-from-unclear" in log
+
+
+def test_warn_and_who_is_not_asked(mta):
+    mta = mta("warn")
+    with login(mta) as client:
+        for header, _ in BAD:
+            assert send(client, header)[0] == 250, header
+    assert "warning rule=header-from-not-yours" in mta.log() and "warning rule=header-from-unclear" in mta.log()
+    with smtplib.SMTP("127.0.0.1", mta.listeners[1].port, timeout=20) as client:
+        client.ehlo("c.test")
+        assert send(client, "From: x@x.example")[0] == 250
+    assert mta.log().count("warning rule=header-from") == len(BAD)
+
+
+def test_off(mta):
+    mta = mta("off")
+    with login(mta) as client:
+        assert send(client, BAD[0][0])[0] == 250
+    assert "header-from" not in mta.log().replace("check-header-from", "")
