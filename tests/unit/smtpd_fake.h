@@ -74,7 +74,7 @@ struct fake {
 
 /* --- policy --- */
 
-/* The local part says what becomes of a recipient: no…: 550 5.1.1; later…: 451; discard…: thrown away. */
+/* The local part says what becomes of a recipient: no…: 550 5.1.1; later…: 451; discard…: thrown away. A login wants "s3cret". */
 static inline void
 fake_decide(struct fake *f, const struct question *q, struct answer *a)
 {
@@ -100,6 +100,10 @@ fake_decide(struct fake *f, const struct question *q, struct answer *a)
 		verdict_set(&a->verdict, VERDICT_TEMPORARY, 451, "4.2.1", "Not now");
 	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "discard"))
 		a->action = ANSWER_DISCARD;
+	else if (q->kind == QUESTION_LOGIN && span_is(q->password, "s3cret"))
+		a->account = span_str("alice@a.test");
+	else if (q->kind == QUESTION_LOGIN)
+		verdict_set(&a->verdict, VERDICT_PERMANENT, 535, "5.7.8", "Wrong");
 	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "bye"))
 		verdict_set(&a->verdict, VERDICT_TEMPORARY, 421, "4.7.0", "Go away");
 }
@@ -262,8 +266,8 @@ fake_answer_policy(struct fake *f)
 	struct answer answers[FAKE_CALLS];
 	size_t n = f->ncalls;
 
-	memcpy(calls, f->calls, sizeof calls);
-	memcpy(answers, f->answers, sizeof answers);
+	memcpy(calls, f->calls, n * sizeof *calls);
+	memcpy(answers, f->answers, n * sizeof *answers);
 	f->ncalls = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (calls[i] == NULL)
@@ -287,7 +291,7 @@ fake_answer_commits(struct fake *f)
 	struct fake_commit due[FAKE_CALLS];
 	struct verdict v;
 
-	memcpy(due, f->commits, sizeof due);
+	memcpy(due, f->commits, n * sizeof *due);
 	f->ncommits = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (f->failing || f->nmessages == FAKE_MESSAGES) {
@@ -308,7 +312,7 @@ fake_answer_files(struct fake *f)
 	struct large *due[FAKE_CALLS];
 	struct verdict v;
 
-	memcpy(due, f->opening, sizeof due);
+	memcpy(due, f->opening, n * sizeof *due);
 	f->nopening = 0;
 	for (size_t i = 0; i < n; i++) {
 		large_ready_fn *ready;
