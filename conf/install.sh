@@ -62,6 +62,7 @@ chmod 644 "$units/postrider.service.new"
 mv "$units/postrider.service.new" "$units/postrider.service"
 
 install -m 644 conf/postrider.conf.sample "$etc/postrider.conf.sample"
+install -m 644 conf/header-checks.sample "$etc/header-checks.sample"
 if [ ! -e "$etc/postrider.conf" ]; then
 	install -m 644 conf/postrider.conf.sample "$etc/postrider.conf"
 fi

@@ -28,7 +28,8 @@ for page in doc/*.[1-8]; do
 	rm -f "$DESTDIR$PREFIX/share/man/man${page##*.}/${page##*/}"
 done
 rm -f "$DESTDIR$PREFIX/lib/systemd/system/postrider.service" \
-	"$DESTDIR$SYSCONFDIR/postrider/postrider.conf.sample"
+	"$DESTDIR$SYSCONFDIR/postrider/postrider.conf.sample" \
+	"$DESTDIR$SYSCONFDIR/postrider/header-checks.sample"
 if [ -d "$libexec" ]; then
 	rmdir "$libexec" 2>/dev/null || echo "uninstall: $libexec holds other files, left there" >&2
 fi

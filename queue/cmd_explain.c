@@ -247,7 +247,7 @@ ask(struct cmd_context *ctx, const struct wish *wish, struct control_client **c,
 int
 cmd_explain(struct cmd_context *ctx, char **argv)
 {
-	struct wish wish = {NULL};
+	struct wish wish = {.rcpt = NULL};
 	const struct cmd_option options[] = {
 	    {.name = "rcpt", .value = &wish.rcpt},
 	    {.name = "from", .value = &wish.from},

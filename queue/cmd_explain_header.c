@@ -11,12 +11,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "common/lineend.h"
 #include "common/sandbox.h"
+#include "common/xalloc.h"
 #include "conf/header_files.h"
 #include "queue/cmd_table.h"
 
@@ -79,14 +81,14 @@ on_trouble(const char *text, void *arg)
 static int
 feed(struct header_check *c, int fd)
 {
-	static char octets[CHUNK];
+	char *octets = xmalloc(CHUNK);
 	struct text_end ends;
 	struct buf lines;
 	ssize_t n;
 
 	text_end_init(&ends, false);
 	buf_init(&lines, 2 * CHUNK);
-	while ((n = read(fd, octets, sizeof octets)) > 0 && c->fate == HEADER_PASSED) {
+	while ((n = read(fd, octets, CHUNK)) > 0 && c->fate == HEADER_PASSED) {
 		struct span in = span_make(octets, (size_t)n);
 
 		buf_clear(&lines);
@@ -98,6 +100,7 @@ feed(struct header_check *c, int fd)
 	header_check_feed(c, buf_span(&lines));
 	header_check_finish(c);
 	buf_release(&lines);
+	free(octets);
 	return n < 0 ? -1 : 0;
 }
 

@@ -43,7 +43,7 @@ struct server {
 	struct settings *settings; /* for sessions to come */
 	const struct question_ops *question_ops;
 	void *directory;
-	struct header_source *headers; /* borrowed; NULL: no message is checked */
+	struct header_source *headers;	   /* borrowed; NULL: no message is checked */
 	const struct facts_ops *facts_ops; /* NULL: nobody knows what the DNS says */
 	void *dns;
 	const struct spool_ops *spool_ops;

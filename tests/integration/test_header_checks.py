@@ -254,6 +254,68 @@ def test_wrong_from_the_start(tmp_path):
         world.close()
 
 
+def test_reload(world):
+    """Files that the configuration names or does not name any more."""
+    def configure(path):
+        world.mta.settings["header-checks"] = path
+        world.mta.write_config()
+        assert world.mta.command("reload").returncode == 0
+
+    other = world.rules.with_name("other")
+    other.write_text("/^Subject: other/ REJECT\n")
+    assert send(world, "reject").startswith("550")
+    configure(None)
+    wait_for(lambda: send(world, "reject").startswith("250"), 5, "no rules")
+    configure(str(other))
+    # Until both processes have their settings a client may be told to come back.
+    wait_for(lambda: "other" in world.mta.log() and send_or_wait(world, "other").startswith("550"), 5, "other rules")
+    assert send(world, "reject").startswith("250")
+
+
+def send_or_wait(world, subject):
+    try:
+        return send(world, subject)
+    except AssertionError:
+        return "451"
+
+
+def test_restarted_processes_check_as_well(world):
+    assert send(world, "reject").startswith("550")
+    for name in ("smtpd", "directory"):
+        before = world.mta.pids(name)
+        for pid in before:
+            os.kill(pid, 9)
+        wait_for(lambda: len(set(world.mta.pids(name)) - set(before)) == len(before), 10, f"another {name}")
+        for _ in range(4):
+            said = wait_for(lambda: (said := send_or_wait(world, "reject")) != "451" and said, 10, "an answer")
+            assert said.startswith("550"), name
+
+
+def test_files_that_others_may_write(world):
+    """They are not believed."""
+    world.rules.write_text("/^Subject: fine/ REJECT\n")
+    world.rules.chmod(0o666)
+    time.sleep(0.3)
+    assert send(world, "fine").startswith("250") and send(world, "reject").startswith("550")
+    log_has(world, "checks: is writable by everybody")
+    world.rules.chmod(0o644)
+    wait_for(lambda: send(world, "fine").startswith("550"), 5, "the new rules")
+
+
+def test_sample(world):
+    """The sample file that is installed."""
+    world.rules.write_text((TOP / "conf" / "header-checks.sample").read_text())
+    assert world.mta.command("check").returncode == 0
+    time.sleep(0.3)
+    header, body = parts('Content-Disposition: attachment; filename="a.exe"')
+    assert send(world, "x", body, header).startswith("550 5.7.1 Programs are not taken here (.exe)")
+    header, body = parts("Content-Disposition: attachment;\r\n filename*=utf-8''a.pdf%2ehtm")
+    assert send(world, "x", body, header).startswith("250")
+    assert "a name with two extensions" in held(world)[1]
+    assert send(world, "x", header=b"List-Id: x\r\n").startswith("250")
+    assert b"X-Bulk: yes" in world.mta.wait_messages("bob@domain1.com", 1)[0].raw
+
+
 def test_without_rules_nothing_is_checked():
     world = World()
     try:

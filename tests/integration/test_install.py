@@ -42,7 +42,8 @@ def test_installs_everything_in_its_place(place):
     found = files(place.root)
     want = {f"usr/sbin/{name}" for name in PROGRAMS} | {f"usr/libexec/postrider/{name}" for name in PROCESSES}
     want |= {"usr/bin/mailq", "usr/bin/newaliases", "usr/lib/systemd/system/postrider.service",
-             "etc/postrider/postrider.conf", "etc/postrider/postrider.conf.sample", "usr/share/man/man8/postriderd.8"}
+             "etc/postrider/postrider.conf", "etc/postrider/postrider.conf.sample",
+             "etc/postrider/header-checks.sample", "usr/share/man/man8/postriderd.8"}
     assert want <= found and all("/man/" in name for name in found - want), found ^ want
     for name in found:
         path = place.root / name
