@@ -301,6 +301,57 @@ test_without_fallocate(void **state)
 	no_fallocate = false;
 }
 
+/* A message of n octets, of which no two places look alike. The caller frees. */
+static char *
+content_of(size_t n)
+{
+	char *text = xmalloc(n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = i % 61 == 60 ? '\n' : (char)('a' + i % 26);
+	text[n] = '\0';
+	return text;
+}
+
+/* CA-25: what just fits into the rest of a segment, an octet less, and an octet more, which begins the next. */
+static void
+test_up_to_the_last_octet(void **state)
+{
+	(void)state;
+	for (int delta = -1; delta <= 1; delta++) {
+		struct fixture f;
+		struct message *m;
+		struct buf back;
+		uint64_t first, second, segment;
+		size_t size;
+		char *text;
+
+		fixture_init(&f);
+		fixture_add_writer(&f);
+		fixture_add_writer(&f);
+		first = fixture_send(&f, "x\n");
+		m = store_find(f.store, first);
+		segment = m->segment->number;
+		size = (size_t)(FIXTURE_SEGMENT - spool_page_align(m->segment->accounted) -
+				SPOOL_RECORD_SIZE - m->envelope_len);
+		size = (size_t)((int64_t)size + delta);
+		text = content_of(size);
+		second = fixture_send(&f, text);
+		assert_int_equal(f.acked, 2);
+		fixture_reopen(&f);
+		assert_int_equal(f.nseen, 2);
+		m = store_find(f.store, second);
+		assert_non_null(m);
+		assert_true((m->segment->number == segment) == (delta <= 0));
+		buf_init(&back, FIXTURE_SEGMENT);
+		assert_int_equal(store_read_content(f.store, m, &back), 0);
+		assert_true(span_is(buf_span(&back), text));
+		buf_release(&back);
+		free(text);
+		fixture_release(&f);
+	}
+}
+
 /* A message's number comes of no clock: whatever is lost meanwhile, none is given twice. */
 static void
 test_numbers_only_grow(void **state)
@@ -341,6 +392,7 @@ main(void)
 	    cmocka_unit_test(test_unknown_kind_is_kept),
 	    cmocka_unit_test(test_garbage),
 	    cmocka_unit_test(test_without_fallocate),
+	    cmocka_unit_test(test_up_to_the_last_octet),
 	    cmocka_unit_test(test_numbers_only_grow),
 	};
 
