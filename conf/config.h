@@ -147,6 +147,7 @@ struct config {
 	uint64_t message_size_limit;
 	uint64_t segment_size;
 	uint32_t recipient_limit;
+	uint32_t transaction_limit; /* MAIL commands in a session; 0: none */
 	uint32_t error_limit;
 	uint32_t auth_failure_limit;
 	uint32_t hop_limit;
@@ -179,8 +180,10 @@ struct config {
 	uint64_t reply_timeout;
 	uint64_t queue_lifetime;
 	uint64_t bounce_lifetime; /* of mail with the null reverse-path */
-	uint64_t delay_warning;	  /* age at which the sender is told; 0: never */
-	uint64_t *retry;	  /* intervals between attempts, the last one repeats */
+	uint64_t
+	    future_release; /* how long a user may have mail kept before it is sent; 0: not at all */
+	uint64_t delay_warning; /* age at which the sender is told; 0: never */
+	uint64_t *retry;	/* intervals between attempts, the last one repeats */
 	size_t nretry;
 
 	/* users the processes run as: a name or a number as written */

@@ -55,7 +55,7 @@ print_recipient(const struct listing_recipient *r)
 	print_attempts(r);
 	if (r->next > 0) {
 		clock_format_iso(r->next, next);
-		printf(", next %s", next);
+		printf(", %s %s", r->future ? "future release until" : "next", next);
 	}
 	if (r->paused.len > 0) {
 		printf(", paused: ");
@@ -113,6 +113,7 @@ recipient_to_json(const struct listing_recipient *r)
 	json_object_set_new(json, "paused", text_or_null(r->paused));
 	json_object_set_new(json, "attempts", json_integer((json_int_t)r->attempts));
 	json_object_set_new(json, "next", time_to_json(r->next));
+	json_object_set_new(json, "future-release", json_boolean(r->future));
 	json_object_set_new(json, "code", json_integer((json_int_t)r->code));
 	json_object_set_new(json, "status", cmd_json_string(r->status));
 	json_object_set_new(json, "text", cmd_json_string(r->text));

@@ -147,10 +147,19 @@ arm(struct act *a, long us)
 
 /* Which recipients: in a forked child, or here for what ids name */
 
+/* Does it wait for the time that its sender wants it released (RFC 4865)? */
+static bool
+is_future(const struct recipient *r)
+{
+	return r->state == RECIPIENT_DEFERRED && recipient_release(r) > clock_wall();
+}
+
+/* A flush of the queue is no reason to send what is to wait. */
 static bool
 may_retry(const struct recipient *r)
 {
-	return r->state == RECIPIENT_DEFERRED || r->state == RECIPIENT_PARKED;
+	return (r->state == RECIPIENT_DEFERRED && !is_future(r)) ||
+	       r->state == RECIPIENT_PARKED;
 }
 
 static bool
@@ -162,7 +171,7 @@ may_hold(const struct recipient *r)
 static bool
 may_release(const struct recipient *r)
 {
-	return r->held;
+	return r->held || is_future(r);
 }
 
 /* Is nothing under way, but for a question to the directory? */

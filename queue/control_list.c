@@ -166,6 +166,8 @@ add_recipient(const struct control *c, struct wire_out *w, const struct recipien
 	wire_add_u64(w, "attempts", r->attempts);
 	wire_add_u64(w, "next", next < INT64_MAX ? (uint64_t)next : 0);
 	wire_add_str(w, "destination", queue_filter_destination(r));
+	if (r->state == RECIPIENT_DEFERRED && recipient_release(r) > clock_wall())
+		wire_add_str(w, "future", "yes");
 	if (paused != NULL)
 		wire_addf(w, "paused", "%s %s", control_pause_name(kind),
 		    paused[0] != '\0' ? paused : "<>");

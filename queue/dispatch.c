@@ -141,6 +141,18 @@ ask(struct manager *m, struct recipient *r)
 	peer_call(m->directory, &w, RESOLVE_TIMEOUT_MS, on_resolved, q);
 }
 
+/* RFC 4865: nothing is done for it before its time, which is one of the wall clock. False if that has come. */
+static bool
+wait_for_release(struct manager *m, struct recipient *r)
+{
+	int64_t release = recipient_release(r), now = clock_wall();
+
+	if (release <= now)
+		return false;
+	dispatch_put_off(m, r, (uint64_t)(release - now) * 1000);
+	return true;
+}
+
 /* --- sending --- */
 
 static void
@@ -256,7 +268,8 @@ dispatch_on_pump(evutil_socket_t fd, short what, void *arg)
 	scheduler_tick(m->scheduler, clock_mono_ms());
 	more = scheduler_sweep(m->scheduler, outcome_on_parked, m);
 	while (m->resolving < RESOLVING_MAX && (r = scheduler_next_due(m->scheduler)) != NULL)
-		ask(m, r);
+		if (!wait_for_release(m, r))
+			ask(m, r);
 	for (int k = 0; k < AGENT_KINDS; k++)
 		while ((n = scheduler_next_job(m->scheduler, (enum agent_kind)k,
 			    agents_places(m->agents, (enum agent_kind)k), job,

@@ -84,6 +84,8 @@ recipient_field(struct listing_recipient *r, const struct wire_field *f)
 		return to_time(f->value, &r->next);
 	else if (span_is(f->name, "code"))
 		return to_u64(f->value, &r->code);
+	else if (span_is(f->name, "future"))
+		r->future = span_is(f->value, "yes");
 	else if (span_is(f->name, "parent")) {
 		r->expanded = true;
 		return to_u64(f->value, &r->parent);

@@ -16,6 +16,7 @@ struct listing_recipient {
 	struct span address, state, destination;
 	uint64_t attempts;
 	int64_t next; /* seconds since 1970, 0: no time set */
+	bool future;  /* that is when its sender wants it released (RFC 4865) */
 	uint64_t code;
 	struct span status, text, mta; /* of the last attempt, empty before the first */
 	struct span paused;	       /* what is paused that it waits for, empty: nothing */

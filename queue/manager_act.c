@@ -31,6 +31,7 @@ manager_retry(struct manager *m, struct recipient *r)
 {
 	if (!scheduler_has(r))
 		return false;
+	(void)store_release_early(m->store, r);
 	scheduler_hurry(m->scheduler, r);
 	dispatch_soon(m);
 	return true;
@@ -51,6 +52,8 @@ manager_hold(struct manager *m, struct recipient *r)
 bool
 manager_release(struct manager *m, struct recipient *r)
 {
+	if (!r->held)
+		return recipient_release(r) != 0 && manager_retry(m, r);
 	if (!store_release(m->store, r))
 		return false;
 	give_back(m, r);

@@ -154,8 +154,8 @@ message_trim_report(struct message *m)
 {
 	const struct message_report *p = m->report;
 
-	if (p == NULL || p->bounce_of != 0 || p->failed > 0 || p->tell > 0 || p->bouncing ||
-	    p->waits)
+	if (p == NULL || p->bounce_of != 0 || p->release != 0 || p->failed > 0 || p->tell > 0 ||
+	    p->bouncing || p->waits)
 		return;
 	free(m->report);
 	m->report = NULL;
@@ -171,6 +171,20 @@ uint32_t
 message_tell(const struct message *m)
 {
 	return m->report != NULL ? m->report->tell : 0;
+}
+
+int64_t
+message_release(const struct message *m)
+{
+	return m->report != NULL ? m->report->release : 0;
+}
+
+int64_t
+recipient_release(const struct recipient *r)
+{
+	bool waits = !r->early && r->attempts == 0 && r->entry < r->message->given;
+
+	return waits ? message_release(r->message) : 0;
 }
 
 uint64_t

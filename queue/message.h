@@ -85,10 +85,11 @@ struct recipient {
 	bool held : 1;	    /* the administrator's wish: HELD as soon as nothing is under way */
 	bool warned : 1;    /* its sender has been told that it is late */
 	bool hurry : 1;	    /* asked for by name: its destination is probed with it */
+	bool early : 1;	    /* does not wait for the release of its message, or no longer */
 	bool first : 1;	    /* of its allocation; for message_free */
 };
 
-/* What few messages have: they are a report themselves, or one on them is to be written. */
+/* What few messages have: they are a report themselves, one on them is to be written, or they wait for a time. */
 struct message_report {
 	TAILQ_ENTRY(message_report) link; /* the reporter's, while waits */
 	struct message *message;
@@ -97,6 +98,7 @@ struct message_report {
 	uint32_t ntold;
 	uint32_t failed, tell; /* entries FAILED, TELL */
 	uint64_t outcome_at;   /* journal position of the last outcome that is to be told */
+	int64_t release;       /* seconds since 1970: not tried before (RFC 4865); 0: at once */
 	bool delayed;	       /* this one tells of a delay, not of an end */
 	uint64_t since_ms; /* monotonic: since when something is to be told; 0: nothing is */
 	uint64_t due_ms;   /* while waits: until when at most, monotonic */
@@ -167,6 +169,12 @@ uint32_t message_tell(const struct message *m);
 
 /* The message this one reports on, 0 if it is no report. */
 uint64_t message_bounce_of(const struct message *m);
+
+/* When it is to be released (RFC 4865), seconds since 1970; 0: no such time was given. */
+int64_t message_release(const struct message *m);
+
+/* The same for a recipient that is not tried before; 0: one that was, or was released earlier, or came by expansion. */
+int64_t recipient_release(const struct recipient *r);
 
 /* Does its sender hear that it was expanded, since of several targets none reports success (RFC 3461 5.2.7.3)? */
 bool recipient_tells_expansion(const struct recipient *r, size_t targets);

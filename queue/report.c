@@ -146,11 +146,13 @@ until(const struct report_source *s, const struct recipient *r)
 {
 	struct span domain = span_str(r->address);
 	const struct config_destination *d;
+	int64_t from = r->message->received;
 
 	domain = span_skip(domain, (size_t)(span_rindex(domain, '@') + 1));
 	d = config_destination_find(s->config, span_str(""), domain);
-	return (r->message->received + (int64_t)config_lifetime_find(s->config, d, false)) /
-	       1000;
+	if (message_release(r->message) * 1000 > from)
+		from = message_release(r->message) * 1000;
+	return (from + (int64_t)config_lifetime_find(s->config, d, false)) / 1000;
 }
 
 static void

@@ -53,6 +53,8 @@ retry_set_birth(struct message *m, bool recovered, int64_t steady_ms, int64_t wa
 
 	if (recovered)
 		skew = m->received > steady_ms ? steady_ms - m->received : 0;
+	if (message_release(m) * 1000 > m->received)
+		skew += message_release(m) * 1000 - m->received;
 	/* To the nearest: cut off, a skew of a millisecond below ten days would be a minute off. */
 	skew = (skew + (skew < 0 ? -MINUTE_MS : MINUTE_MS) / 2) / MINUTE_MS;
 	m->skew = (int32_t)(skew > SKEW_MAX ? SKEW_MAX : skew < -SKEW_MAX ? -SKEW_MAX : skew);

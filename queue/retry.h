@@ -32,7 +32,7 @@ uint64_t retry_after_restart(int64_t next, int64_t now_wall, uint64_t longest);
 /*
  * The message has come into memory; steady_ms is the steady clock, wall_ms the wall clock. A new one is as
  * old as the wall clock says it is, whatever that clock is set to later; a recovered one that
- * seems to come from the future is new now.
+ * seems to come from the future is new now. One with a time of release (RFC 4865) is as if it came then.
  */
 void retry_set_birth(struct message *m, bool recovered, int64_t steady_ms, int64_t wall_ms);
 

@@ -104,7 +104,9 @@ explain_waiting(const struct recipient *r, uint64_t now_ms, int64_t wall, struct
 static void
 explain_deferred(const struct recipient *r, uint64_t now_ms, int64_t wall, struct buf *out)
 {
-	if (r->attempts > 0)
+	if (recipient_release(r) > wall)
+		buf_add_str(out, "future release until ");
+	else if (r->attempts > 0)
 		buf_addf(out, "attempt %u did not succeed; by the retry schedule the next is ",
 		    (unsigned)r->attempts);
 	else

@@ -8,6 +8,8 @@
 #include "common/wire.h"
 #include "common/xalloc.h"
 
+#define RELEASE_MAX 253402300799 /* the year 9999 ends */
+
 static void
 add_if(struct wire_out *w, const char *name, struct span value)
 {
@@ -35,6 +37,8 @@ envelope_format(const struct envelope *e, struct buf *out)
 	add_if(&w, "envid", e->envid);
 	add_if(&w, "ret", e->ret);
 	add_if(&w, "bounce-of", e->bounce_of);
+	if (e->release > 0)
+		wire_add_u64(&w, "release", (uint64_t)e->release);
 	add_if(&w, "hold", e->hold);
 	add_if(&w, "bounce-entries", e->bounce_entries);
 	add_if(&w, "bounce-delayed", e->bounce_delayed);
@@ -65,7 +69,7 @@ take_field(struct envelope *e, const struct wire_field *f)
 {
 	struct envelope_recipient *last =
 	    e->nrecipients > 0 ? &e->recipients[e->nrecipients - 1] : NULL;
-	uint64_t uid;
+	uint64_t uid, release;
 
 	if (span_is(f->name, "rcpt"))
 		e->recipients[e->nrecipients++] =
@@ -98,6 +102,9 @@ take_field(struct envelope *e, const struct wire_field *f)
 		e->eight_bit = span_is(f->value, "yes");
 	else if (span_is(f->name, "utf8"))
 		e->utf8 = span_is(f->value, "yes");
+	else if (span_is(f->name, "release") &&
+		 span_to_u64(f->value, RELEASE_MAX, &release) == 0)
+		e->release = (int64_t)release;
 	else if (span_is(f->name, "uid") && span_to_u64(f->value, UINT32_MAX, &uid) == 0)
 		e->uid = (int64_t)uid;
 	else if (!span_is(f->name, "pad"))

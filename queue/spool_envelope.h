@@ -29,7 +29,8 @@ struct envelope {
 	bool eight_bit;		/* BODY=8BITMIME was said or content has octets above 127 */
 	bool utf8;		/* SMTPUTF8 */
 	struct span envid, ret; /* RFC 3461, empty if none */
-	struct span hold;	/* why it is to be held in the queue, empty if it is not */
+	int64_t release;  /* not tried before, seconds since 1970 (RFC 4865); 0: at once */
+	struct span hold; /* why it is to be held in the queue, empty if it is not */
 	/*
 	 * Of a DSN: the number of the message it reports on, in decimal; empty if it is none. Which entries of
 	 * that message it tells the end of, and which it tells to be late: decimal numbers

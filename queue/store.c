@@ -384,6 +384,8 @@ make_message(struct store *s, const struct spool_segment *seg, const struct spoo
 	m->eight_bit = e->eight_bit;
 	m->utf8 = e->utf8;
 	m->has_dsn = has_dsn;
+	if (e->release > r->received / 1000)
+		message_report(m)->release = e->release;
 	if (e->hold.len > 0)
 		hold_for(m, e->hold);
 	fill_report(m, seg, r, e);

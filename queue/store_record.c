@@ -76,7 +76,8 @@ message_flags(const struct message *m)
 	return (m->eight_bit ? RECORD_EIGHT_BIT : 0U) | (m->utf8 ? RECORD_UTF8 : 0U) |
 	       (m->has_dsn ? RECORD_DSN : 0U) |
 	       (m->report != NULL && m->report->delayed ? RECORD_DELAYED : 0U) |
-	       (all_held(m) ? RECORD_HELD : 0U);
+	       (all_held(m) ? RECORD_HELD : 0U) |
+	       (message_release(m) > 0 ? RECORD_RELEASE : 0U);
 }
 
 /* That a message exists, and all there is to know of it. end: where the next record of its segment may begin. */
@@ -94,6 +95,8 @@ format_message(struct journal *j, const struct message *m, uint64_t end)
 	add_number(b, m->content_crc);
 	add_number(b, message_flags(m));
 	add_number(b, message_bounce_of(m));
+	if (message_release(m) > 0)
+		add_number(b, (uint64_t)message_release(m));
 	for (uint32_t i = 0; m->report != NULL && i < m->report->ntold; i++)
 		add_number(b, m->report->told[i]);
 	add_text(b, '\n', m->from);
@@ -184,6 +187,22 @@ uint64_t
 record_deferred(struct journal *j, const struct recipient *r)
 {
 	return journal_append(j, buf_span(format_outcome(j, 'T', r)));
+}
+
+/* It was to wait for its release, and does not: as if it had been deferred, to now, without an attempt. */
+static struct buf *
+format_early(struct journal *j, const struct recipient *r)
+{
+	struct buf *b = begin_entry(j, 'T', r);
+
+	buf_add_str(b, " 0 0 - ");
+	return b;
+}
+
+uint64_t
+record_early(struct journal *j, const struct recipient *r)
+{
+	return journal_append(j, buf_span(format_early(j, r)));
 }
 
 uint64_t
@@ -345,6 +364,8 @@ checkpoint_recipient(struct journal *j, const struct recipient *r)
 		checkpoint(j, format_outcome(j, 'S', r));
 	else if (r->attempts > 0 || r->reason != NULL)
 		checkpoint(j, format_outcome(j, 'T', r));
+	else if (r->early && message_release(r->message) > 0)
+		checkpoint(j, format_early(j, r));
 	if (r->held)
 		checkpoint(j, begin_entry(j, 'H', r));
 }

@@ -15,8 +15,9 @@ enum {
 	RECORD_EIGHT_BIT = 1,
 	RECORD_UTF8 = 2,
 	RECORD_DSN = 4,
-	RECORD_DELAYED = 8, /* it is a report, of a delay */
-	RECORD_HELD = 16,   /* all that RCPT named are held */
+	RECORD_DELAYED = 8,  /* it is a report, of a delay */
+	RECORD_HELD = 16,    /* all that RCPT named are held */
+	RECORD_RELEASE = 32, /* it has a time of release, which stands behind bounce-of */
 };
 
 /* Append to the journal; each returns the position. */
@@ -30,6 +31,7 @@ uint64_t record_succeeded(struct journal *j, const struct recipient *r);
 uint64_t record_removed(struct journal *j, const struct recipient *r);
 uint64_t record_held(struct journal *j, const struct recipient *r);
 uint64_t record_released(struct journal *j, const struct recipient *r);
+uint64_t record_early(struct journal *j, const struct recipient *r);
 uint64_t record_requeued(struct journal *j, const struct recipient *r);
 uint64_t record_told(
     struct journal *j, const struct message *m, const uint32_t *entries, size_t n);

@@ -120,6 +120,17 @@ take_told(struct message *m, struct span head, uint64_t of, bool delayed)
 	return 0;
 }
 
+static int
+take_release(struct message *m, struct span *head)
+{
+	uint64_t release;
+
+	if (take_numbers(head, &release, 1) != 0 || release > INT64_MAX / 1000)
+		return -1;
+	message_report(m)->release = (int64_t)release;
+	return 0;
+}
+
 /* The message of an M record: v are its numbers, head what follows them, rest the lines behind. NULL if malformed. */
 static struct message *
 make_message(struct replay *rp, const uint64_t v[12], struct span head, struct span rest)
@@ -144,7 +155,9 @@ make_message(struct replay *rp, const uint64_t v[12], struct span head, struct s
 	m->has_dsn = (v[10] & RECORD_DSN) != 0;
 	if ((v[10] & RECORD_HELD) != 0)
 		message_hold(m, NULL);
-	if (take_told(m, head, v[11], (v[10] & RECORD_DELAYED) != 0) != 0)
+	if ((v[10] & RECORD_RELEASE) != 0 && take_release(m, &head) != 0)
+		message_free(&m);
+	else if (take_told(m, head, v[11], (v[10] & RECORD_DELAYED) != 0) != 0)
 		message_free(&m);
 	return m;
 }
@@ -281,6 +294,7 @@ apply_deferred(struct replay *rp, struct span rest)
 		return -1;
 	r = take_verdict(rp, v, rest);
 	if (r != NULL) {
+		r->early = true;
 		recipient_set_state(r, r->held ? RECIPIENT_HELD : RECIPIENT_DEFERRED);
 		r->next = (int64_t)v[3];
 	}
@@ -345,6 +359,7 @@ apply_released(struct replay *rp, struct span rest)
 	if (r == NULL || r->state == RECIPIENT_SETTLED)
 		return 0;
 	r->held = false;
+	r->early = true;
 	if (r->state == RECIPIENT_HELD) {
 		recipient_set_state(r, r->reason != NULL ? RECIPIENT_DEFERRED : RECIPIENT_DUE);
 		r->next = 0;

@@ -27,9 +27,20 @@ store_release(struct store *s, struct recipient *r)
 	if (!r->held)
 		return false;
 	r->held = false;
+	r->early = true;
 	if (r->state == RECIPIENT_HELD)
 		recipient_set_state(r, RECIPIENT_DUE);
 	(void)record_released(s->journal, r);
+	return true;
+}
+
+bool
+store_release_early(struct store *s, struct recipient *r)
+{
+	if (recipient_release(r) == 0)
+		return false;
+	r->early = true;
+	(void)record_early(s->journal, r);
 	return true;
 }
 

@@ -21,6 +21,12 @@ bool store_hold(struct store *s, struct recipient *r);
 bool store_release(struct store *s, struct recipient *r);
 
 /*
+ * It does not wait for the release of its message any more (recipient_release), also after a restart. False if it
+ * did not. In any state.
+ */
+bool store_release_early(struct store *s, struct recipient *r);
+
+/*
  * It will be resolved as if RCPT had named it, its attempts count anew. DUE, WAITING, PARKED or DEFERRED
  * become DUE, for the caller to give to the scheduler; HELD stays HELD. False if it is in another state.
  */

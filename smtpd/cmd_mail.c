@@ -1,14 +1,16 @@
 /*
  * MAIL (RFC 5321 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152), RET and ENVID
- * (RFC 3461), AUTH (RFC 4954), SMTPUTF8 (RFC 6531). A parameter is known where its extension is offered. The
+ * (RFC 3461), AUTH (RFC 4954), SMTPUTF8 (RFC 6531), HOLDFOR and HOLDUNTIL (RFC 4865). A parameter is known where its extension is offered. The
  * transaction is made before the directory is asked, and ends if the answer is no;
  * no command runs in between.
  */
 #include <inttypes.h>
 
+#include "common/clock.h"
 #include "common/xtext.h"
 #include "conf/refusal.h"
 #include "smtpd/dsn_param.h"
+#include "smtpd/future_release.h"
 #include "smtpd/param.h"
 #include "smtpd/session.h"
 #include "smtpd/session_facts.h"
@@ -23,6 +25,8 @@ enum mail_param {
 	PARAM_ENVID,
 	PARAM_AUTH,
 	PARAM_UTF8,
+	PARAM_HOLD_FOR,
+	PARAM_HOLD_UNTIL,
 	PARAM_COUNT
 };
 
@@ -37,6 +41,8 @@ static const struct {
     [PARAM_ENVID] = {"ENVID", OFFER_DSN, false},
     [PARAM_AUTH] = {"AUTH", OFFER_AUTH, false},
     [PARAM_UTF8] = {"SMTPUTF8", OFFER_SMTPUTF8, true},
+    [PARAM_HOLD_FOR] = {"HOLDFOR", OFFER_FUTURE_RELEASE, false},
+    [PARAM_HOLD_UNTIL] = {"HOLDUNTIL", OFFER_FUTURE_RELEASE, false},
 };
 
 static int
@@ -109,6 +115,11 @@ parse_value(enum mail_param which, struct span value, struct mail_args *m)
 	case PARAM_UTF8:
 		m->utf8 = true;
 		return 0;
+	case PARAM_HOLD_FOR: /* one of the two (RFC 4865 3) */
+		return m->hold_until != 0 ? -1
+					  : future_release_parse_interval(value, &m->hold_for);
+	case PARAM_HOLD_UNTIL:
+		return m->hold_for != 0 ? -1 : future_release_parse_time(value, &m->hold_until);
 	case PARAM_COUNT:
 		break;
 	}
@@ -176,19 +187,45 @@ on_answer(const struct answer *a, void *arg)
 	session_finish(s);
 }
 
+/* When the message is to be released; 0: at once, -1: later than it would be kept. A time that is past is at once. */
+static int64_t
+release_of(const struct session *s, const struct mail_args *m)
+{
+	int64_t now = clock_wall(), release = m->hold_until;
+
+	if (m->hold_for > 0)
+		release = now + (int64_t)m->hold_for;
+	if (release <= now)
+		return 0;
+	return (uint64_t)(release - now) <= s->settings->future_release ? release : -1;
+}
+
+static enum command_result
+refuse_with_number(struct session *s, enum smtp_reply_id reply, uint64_t number)
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof digits, "%" PRIu64, number);
+
+	session_reply_detail(s, reply, span_make(digits, (size_t)n));
+	return COMMAND_FAILED;
+}
+
 enum command_result
 cmd_mail_run(struct session *s, const struct command *c)
 {
 	const struct mail_args *m = &c->args.mail;
 	uint64_t limit = s->settings->message_size_limit;
-	char digits[24];
+	int64_t release = release_of(s, m);
 
-	if (m->size > limit) {
-		int n = snprintf(digits, sizeof digits, "%" PRIu64, limit);
-
-		session_reply_detail(s, REPLY_TOO_BIG, span_make(digits, (size_t)n));
+	if (s->settings->transaction_limit > 0 && ++s->mails > s->settings->transaction_limit) {
+		session_reply(s, REPLY_TOO_MANY_TRANSACTIONS);
 		return COMMAND_FAILED;
 	}
+	if (release < 0)
+		return refuse_with_number(
+		    s, REPLY_RELEASE_TOO_LATE, s->settings->future_release);
+	if (m->size > limit)
+		return refuse_with_number(s, REPLY_TOO_BIG, limit);
 	if (!s->server->spool_ops->has_room(s->server->spool)) {
 		session_reply(s, REPLY_NO_ROOM);
 		return COMMAND_FAILED;
@@ -198,6 +235,7 @@ cmd_mail_run(struct session *s, const struct command *c)
 	s->txn->declared = m->size;
 	s->txn->eight_bit = m->eight_bit;
 	s->txn->utf8 = m->utf8;
+	s->txn->release = release;
 	s->txn->ret = arena_copy(&s->txn->strings, m->ret);
 	s->txn->envid = arena_copy(&s->txn->strings, m->envid);
 	session_ask(s, QUESTION_MAIL, on_answer);

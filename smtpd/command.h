@@ -57,6 +57,8 @@ struct mail_args {
 	uint64_t size;		/* UINT64_MAX: larger than can be written */
 	bool eight_bit, utf8;	/* BODY=8BITMIME, SMTPUTF8 */
 	struct span ret, envid; /* as given, empty if not */
+	uint64_t hold_for;	/* seconds; 0: not given */
+	int64_t hold_until;	/* seconds since 1970; 0: not given */
 };
 
 struct rcpt_args {

@@ -202,7 +202,9 @@ unsigned
 session_offers(const struct session *s)
 {
 	return s->settings->offers | (session_tls_is_offered(s) ? OFFER_STARTTLS : 0U) |
-	       login_offers(s) | (session_believes_xclient(s) ? OFFER_XCLIENT : 0U);
+	       login_offers(s) | (session_believes_xclient(s) ? OFFER_XCLIENT : 0U) |
+	       (s->account != NULL && s->settings->future_release > 0 ? OFFER_FUTURE_RELEASE
+								      : 0U);
 }
 
 static void

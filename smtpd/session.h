@@ -100,6 +100,7 @@ struct session {
 	unsigned awaited;	     /* what replies will be when the waiting command is done */
 	unsigned errors;	     /* 5xx replies */
 	unsigned logins;	     /* AUTH commands that failed */
+	unsigned mails;		     /* MAIL commands */
 	unsigned junk;		     /* commands that brought no message nearer */
 	unsigned commands;	     /* given, and the directory has not been told */
 	bool counts_commands;	     /* the directory wants to be told */

@@ -5,7 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/xalloc.h"
+#include "smtpd/future_release.h"
+
+/* RFC 9422: what a session is held to. */
+static void
+add_limits(const struct settings *s, struct buf *out)
+{
+	buf_addf(out, "250-LIMITS RCPTMAX=%" PRIu32, s->recipient_limit);
+	if (s->transaction_limit > 0)
+		buf_addf(out, " MAILMAX=%" PRIu32, s->transaction_limit);
+	buf_add_str(out, "\r\n");
+}
 
 /* What is always there, and what is offered. */
 void
@@ -31,6 +43,10 @@ settings_format_ehlo(const struct settings *s, unsigned offers, struct buf *out)
 	if ((offers & OFFER_XCLIENT) != 0)
 		buf_add_str(
 		    out, "250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\r\n");
+	if ((offers & OFFER_FUTURE_RELEASE) != 0)
+		future_release_format(s->future_release, clock_wall(), out);
+	if ((offers & OFFER_LIMITS) != 0)
+		add_limits(s, out);
 	buf_add_str(out, "250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
 }
 
@@ -86,6 +102,8 @@ settings_new(const struct config *c, unsigned offers)
 	s->hello = xasprintf("250 %s\r\n", c->hostname);
 	s->message_size_limit = c->message_size_limit;
 	s->recipient_limit = c->recipient_limit;
+	s->transaction_limit = c->transaction_limit;
+	s->future_release = c->future_release / 1000;
 	s->error_limit = c->error_limit;
 	s->auth_failure_limit = c->auth_failure_limit;
 	s->auth_without_tls = c->auth_without_tls;

@@ -19,8 +19,10 @@ enum settings_offer {
 	OFFER_AUTH = 16,    /* RFC 4954; where somebody may log in */
 	OFFER_STARTTLS = 8, /* RFC 3207; as long as a session has no TLS */
 	OFFER_SMTPUTF8 = 32,
+	OFFER_LIMITS = 64, /* RFC 9422 */
 	OFFER_CHUNKING = 128,
 	OFFER_XCLIENT = 256,	    /* Postfix's; to xclient-from */
+	OFFER_FUTURE_RELEASE = 512, /* RFC 4865; to who has logged in */
 	OFFER_SCRAM = 1 << 16,	    /* RFC 7677; beside OFFER_AUTH */
 	OFFER_SCRAM_PLUS = 1 << 17, /* the same bound to the TLS connection */
 };
@@ -33,6 +35,8 @@ struct settings {
 	char *hello;	/* to HELO */
 	uint64_t message_size_limit;
 	uint32_t recipient_limit;
+	uint32_t transaction_limit; /* 0: none */
+	uint64_t future_release;    /* seconds at most; 0: not offered */
 	uint32_t error_limit;
 	uint32_t auth_failure_limit;
 	bool auth_without_tls;

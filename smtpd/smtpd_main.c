@@ -21,7 +21,9 @@
 /* Messages under way may take this long to finish; the supervisor allows 4 s in all. */
 #define DRAIN_SEC 3
 /* What the queue and the agents do as well. */
-#define OFFERS (OFFER_SIZE | OFFER_8BITMIME | OFFER_DSN | OFFER_SMTPUTF8 | OFFER_CHUNKING)
+#define OFFERS                                                                                 \
+	(OFFER_SIZE | OFFER_8BITMIME | OFFER_DSN | OFFER_SMTPUTF8 | OFFER_CHUNKING |           \
+	    OFFER_LIMITS)
 
 #define COUNT_SEC    1
 #define STOP_POLL_MS 20

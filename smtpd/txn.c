@@ -60,6 +60,7 @@ txn_format_envelope(const struct txn *t, const struct txn_origin *o, struct buf 
 	    .uid = o->uid,
 	    .eight_bit = t->eight_bit || (t->content != NULL && t->content->eight_bit),
 	    .utf8 = t->utf8,
+	    .release = t->release,
 	    .envid = t->envid,
 	    .ret = t->ret,
 	    .hold = t->hold,

@@ -27,6 +27,7 @@ struct txn {
 	uint64_t size_limit;  /* the recipients' own; 0: the one for all */
 	uint64_t began_ms;    /* when MAIL came, on the server's clock */
 	struct span envid, ret;
+	int64_t release;  /* kept until then (RFC 4865), seconds since 1970; 0: not */
 	struct span hold; /* why the message is to be held in the queue, empty if it is not */
 	struct recipients recipients;
 	struct recipient asked;	 /* the one whose answer is awaited */
