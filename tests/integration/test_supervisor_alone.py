@@ -208,7 +208,8 @@ def test_every_socket_reaches_its_process_and_no_other(alone):
         ("queue", "smtpd/queue", "smtpd"), ("directory", "smtpd/directory", "smtpd"),
         ("directory", "queue/directory", "queue"), ("queue", "local/queue", "local"),
         ("directory", "local/directory", "local"), ("queue", "remote/queue", "remote"),
-        ("keys", "smtpd/keys", "smtpd"), ("directory", "keys/directory", "keys"),
+        ("keys", "smtpd/keys", "smtpd"), ("remote", "smtpd/dns", "smtpd"),
+        ("remote", "control/dns", "control"), ("directory", "keys/directory", "keys"),
         ("queue", "control/queue", "control"), ("directory", "control/directory", "control"),
         ("smtpd", "submit/smtp", "submit"), ("smtpd", "submit/smtp", "submit"),
         ("smtpd", tcp, "mx"), ("smtpd", tcp, "mx")])

@@ -74,8 +74,8 @@ class Far:
 
 
 def make_world(**settings):
-    """A started World whose retries stay away and whose patience is short."""
-    world = World(**{"retry": ["300s"], "reply-timeout": "4s", "connect-timeout": "2s", **settings})
+    """A started World whose retries stay away, whose patience is short, and who asks for its clients' names."""
+    world = World(**{"retry": ["300s"], "client-name": "lookup", "reply-timeout": "4s", "connect-timeout": "2s", **settings})
     world.start()
     return world
 

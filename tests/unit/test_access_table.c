@@ -82,6 +82,34 @@ test_clients(void **state)
 	access_table_free(&t);
 }
 
+/* Is a client's name of any use? */
+static void
+test_names(void **state)
+{
+	static const struct {
+		const char *text;
+		bool names, spares;
+	} rows[] = {
+	    {"Connect:192.0.2.1 OK\nIPv6:2001:db8 RELAY\n192.0.2 OK\n", false, false},
+	    {"From:a.test OK\nTo:b.test RELAY\n<> REJECT\nuser@a.test OK\n", false, false},
+	    {"a.test REJECT\n", true, false},
+	    {"Connect:a.test 550 No\n", true, false},
+	    {"a.test OK\n", true, true},
+	    {"Connect:a.test RELAY\n", true, true},
+	    {"Connect:a.test SKIP\n", true, true},
+	    {"Connect:a.test REJECT\nFrom:b.test OK\n", true, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct access_table *t = parse(rows[i].text, NULL);
+
+		check_row(rows[i].text, access_table_has_names(t) == rows[i].names);
+		check_row(rows[i].text, access_table_spares_names(t) == rows[i].spares);
+		access_table_free(&t);
+	}
+}
+
 static void
 test_addresses(void **state)
 {
@@ -163,6 +191,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_clients),
+	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_addresses),
 	    cmocka_unit_test(test_errors_name_their_lines),
 	};

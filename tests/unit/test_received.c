@@ -37,6 +37,33 @@ from_the_network(void **state)
 }
 
 static void
+with_a_name(void **state)
+{
+	struct netaddr client;
+	struct received r = {.hostname = span_str("mx.test"),
+	    .helo = span_str("c.test"),
+	    .name = span_str("mail.test"),
+	    .client = &client,
+	    .protocol = "SMTP",
+	    .id = "0123456789ABC",
+	    .when = 1784000000};
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(netaddr_parse(span_str("192.0.2.1"), &client), 0);
+	format(&r, &out);
+	assert_int_equal(
+	    strncmp(buf_str(&out),
+		"Received: from c.test (mail.test [192.0.2.1])\n\tby mx.test ", 58),
+	    0);
+	buf_release(&out);
+	r.name = span_str("mail.test)\nX: y");
+	format(&r, &out);
+	assert_non_null(strstr(buf_str(&out), "(mail.test??X:?y [192.0.2.1])"));
+	buf_release(&out);
+}
+
+static void
 from_a_local_program(void **state)
 {
 	struct received r = {.hostname = span_str("mx.test"),
@@ -123,6 +150,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(from_the_network),
+	    cmocka_unit_test(with_a_name),
 	    cmocka_unit_test(from_a_local_program),
 	    cmocka_unit_test(names_stay_in_their_place),
 	    cmocka_unit_test(fits_its_bound),
