@@ -36,7 +36,7 @@ check_mx(struct dns_answer *a)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint16_t types[] = {DNS_TYPE_MX, DNS_TYPE_A, DNS_TYPE_AAAA};
+	static const uint16_t types[] = {DNS_TYPE_MX, DNS_TYPE_A, DNS_TYPE_AAAA, DNS_TYPE_PTR};
 	struct dns_answer a;
 	struct verdict v;
 
@@ -48,6 +48,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			dns_answer_verdict(a.result, "d.test", "MX", &v);
 		else if (types[i] == DNS_TYPE_MX)
 			check_mx(&a);
+		else if (types[i] == DNS_TYPE_PTR)
+			for (size_t k = 0; k < a.n; k++)
+				MUST(dns_name_is_host(span_str(a.mx[k].host)));
 		else
 			for (size_t k = 0; k < a.n; k++)
 				MUST(a.address[k].family ==

@@ -445,7 +445,11 @@ travels_as_settings(void **state)
 		 "destination \".y.test\" { concurrency = 3 rate = 7/hour retry = { 1m, 90s }\n"
 		 "lifetime = 36h }\nretry-status 4.7.1 { retry = { 11ms, 1h } }\n"
 		 "retry-status unreachable { }\ndelay-warning = 0\n"
-		 "message-rate-per-account = 100/hour\n");
+		 "message-rate-per-account = 100/hour\n"
+		 "dnsbl z.test { replies = { 127.0.0.2..11, 127.0.1.2 } text = \"%c, "
+		 "\\\"%z\\\"\" }\n"
+		 "dnsbl y.test { action = off }\ndnswl z.test { replies = 127.0.0..9.1 }\n"
+		 "client-name = lookup\nhelo-ours = warn\nsender-domain = reject\n");
 	complaints_print(&errors);
 	assert_non_null(c);
 	wire_out_init(&w, "settings", 0);
@@ -482,9 +486,11 @@ travels_as_settings(void **state)
 	for (size_t i = 0; i < m.nfields; i++) {
 		static const char *const may_lack[] = {"relay-from", "relay-domains",
 		    "smarthost", "resolver", "postmaster", "process", "retry", "listen",
-		    "destination", "listen.role", "listen.tls", "destination.concurrency",
-		    "destination.rate", "destination.retry", "destination.lifetime",
-		    "retry-status", "retry-status.retry", "message-rate-per-account"};
+		    "destination", "listen.role", "listen.tls", "listen.proxy",
+		    "destination.concurrency", "destination.rate", "destination.retry",
+		    "destination.lifetime", "retry-status", "retry-status.retry",
+		    "message-rate-per-account", "dnsbl", "dnswl", "dnsbl.action",
+		    "dnsbl.replies", "dnsbl.text", "dnswl.replies"};
 		struct wire_field kept = m.fields[i];
 		bool optional = false;
 		struct config *lacking;

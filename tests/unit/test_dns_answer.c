@@ -134,6 +134,39 @@ reads_mx(void **state)
 	assert_int_equal(a.ttl, 300);
 }
 
+/* The names of an address: host names alone, through the CNAME of a delegated range (RFC 2317), the rest left out. */
+static void
+reads_names_of_addresses(void **state)
+{
+	static const char *const evil[] = {"a\nb.test", "a b.test", "-a.test", "a\"b.test", ""};
+	struct dns_answer a;
+	struct reply r;
+
+	(void)state;
+	reply_init(&r, "1.2.0.192.in-addr.arpa", DNS_TYPE_PTR, 0);
+	add_named(&r, "1.2.0.192.in-addr.arpa", TYPE_CNAME, "1.0/25.2.0.192.in-addr.arpa");
+	add_named(&r, "1.0/25.2.0.192.in-addr.arpa", DNS_TYPE_PTR, "Mail.D.test");
+	for (size_t i = 0; i < sizeof evil / sizeof *evil; i++)
+		add_named(&r, "1.0/25.2.0.192.in-addr.arpa", DNS_TYPE_PTR, evil[i]);
+	add_named(&r, "2.2.0.192.in-addr.arpa", DNS_TYPE_PTR, "other.test");
+	parse(&r, "1.2.0.192.in-addr.arpa", DNS_TYPE_PTR, &a);
+	assert_int_equal(a.result, DNS_FOUND);
+	assert_int_equal(a.n, 1);
+	assert_string_equal(a.mx[0].host, "mail.d.test");
+
+	reply_init(&r, "1.2.0.192.in-addr.arpa", DNS_TYPE_PTR, 0);
+	for (unsigned i = 0; i < DNS_RECORDS_MAX + 40; i++)
+		add_named(&r, "1.2.0.192.in-addr.arpa", DNS_TYPE_PTR, "many.test");
+	parse(&r, "1.2.0.192.in-addr.arpa", DNS_TYPE_PTR, &a);
+	assert_int_equal(a.n, DNS_RECORDS_MAX);
+
+	reply_init(&r, "1.2.0.192.in-addr.arpa", DNS_TYPE_PTR, 0);
+	add_named(&r, "1.2.0.192.in-addr.arpa", DNS_TYPE_PTR, "a\nb.test");
+	parse(&r, "1.2.0.192.in-addr.arpa", DNS_TYPE_PTR, &a);
+	assert_int_equal(a.result, DNS_FOUND);
+	assert_int_equal(a.n, 0);
+}
+
 static void
 follows_cnames(void **state)
 {
@@ -388,6 +421,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(reads_mx),
+	    cmocka_unit_test(reads_names_of_addresses),
 	    cmocka_unit_test(follows_cnames),
 	    cmocka_unit_test(tells_negative_answers),
 	    cmocka_unit_test(refuses_malformed_answers),
