@@ -16,7 +16,7 @@ ignore(const char *text, void *arg)
 static void
 fill(const struct domain *d, const struct passwd_user *u, struct admin_quota *q)
 {
-	struct mailbox_usage usage;
+	struct mailbox_usage usage = {.octets = 0};
 
 	q->own = u->quota_kib != PASSWD_NO_QUOTA;
 	q->limit = q->own ? (uint64_t)u->quota_kib * 1024 : d->conf.quota;

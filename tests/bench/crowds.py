@@ -10,7 +10,7 @@ import time
 
 import tools
 
-PAIRS = 6
+PAIRS = 10
 SLOW = 500
 SESSIONS = 300
 ACTIVE = 1000
@@ -105,7 +105,8 @@ def slow(server, settings):
             rates.append(pair[True])
             ratios.append(pair[True] / pair[False])
         return {"rate": statistics.median(rates), "beside_percent": statistics.median(ratios) * 100,
-                "least_percent": min(ratios) * 100, "others": others}
+                "least_percent": min(ratios) * 100,
+                "pairs": ratios, "others": others}
     finally:
         server.remove()
         refused.end()
