@@ -50,6 +50,7 @@ ROWS = [
     ("crowd", "alone_p50", "  without them, p50: ms", "{:.2f}", False),
     ("crowd", "rate", "  1,000 connections sending beside: messages/s", "{:.0f}", True),
     ("slow", "beside_percent", "a client beside 500 slow ones: % of its rate", "{:.0f}", True),
+    ("slow", "cost_percent", "  what the slow ones take of a processor: %", "{:.1f}", False),
     ("slow", "least_percent", "  the worst of the pairs: %", "{:.0f}", True),
     ("million", "start", "start with a million deferred to first message: s", "{:.2f}", False),
     ("million", "each", "  memory for each recipient: octets", "{:.0f}", False),

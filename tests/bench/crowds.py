@@ -4,6 +4,8 @@ What others do meanwhile is measured in turns with the same without them, so tha
 host meets both; the ratio of each pair counts, not a time.
 """
 
+import contextlib
+import os
 import socket
 import statistics
 import time
@@ -14,6 +16,7 @@ PAIRS = 10
 SLOW = 500
 SESSIONS = 300
 ACTIVE = 1000
+COST_SECONDS = 20
 
 
 def session_ms(port):
@@ -48,6 +51,28 @@ def hold(server, count, limit, *more):
         holder.end()
         raise
     return holder
+
+
+def cpu_seconds(pids):
+    """Processor time that these processes have used."""
+    ticks = 0
+    for pid in pids:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def cost(server, count, limit):
+    """What the slow ones alone take of one processor, in percent."""
+    holder = hold(server, count, limit, "--drip", "user0@dom0.test")
+    try:
+        time.sleep(1)
+        before, began = cpu_seconds(server.pids()), time.monotonic()
+        time.sleep(COST_SECONDS)
+        return (cpu_seconds(server.pids()) - before) / (time.monotonic() - began) * 100
+    finally:
+        holder.end()
 
 
 def normal(server, settings, connections, messages):
@@ -93,6 +118,7 @@ def slow(server, settings):
         others = tools.busy_share(0.5)
         messages = settings.messages
         normal(server, settings, 1, messages // 10 + 1)
+        share = cost(server, count, settings.seconds + 60)
         for number in range(PAIRS):
             pair = {}
             for beside in ((False, True) if number % 2 else (True, False)):
@@ -106,7 +132,7 @@ def slow(server, settings):
             ratios.append(pair[True] / pair[False])
         return {"rate": statistics.median(rates), "beside_percent": statistics.median(ratios) * 100,
                 "least_percent": min(ratios) * 100,
-                "pairs": ratios, "others": others}
+                "pairs": ratios, "cost_percent": share, "others": others}
     finally:
         server.remove()
         refused.end()
