@@ -24,6 +24,18 @@ check_address(const struct address *a, unsigned flags)
 }
 
 static void
+check_xclient(const struct xclient_args *x)
+{
+	MUST(x->client.family == AF_INET || x->client.family == AF_INET6);
+	MUST(x->has_client || netaddr_is_loopback(&x->client));
+	MUST(x->has_port || x->port == 0);
+	MUST(x->helo[0] == '\0' || (x->has_helo && strlen(x->helo) <= HELO_NAME_MAX &&
+				       !span_has_control(span_str(x->helo))));
+	if (x->login.len > 0)
+		check_address(&x->login, ADDRESS_UTF8);
+}
+
+static void
 check_arguments(const struct verb *v, struct span arg, const struct command *c)
 {
 	if (v->parse == cmd_mail_parse)
@@ -36,6 +48,8 @@ check_arguments(const struct verb *v, struct span arg, const struct command *c)
 		     span_index(c->args.name, ')') < 0 && span_index(c->args.name, ' ') < 0);
 	else if (v->parse == cmd_bdat_parse)
 		MUST(arg.len > 0 && arg.p[0] >= '0' && arg.p[0] <= '9');
+	else if (v->parse == cmd_xclient_parse)
+		check_xclient(&c->args.xclient);
 	else if (v->parse == cmd_xsubmitter_parse)
 		MUST(c->args.uid != UINT32_MAX);
 }
@@ -45,7 +59,7 @@ static void
 parse_all(struct span arg, unsigned offers)
 {
 	static const char *const names[] = {
-	    "MAIL", "RCPT", "HELO", "VRFY", "BDAT", "XSUBMITTER"};
+	    "MAIL", "RCPT", "HELO", "VRFY", "BDAT", "XSUBMITTER", "XCLIENT"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		const struct verb *v = command_find(span_str(names[i]));
