@@ -125,3 +125,35 @@ def test_commands_of_many_sessions(start):
     reply = wait_for(lambda: (r := send(mta, "127.9.1.1")).code == "421" and r, 5, "the limit")
     assert "command-rate-per-client (64/minute): 127.9.1.1 has had" in reply.text
     assert send(mta, "127.9.1.2").code == "250"
+
+
+def test_a_domain_takes_smaller_messages(start):
+    mta = start(conf="message-size-limit = 10K\n")
+    mta.add_domain("b.example", ["carl"])
+    with RawClient("127.0.0.1", mta.port) as client:
+        client.hello()
+        client.command("MAIL FROM:<s@far.example> SIZE=20000", "250")
+        reply = client.command("RCPT TO:<bert@a.example>", "552")
+        assert reply.enhanced == "5.3.4" and "takes messages of up to 10K octets" in reply.text
+        client.command("RCPT TO:<carl@b.example>", "250")
+        client.command("RSET", "250")
+        # of unknown size: whose limit is another one gets a message of his own
+        client.command("MAIL FROM:<s@far.example>", "250")
+        client.command("RCPT TO:<carl@b.example>", "250")
+        assert client.command("RCPT TO:<bert@a.example>", "452").enhanced == "4.5.3"
+        client.command("DATA", "354")
+        client.command(("x" * 70 + "\r\n") * 200 + ".", "250")
+        client.command("MAIL FROM:<s@far.example>", "250")
+        client.command("RCPT TO:<bert@a.example>", "250")
+        client.command("DATA", "354")
+        assert client.command(("x" * 70 + "\r\n") * 200 + ".", "552").enhanced == "5.3.4"
+    log = wait_for(lambda: "rule=message-size-limit" in mta.log() and mta.log(), 5, "the log")
+    assert re.search(r"refused=RCPT code=552 rule=message-size-limit .*rcpt=<bert@a.example>", log)
+
+
+def test_users_of_this_system(start):
+    mta = start(**{"message-rate-per-account": "1/hour"})
+    done = [mta.sendmail("-f", "anna@a.example", "bert@a.example", stdin="Subject: x\n\nx\n") for _ in range(2)]
+    assert done[0].returncode == 0, done[0]
+    # told to come back, and nothing was lost meanwhile
+    assert done[1].returncode == 75 and "message-rate-per-account" in done[1].stderr, done[1]
