@@ -42,6 +42,8 @@ config_free(struct config **cp)
 	free(c->mime_header_checks);
 	free(c->smarthost);
 	free(c->auth_domain);
+	free(c->tls_ciphers);
+	free(c->tls_ciphersuites);
 	free(c->postmaster);
 	free(c->user_smtpd);
 	free(c->user_directory);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -130,6 +131,30 @@ check_client_ca(const struct check *k)
 	buf_release(&text);
 }
 
+/* Does OpenSSL know any of them? */
+static void
+check_ciphers(const struct check *k)
+{
+	const struct config *c = k->c;
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	if (ctx == NULL)
+		return;
+	if (c->tls_ciphers != NULL && SSL_CTX_set_cipher_list(ctx, c->tls_ciphers) != 1)
+		COMPLAIN(k, line_of(k, "ciphers"),
+		    "ciphers = \"%s\": OpenSSL knows none of them, openssl ciphers lists them",
+		    c->tls_ciphers);
+	if (c->tls_ciphersuites != NULL &&
+	    SSL_CTX_set_ciphersuites(ctx, c->tls_ciphersuites) != 1)
+		COMPLAIN(k, line_of(k, "ciphersuites"),
+		    "ciphersuites = \"%s\": OpenSSL does not know them, openssl ciphers "
+		    "-tls1_3 "
+		    "-s lists them",
+		    c->tls_ciphersuites);
+	SSL_CTX_free(ctx);
+	ERR_clear_error();
+}
+
 void
 config_check_tls(
     const struct config *c, const struct config_lines *lines, struct config_errors *errors)
@@ -138,6 +163,7 @@ config_check_tls(
 
 	check_certificate(&k);
 	check_client_ca(&k);
+	check_ciphers(&k);
 	for (size_t i = 0; i < c->nlisteners; i++) {
 		const unsigned *at = lines->titled[CONFIG_LISTEN];
 		const struct config_listener *l = &c->listeners[i];

@@ -112,6 +112,9 @@ static const struct config_key table[] = {
     {"replies", "dnswl", CONFIG_REPLIES, IN_DNSLIST(replies), NULL, 0, 0, true},
     {"certificate", "tls", CONFIG_PATH, MEMBER(tls_certificate), NULL, 0, 0, true},
     {"key", "tls", CONFIG_PATH, MEMBER(tls_key), NULL, 0, 0, true},
+    {"minimum", "tls", CONFIG_TLS_LEAST, MEMBER(tls_only_13), "1.2", 0, 0, false},
+    {"ciphers", "tls", CONFIG_CIPHERS, MEMBER(tls_ciphers), NULL, 0, 0, true},
+    {"ciphersuites", "tls", CONFIG_CIPHERS, MEMBER(tls_ciphersuites), NULL, 0, 0, true},
     {"client-certificates", "tls", CONFIG_ASK, MEMBER(tls_ask_client), "no", 0, 0, false},
     {"client-ca", "tls", CONFIG_PATH, MEMBER(tls_client_ca), NULL, 0, 0, true},
     {"smtpd", "users", CONFIG_TEXT, MEMBER(user_smtpd), "prsmtpd", 0, 0, false},
@@ -207,6 +210,7 @@ config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 	case CONFIG_HOSTNAME:
 	case CONFIG_PATH:
 	case CONFIG_TEXT:
+	case CONFIG_CIPHERS:
 	case CONFIG_ADDRESS:
 	case CONFIG_SMARTHOST:
 	case CONFIG_REPLY:
@@ -228,6 +232,7 @@ config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 		return !config_key_is_titled(k) || *(const uint64_t *)m > 0;
 	case CONFIG_BOOL:
 	case CONFIG_AUTO_BOOL:
+	case CONFIG_TLS_LEAST:
 	case CONFIG_ASK:
 	case CONFIG_DOUBLE:
 	case CONFIG_CHECK:
@@ -305,6 +310,8 @@ format(const struct config_key *k, const void *m, char text[UNITS_TEXT_SIZE])
 		return *(const bool *)m ? "yes" : "no";
 	case CONFIG_AUTO_BOOL:
 		return config_auto_name(*(const enum config_auto *)m);
+	case CONFIG_TLS_LEAST:
+		return *(const bool *)m ? "1.3" : "1.2";
 	case CONFIG_ASK:
 		return *(const bool *)m ? "ask" : "no";
 	case CONFIG_DOUBLE:

@@ -27,6 +27,8 @@ enum config_type {
 	CONFIG_BOOL,	  /* yes or no */
 	CONFIG_AUTO_BOOL, /* enum config_auto: auto, yes or no */
 	CONFIG_ASK,	  /* bool: no or ask */
+	CONFIG_TLS_LEAST, /* bool, TLS 1.3 is wanted: 1.2 or 1.3 */
+	CONFIG_CIPHERS,	  /* a text that OpenSSL has to understand */
 	CONFIG_DOUBLE,	  /* double-bounce: drop or postmaster */
 	CONFIG_LOG_LEVEL, /* debug, info, warn */
 	CONFIG_DURATIONS, /* list of durations: uint64_t *, and the size_t behind it */

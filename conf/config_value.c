@@ -368,6 +368,17 @@ set_bool(struct config *c, const struct config_key *k, struct span s, struct buf
 	return 0;
 }
 
+/* What OpenSSL says of it is found out later (conf/config_check_tls.c). An @ would change what is safe elsewhere. */
+static int
+set_ciphers(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	if (s.len == 0 || s.len > 2048 || span_has_control(s) || span_index(s, '@') >= 0)
+		return refuse(
+		    why, "expected names of OpenSSL with colons between them, without @");
+	set_text(c, k, s);
+	return 0;
+}
+
 static int
 set_auto(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
@@ -408,6 +419,13 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 		return set_bool(c, k, s, why);
 	case CONFIG_AUTO_BOOL:
 		return set_auto(c, k, s, why);
+	case CONFIG_TLS_LEAST:
+		if (!span_is(s, "1.2") && !span_is(s, "1.3"))
+			return refuse(why, "expected 1.2 or 1.3");
+		*(bool *)member(c, k) = span_is(s, "1.3");
+		return 0;
+	case CONFIG_CIPHERS:
+		return set_ciphers(c, k, s, why);
 	case CONFIG_ASK:
 		if (!span_is(s, "ask") && !span_is(s, "no"))
 			return refuse(why, "expected no or ask");

@@ -9,6 +9,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/process.h"
+#include "common/xalloc.h"
 #include "conf/config.h"
 #include "smtpd/listener.h"
 #include "smtpd/directory_client.h"
@@ -48,8 +49,9 @@ struct smtpd {
 	struct keys_client *keys; /* NULL: there is no certificate */
 	struct tls *tls; /* made with keys, after the rights are gone: it has a thread */
 	struct buf client_ca;
-	bool wants_tls;
-	bool wants_checks; /* of headers */
+	bool wants_tls, tls_only_13;
+	char *tls_ciphers, *tls_ciphersuites; /* NULL: not configured */
+	bool wants_checks;		      /* of headers */
 	struct event *counting, *start_poll, *stop_poll, *deadline;
 	unsigned start_polls;
 	struct server_counts said;
@@ -75,17 +77,40 @@ make_server(struct smtpd *d, struct process *p, struct settings *settings)
 static int
 configure_tls(struct smtpd *d)
 {
+	struct tls_rules rules;
+
 	if (!d->started || !d->wants_tls)
 		return 0;
 	if (d->tls == NULL) {
 		d->keys = keys_client_new(d->server.base, process_socket(d->process, "keys"));
 		d->tls = tls_new(d->server.base, &keys_client_ops, d->keys, clock_mono_ms);
 	}
-	if (tls_configure(d->tls, d->server.settings->hostname, buf_span(&d->client_ca)) != 0)
+	rules = (struct tls_rules){.client_ca = buf_span(&d->client_ca),
+	    .only_13 = d->tls_only_13,
+	    .ciphers = d->tls_ciphers,
+	    .ciphersuites = d->tls_ciphersuites};
+	if (tls_configure(d->tls, d->server.settings->hostname, &rules) != 0)
 		return -1;
 	d->server.tls = d->tls;
 	tls_prepare(d->tls);
 	return 0;
+}
+
+static char *
+copy(const char *text)
+{
+	return text != NULL ? xstrdup(text) : NULL;
+}
+
+static void
+take_tls(struct smtpd *d, const struct config *c)
+{
+	d->wants_tls = c->tls_certificate != NULL;
+	d->tls_only_13 = c->tls_only_13;
+	free(d->tls_ciphers);
+	free(d->tls_ciphersuites);
+	d->tls_ciphers = copy(c->tls_ciphers);
+	d->tls_ciphersuites = copy(c->tls_ciphersuites);
 }
 
 static int
@@ -98,7 +123,6 @@ on_settings(struct process *p, struct wire_msg *m, void *arg)
 	if (c == NULL)
 		return -1;
 	settings = settings_new(c, OFFERS);
-	d->wants_tls = c->tls_certificate != NULL;
 	d->wants_checks = c->header_checks != NULL || c->mime_header_checks != NULL;
 	if (d->directory != NULL)
 		header_source_configure(
@@ -106,6 +130,7 @@ on_settings(struct process *p, struct wire_msg *m, void *arg)
 	buf_release(&d->client_ca);
 	buf_init(&d->client_ca, WIRE_PAYLOAD_MAX);
 	buf_add_span(&d->client_ca, m->payload);
+	take_tls(d, c);
 	config_free(&c);
 	if (d->ready)
 		server_set_settings(&d->server, settings);

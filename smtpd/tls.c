@@ -61,13 +61,13 @@ tls_free(struct tls **tp)
 }
 
 int
-tls_configure(struct tls *t, const char *hostname, struct span client_ca)
+tls_configure(struct tls *t, const char *hostname, const struct tls_rules *rules)
 {
 	SSL_CTX *ctx;
 	struct buf why;
 
 	buf_init(&why, 1024);
-	ctx = tls_context_new(t->provider, t->tickets, client_ca, &why);
+	ctx = tls_context_new(t->provider, t->tickets, rules, &why);
 	if (ctx == NULL)
 		log_warnx("%s", buf_str(&why));
 	buf_release(&why);

@@ -13,6 +13,7 @@
 #include <sys/queue.h>
 
 #include "common/worker.h"
+#include "smtpd/tls_context.h"
 #include "smtpd/tls_names.h"
 #include "smtpd/tls_source.h"
 #include "smtpd/tls_tickets.h"
@@ -53,10 +54,10 @@ struct tls *tls_new(struct event_base *base, const struct tls_source_ops *ops, v
 void tls_free(struct tls **t);
 
 /*
- * For handshakes to come. client_ca as in tls_context_new. -1, said in the log: it cannot be used, and
+ * For handshakes to come. rules as in tls_context_new. -1, said in the log: it cannot be used, and
  * what was before stays.
  */
-int tls_configure(struct tls *t, const char *hostname, struct span client_ca);
+int tls_configure(struct tls *t, const char *hostname, const struct tls_rules *rules);
 
 /* Asks for this host's certificate, so that it is in hand when the first client comes. */
 void tls_prepare(struct tls *t);

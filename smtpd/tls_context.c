@@ -155,9 +155,23 @@ set_rules(SSL_CTX *ctx)
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 }
 
+/* Level and options stay, whatever the suites. */
+static int
+obey_rules(SSL_CTX *ctx, const struct tls_rules *r, struct buf *why)
+{
+	if (r->only_13 && SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1)
+		fatalx("OpenSSL does not know TLS 1.3");
+	if ((r->ciphers == NULL || SSL_CTX_set_cipher_list(ctx, r->ciphers) == 1) &&
+	    (r->ciphersuites == NULL || SSL_CTX_set_ciphersuites(ctx, r->ciphersuites) == 1))
+		return 0;
+	buf_add_str(why, "OpenSSL does not know the ciphers of tls { }");
+	ERR_clear_error();
+	return -1;
+}
+
 SSL_CTX *
-tls_context_new(
-    struct tls_provider *p, struct tls_tickets *tickets, struct span client_ca, struct buf *why)
+tls_context_new(struct tls_provider *p, struct tls_tickets *tickets,
+    const struct tls_rules *rules, struct buf *why)
 {
 	SSL_CTX *ctx = SSL_CTX_new_ex(tls_provider_context(p), NULL, TLS_server_method());
 
@@ -165,7 +179,8 @@ tls_context_new(
 		fatalx("OpenSSL cannot speak TLS");
 	set_rules(ctx);
 	tls_tickets_attach(tickets, ctx);
-	if (client_ca.len > 0 && ask_client(ctx, client_ca, why) != 0) {
+	if (obey_rules(ctx, rules, why) != 0 ||
+	    (rules->client_ca.len > 0 && ask_client(ctx, rules->client_ca, why) != 0)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}

@@ -23,12 +23,21 @@ struct tls_hello {
 	const struct tls_identity *identity; /* the answer; NULL: the handshake waits for it */
 };
 
+/* What the administrator may say about it. */
+struct tls_rules {
+	struct span
+	    client_ca; /* PEM of the CAs of client certificates; empty: clients are not asked */
+	bool only_13;  /* TLS 1.2 is refused */
+	const char *ciphers;	  /* of TLS 1.2, as OpenSSL has them; NULL: ours */
+	const char *ciphersuites; /* of TLS 1.3; NULL: OpenSSL's */
+};
+
 /*
- * client_ca: PEM of the CAs that client certificates may come from; empty: clients are not asked. tickets
- * must outlive it. NULL with *why if the certificates cannot be read. SSL_CTX_free by the caller.
+ * rules are not kept. tickets must outlive it. NULL with *why if a certificate or cipher cannot be understood.
+ * SSL_CTX_free by the caller.
  */
 SSL_CTX *tls_context_new(struct tls_provider *p, struct tls_tickets *tickets,
-    struct span client_ca, struct buf *why);
+    const struct tls_rules *rules, struct buf *why);
 
 /*
  * A server's end of a connection. role is what session tickets are good for: those of another are

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from lib.certificates import client_context, fingerprint, make_certificate
-from lib.instance import Listener
+from lib.instance import BIN, Instance, Listener
 from lib.smtp_raw import RawClient
 from lib.waiting import wait_for
 
@@ -430,3 +430,44 @@ def test_many_at_once(make_secured):
         for sock in stuck:
             sock.close()
     mta.wait_messages("bob@domain1.com", 1)
+
+
+def shake(port, version=None, ciphers=None):
+    """(version, cipher) of a handshake, None if there is none."""
+    ctx = ssl.create_default_context()
+    ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
+    if version:
+        ctx.minimum_version = ctx.maximum_version = version
+    if ciphers:
+        ctx.set_ciphers(ciphers)
+    try:
+        with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+            client.starttls(context=ctx)
+            return client.sock.version(), client.sock.cipher()[0]
+    except (ssl.SSLError, smtplib.SMTPException, ConnectionError):
+        return None
+
+
+def test_versions_and_ciphers_by_configuration():
+    with Instance() as mta:
+        certificate, key = make_certificate(mta.root)
+        tls = f'tls {{ certificate = "{certificate}"  key = "{key}"  %s }}\n'
+        mta.extra = tls % 'ciphers = "ECDHE+CHACHA20"  ciphersuites = "TLS_CHACHA20_POLY1305_SHA256"'
+        mta.start()
+        port = mta.listeners[0].port
+        assert shake(port) == ("TLSv1.3", "TLS_CHACHA20_POLY1305_SHA256")
+        assert shake(port, ssl.TLSVersion.TLSv1_2)[1].endswith("CHACHA20-POLY1305")
+        assert shake(port, ssl.TLSVersion.TLSv1_2, "ECDHE+AESGCM") is None
+        mta.extra = tls % "minimum = 1.3"
+        mta.write_config()
+        mta.reload()
+        wait_for(lambda: shake(port, ssl.TLSVersion.TLSv1_2) is None, 5, "an end of TLS 1.2")
+        assert shake(port)[0] == "TLSv1.3"
+        for wrong in ('minimum = 1.1', 'ciphers = "NONSENSE"', 'ciphersuites = "NONSENSE"', 'ciphers = "ALL:@SECLEVEL=0"'):
+            mta.extra = tls % wrong
+            mta.write_config()
+            done = subprocess.run([str(BIN / "postrider"), "-c", str(mta.conf), "check"], capture_output=True, text=True,
+                                  timeout=30, check=False)
+            assert done.returncode != 0 and wrong.split()[0] in done.stderr + done.stdout, (wrong, done)
+        mta.extra = tls % ""
+        mta.write_config()

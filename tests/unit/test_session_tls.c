@@ -31,7 +31,9 @@ secure_init(struct secure *s, bool prepared)
 	s->source.with_tickets = true;
 	ticket_keys_make(s->source.tickets);
 	s->tls = tls_new(s->c.fake.base, &tls_fake_ops, &s->source, fake_clock);
-	assert_int_equal(tls_configure(s->tls, "mx.test", buf_span(&ca.certificate)), 0);
+	assert_int_equal(tls_configure(s->tls, "mx.test",
+			     &(struct tls_rules){.client_ca = buf_span(&ca.certificate)}),
+	    0);
 	s->c.fake.server.tls = s->tls;
 	if (prepared) {
 		tls_prepare(s->tls);

@@ -126,7 +126,9 @@ without_ticket_keys(void **state)
 		s.base = event_base_new();
 		s.fake.first = &ec;
 		s.tls = tls_new(s.base, &tls_fake_ops, &s.fake, test_clock);
-		assert_int_equal(tls_configure(s.tls, "mx.test", (struct span){NULL, 0}), 0);
+		assert_int_equal(tls_configure(s.tls, "mx.test",
+				     &(struct tls_rules){.client_ca = (struct span){NULL, 0}}),
+		    0);
 		assert_false(resumes(&s, &session, versions[i], LISTENER_MX, NULL));
 		assert_true(session == NULL || !SSL_SESSION_has_ticket(session));
 		assert_false(resumes(&s, &session, versions[i], LISTENER_MX, NULL));
@@ -163,7 +165,9 @@ client_certificates(void **state)
 
 			stage_init(&s, &ec);
 			assert_int_equal(
-			    tls_configure(s.tls, "mx.test", buf_span(&ca.certificate)), 0);
+			    tls_configure(s.tls, "mx.test",
+				&(struct tls_rules){.client_ca = buf_span(&ca.certificate)}),
+			    0);
 			pair(fds);
 			tls_peer_init(&p, fds[0], NULL, &session);
 			SSL_set_max_proto_version(p.ssl, versions[i]);
@@ -207,7 +211,9 @@ a_subject_is_a_strangers_text(void **state)
 	X509_set_issuer_name(evil.x, X509_get_subject_name(ca.x));
 	X509_sign(evil.x, ca.key, EVP_sha256());
 	stage_init(&s, &ec);
-	assert_int_equal(tls_configure(s.tls, "mx.test", buf_span(&ca.certificate)), 0);
+	assert_int_equal(tls_configure(s.tls, "mx.test",
+			     &(struct tls_rules){.client_ca = buf_span(&ca.certificate)}),
+	    0);
 	pair(fds);
 	tls_peer_init(&p, fds[0], NULL, NULL);
 	assert_int_equal(SSL_use_cert_and_key(p.ssl, evil.x, evil.key, NULL, 1), 1);
@@ -230,10 +236,14 @@ bad_authorities(void **state)
 	(void)state;
 	stage_init(&s, &ec);
 	before = s.tls->context;
-	assert_int_equal(tls_configure(s.tls, "mx.test", span_str("nothing")), -1);
+	assert_int_equal(tls_configure(s.tls, "mx.test",
+			     &(struct tls_rules){.client_ca = span_str("nothing")}),
+	    -1);
 	assert_int_equal(
 	    tls_configure(s.tls, "mx.test",
-		span_str("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")),
+		&(struct tls_rules){
+		    .client_ca = span_str(
+			"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")}),
 	    -1);
 	assert_ptr_equal(s.tls->context, before);
 	assert_int_equal(shake_plain(&s, NULL), 0);
