@@ -68,3 +68,11 @@ def test_nothing_came_late(fixture, quick):
         one.settle()
         assert not [recipient for _, recipient in one.sink.recipients() if recipient.endswith("@evil.test")]
         assert one.mta.queue() == []
+
+
+def test_every_refusal_names_its_rule(fixture, quick):
+    """In the log: what decided, by the name that `postrider explain` gives it."""
+    for one in (fixture, quick):
+        refusals = re.findall(r"(?m)^.* refused=[^0-9].*$", one.mta.log())
+        assert len(refusals) > 50
+        assert [line for line in refusals if not re.search(r" rule=[a-z0-9]+(?:-[a-z0-9]+)* ", line)] == []
