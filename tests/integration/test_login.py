@@ -1,6 +1,8 @@
 """Logins of the submission listener: with the clients that people have, against every stored form, and what
 a login that fails tells: nothing, not even by the time it takes."""
 
+import concurrent.futures
+import math
 import shutil
 import smtplib
 import ssl
@@ -12,6 +14,7 @@ import pytest
 
 from lib.certificates import make_certificate
 from lib.instance import Instance, Listener
+from lib.scram import b64
 
 MESSAGE = "From: <anna@a.example>\r\nSubject: login\r\n\r\nhello\r\n"
 SCRAM = ("{SCRAM-SHA-256}4096,c2FsdHNhbHQ=,OTf6LywAjSp/02R7Ja5JwIjN6rffQwD2oTC9mr1ZB6U=,"
@@ -169,3 +172,64 @@ def test_failures_look_alike(mta):
     middle = [statistics.median(all_of) for all_of in times.values()]
     assert min(middle) >= 0.4
     assert max(middle) - min(middle) < 0.2, times
+
+
+def mann_whitney(a, b):
+    """Two-sided p of a and b being of one distribution, by the normal approximation with ties."""
+    ranked = sorted(a + b)
+    rank = {value: ranked.index(value) + (ranked.count(value) + 1) / 2 for value in set(ranked)}
+    u = sum(rank[value] for value in a) - len(a) * (len(a) + 1) / 2
+    n = len(a) + len(b)
+    ties = sum(ranked.count(value) ** 3 - ranked.count(value) for value in set(ranked))
+    sigma = math.sqrt(len(a) * len(b) / 12 * (n + 1 - ties / (n * (n - 1))))
+    return math.erfc(abs(u - len(a) * len(b) / 2) / sigma / math.sqrt(2)) if sigma else 1.0
+
+
+def test_the_statistics_tell_a_difference():
+    a = [0.5 + i / 10000 for i in range(40)]
+    assert mann_whitney(a, [x + 0.00001 for x in a]) > 0.5
+    assert mann_whitney(a, [x + 0.01 for x in a]) < 0.001
+
+
+def test_time_tells_nothing(mta):
+    """Interleaved tries at users who exist and who do not, in a domain of an expensive form: either the times are of one
+    distribution, or what is between their medians is less than the network's own noise."""
+    mta = mta(**{"auth-failures-per-client": 100000, "auth-failures-per-account": 100000, "auth-failures-ceiling": 100000})
+    times = {"anna": [], "nobody": []}
+
+    def tries(which):
+        with connect(mta) as client:
+            for turn in range(12):
+                user = ("anna", "nobody")[(turn + which) % 2]
+                began = time.monotonic()
+                assert client.docmd("AUTH", "PLAIN " + b64(f"\0{user}@a.example\0wrong".encode()))[0] == 535
+                times[user].append(time.monotonic() - began)
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        list(pool.map(tries, range(6)))
+    p = mann_whitney(times["anna"], times["nobody"])
+    apart = abs(statistics.median(times["anna"]) - statistics.median(times["nobody"]))
+    assert len(times["anna"]) == 36
+    assert p > 0.001 or apart < 0.005, (p, apart, times)
+
+
+def test_guessing_locks_nobody_out(mta):
+    """Guesses from one network keep that network away; many networks together reach the ceiling, above which the user's
+    own is served, slowly."""
+    mta = mta(**{"auth-failures-per-account": 2, "auth-failures-ceiling": 6})
+
+    def attempt(network, password):
+        with smtplib.SMTP("127.0.0.1", mta.listeners[0].port, timeout=20, source_address=(f"127.0.{network}.1", 0)) as client:
+            client.starttls(context=context())
+            client.ehlo("c.test")
+            return client.docmd("AUTH", "PLAIN " + b64(f"\0anna@a.example\0{password}".encode()))[0]
+
+    assert attempt(1, "s3cret") == 235
+    assert [attempt(2, "wrong") for _ in range(3)] == [535, 535, 454]
+    assert attempt(2, "s3cret") == 454
+    assert attempt(3, "s3cret") == 235
+    assert [attempt(network, "wrong") for network in (4, 4, 5, 5)] == [535] * 4
+    assert attempt(6, "s3cret") == 454  # never seen, and the ceiling is reached
+    began = time.monotonic()
+    assert attempt(1, "s3cret") == 235
+    assert time.monotonic() - began >= 2.9
