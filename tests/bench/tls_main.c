@@ -9,6 +9,7 @@
  * with --resume off each handshake is a whole one.
  */
 #include <sys/epoll.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include <openssl/err.h>
@@ -42,7 +43,7 @@ struct conn {
 
 struct load {
 	struct sockaddr_in to;
-	uint64_t conns, sessions, sources, seconds;
+	uint64_t conns, at_once, sessions, sources, seconds;
 	bool hold, resume;
 	SSL_CTX *ctx;
 	struct conn *conn;
@@ -240,7 +241,10 @@ run(struct load *l)
 	while (l->done + l->failed < l->sessions && cli_now_us() < end) {
 		int n;
 
-		for (uint64_t i = 0; i < l->conns && l->opened < l->sessions; i++)
+		/* No more at once than this process can keep up with: a server drops slow ones. */
+		for (uint64_t i = 0; i < l->conns && l->opened < l->sessions &&
+				     l->opened - l->done - l->failed - l->held < l->at_once;
+		     i++)
 			if (l->conn[i].state == CLOSED)
 				conn_open(l, &l->conn[i]);
 		if (l->hold && !reported && l->held + l->failed == l->sessions) {
@@ -273,15 +277,17 @@ main(int argc, char **argv)
 	    {NULL, CLI_TEXT, NULL, 0, 0},
 	};
 	static const char usage[] =
-	    "usage: tls --to ADDRESS:PORT [--connections N at once] [--sessions N]\n"
+	    "usage: tls --to ADDRESS:PORT [--connections N, begun at once] [--sessions N]\n"
 	    "  [--sources N] [--hold on|off] [--resume on|off] [--time SECONDS]\n";
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = NULL};
 
 	cli_parse(argc > 0 ? argv + 1 : argv, options, usage);
 	if (l.to.sin_port == 0)
 		errx(64, "--to is missing\n%s", usage);
+	l.at_once = l.conns;
 	if (l.hold)
 		l.conns = l.sessions;
+	signal(SIGPIPE, SIG_IGN);
 	dial_raise_limit(l.conns);
 	if ((l.ep = epoll_create1(EPOLL_CLOEXEC)) == -1)
 		err(71, "epoll_create1");
