@@ -1,6 +1,8 @@
 /* xtext: the coding of RFC 3461 4. See xtext.h. */
 #include "common/xtext.h"
 
+#include "common/utf8.h"
+
 static int
 hex_digit(char c)
 {
@@ -64,4 +66,18 @@ xtext_is_printable(struct span s, size_t max)
 			return false;
 	}
 	return true;
+}
+
+bool
+xtext_is_utf8(struct span s, size_t max)
+{
+	struct buf decoded;
+	bool r;
+
+	if (s.len == 0 || s.len > max)
+		return false;
+	buf_init(&decoded, s.len);
+	r = xtext_decode(s, &decoded) == 0 && utf8_printable(buf_span(&decoded)) == decoded.len;
+	buf_release(&decoded);
+	return r;
 }

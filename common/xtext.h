@@ -23,4 +23,10 @@ int xtext_encode(struct span s, struct buf *out);
  */
 bool xtext_is_printable(struct span s, size_t max);
 
+/*
+ * The same of printable UTF-8 (utf8_is_printable), spaces included: what Postfix writes into ORCPT for an address in UTF-8, though it
+ * calls its type rfc822.
+ */
+bool xtext_is_utf8(struct span s, size_t max);
+
 #endif

@@ -301,6 +301,7 @@ start_work(struct drop *d, const char *name)
 	    .recipients = w->file.recipients,
 	    .nrecipients = w->file.nrecipients,
 	    .eight_bit = w->file.eight_bit,
+	    .utf8 = w->file.utf8,
 	    .fd = w->fd,
 	    .offset = w->head_size,
 	    .size = w->file.size};

@@ -112,6 +112,8 @@ static void
 say_mail(struct drop_session *s)
 {
 	start_command(s, "MAIL FROM:<", s->m->from, s->m->eight_bit ? "> BODY=8BITMIME" : ">");
+	if (s->m->utf8)
+		evbuffer_add_printf(bufferevent_get_output(s->bev), " SMTPUTF8");
 	add_parameter(s, "RET", s->m->ret);
 	add_parameter(s, "ENVID", s->m->envid);
 	end_command(s);

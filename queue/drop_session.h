@@ -23,7 +23,7 @@ struct drop_message {
 	const struct span *recipients;
 	size_t nrecipients;
 	struct span envid, ret, notify; /* RFC 3461 as given, empty if not */
-	bool eight_bit;
+	bool eight_bit, utf8;
 	struct span content; /* in memory, if fd is -1 */
 	int fd;		     /* or size octets at offset */
 	uint64_t offset, size;

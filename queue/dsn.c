@@ -150,6 +150,12 @@ add_original(struct buf *out, struct span orcpt, bool global)
 	if (utf8 ? utf8_address_decode(address, &decoded) != 0
 		 : xtext_decode(address, &decoded) != 0)
 		goto done;
+	/* Postfix calls such an address rfc822. */
+	if (!utf8 && !is_plain(buf_span(&decoded)) &&
+	    utf8_printable(buf_span(&decoded)) == decoded.len) {
+		utf8 = true;
+		type = span_str("utf-8");
+	}
 	buf_add_span(&line, type);
 	buf_add_str(&line, "; ");
 	r = utf8 && global ? buf_add_span(&line, buf_span(&decoded))
@@ -223,15 +229,16 @@ dsn_add_given_orcpt(struct buf *out, struct span orcpt)
 
 	if (address.p == NULL || !is_type(type))
 		return -1;
-	if (!span_is_nocase(type, "utf-8"))
-		return orcpt.len <= ORCPT_MAX && xtext_is_printable(address, ORCPT_MAX)
-			   ? buf_add_span(out, orcpt)
-			   : -1;
-	/* In ASCII, whatever the server knows. */
+	if (orcpt.len <= ORCPT_MAX && !span_is_nocase(type, "utf-8") &&
+	    xtext_is_printable(address, ORCPT_MAX))
+		return buf_add_span(out, orcpt);
+	/* In ASCII, whatever the server knows; under the type that it is. */
 	buf_init(&decoded, ORCPT_MAX);
 	buf_init(&coded, ORCPT_MAX);
-	if (utf8_address_decode(address, &decoded) == 0 && buf_add_span(&coded, type) == 0 &&
-	    buf_add_char(&coded, ';') == 0)
+	if ((span_is_nocase(type, "utf-8") ? utf8_address_decode(address, &decoded) == 0
+					   : xtext_is_utf8(address, ORCPT_MAX) &&
+						 xtext_decode(address, &decoded) == 0) &&
+	    buf_add_str(&coded, "utf-8;") == 0)
 		r = add_utf8_address(&coded, buf_span(&decoded));
 	if (r == 0)
 		r = buf_add_span(out, buf_span(&coded));

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/limits.h"
+#include "common/utf8.h"
 #include "common/xalloc.h"
 #include "queue/blocking.h"
 
@@ -115,4 +116,31 @@ sendmail_content_read(const struct sendmail_content *c, uint64_t at, void *out, 
 		n = (size_t)(c->memory.len - at);
 	memcpy(out, c->memory.p + at, n);
 	return (ssize_t)n;
+}
+
+bool
+sendmail_content_is_utf8(const struct sendmail_content *c)
+{
+	struct span header;
+	struct buf head;
+	const char *end;
+	char chunk[4096];
+	ssize_t n = 1;
+	bool r;
+
+	if (!c->eight_bit)
+		return false;
+	buf_init(&head, MESSAGE_INLINE_MAX);
+	while (n > 0 && memmem(buf_str(&head), head.len, "\n\n", 2) == NULL) {
+		n = sendmail_content_read(c, head.len, chunk, sizeof chunk);
+		if (n > 0 && buf_add(&head, chunk, (size_t)n) != 0)
+			n = 0;
+	}
+	header = buf_span(&head);
+	end = memmem(header.p, header.len, "\n\n", 2);
+	if (end != NULL)
+		header = span_first(header, (size_t)(end - header.p));
+	r = !utf8_is_ascii(header) && utf8_valid(header);
+	buf_release(&head);
+	return r;
 }

@@ -35,4 +35,7 @@ int sendmail_content_add(struct sendmail_content *c, struct span s);
 ssize_t sendmail_content_read(
     const struct sendmail_content *c, uint64_t at, void *out, size_t n);
 
+/* Is its header in UTF-8, and not in ASCII alone? No more of it than MESSAGE_INLINE_MAX octets are looked at. */
+bool sendmail_content_is_utf8(const struct sendmail_content *c);
+
 #endif

@@ -55,7 +55,7 @@ write_head(
 	    .nrecipients = d->nrecipients,
 	    .size = c->size,
 	    .eight_bit = e->eight_bit || c->eight_bit,
-	    .utf8 = sendmail_envelope_is_utf8(e),
+	    .utf8 = sendmail_envelope_is_utf8(e) || sendmail_content_is_utf8(c),
 	    .envid = span_str(e->envid),
 	    .ret = span_str(e->ret),
 	    .notify = span_str(e->notify)};

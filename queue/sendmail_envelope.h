@@ -25,7 +25,7 @@ struct sendmail_envelope {
 int sendmail_envelope_set_sender(
     struct sendmail_envelope *e, const char *text, const char *hostname, const char **why);
 
-/* Does an address of it need SMTPUTF8? */
+/* Does an address of it need SMTPUTF8? An international domain does not: it is an A-label. */
 bool sendmail_envelope_is_utf8(const struct sendmail_envelope *e);
 
 #endif

@@ -133,6 +133,7 @@ say_mail(struct submission *s)
 	const struct sendmail_envelope *e = s->e;
 	bool utf8 = sendmail_envelope_is_utf8(e), dsn = offers(s, EXT_DSN);
 	bool eight_bit = e->eight_bit || s->content->eight_bit;
+	bool header_utf8 = offers(s, EXT_SMTPUTF8) && sendmail_content_is_utf8(s->content);
 	char size[40] = "";
 
 	if (utf8 && !offers(s, EXT_SMTPUTF8)) {
@@ -145,7 +146,7 @@ say_mail(struct submission *s)
 		    size, sizeof size, " SIZE=%" PRIu64, s->content->size + s->content->lines);
 	sendmail_smtp_command(&s->smtp, "MAIL FROM:<%s>%s%s%s%s%s%s%s", e->from.text, size,
 	    eight_bit && offers(s, EXT_8BITMIME) ? " BODY=8BITMIME" : "",
-	    utf8 ? " SMTPUTF8" : "", dsn && e->ret != NULL ? " RET=" : "",
+	    utf8 || header_utf8 ? " SMTPUTF8" : "", dsn && e->ret != NULL ? " RET=" : "",
 	    dsn && e->ret != NULL ? e->ret : "", dsn && e->envid != NULL ? " ENVID=" : "",
 	    dsn && e->envid != NULL ? e->envid : "");
 	return is_positive(ask(s, SENDMAIL_REPLY_TIMEOUT, NULL)) ? GOES_ON : ENDED;

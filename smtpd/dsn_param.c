@@ -61,5 +61,5 @@ dsn_param_orcpt_valid(struct span value)
 	if (value.len > DSN_ORCPT_MAX || !is_type(type) || rest.p == NULL)
 		return false;
 	return span_is_nocase(type, "utf-8") ? utf8_address_valid(rest)
-					     : xtext_is_printable(rest, DSN_ORCPT_MAX);
+					     : xtext_is_utf8(rest, DSN_ORCPT_MAX);
 }

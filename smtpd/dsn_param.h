@@ -25,7 +25,7 @@ bool dsn_param_envid_valid(struct span value);
 bool dsn_param_notify_valid(struct span value);
 
 /*
- * An address type, a semicolon, an address in xtext; of the type utf-8 printable characters, of which those
+ * An address type, a semicolon, an address in xtext (of UTF-8, too: Postfix does); of the type utf-8 printable characters, of which those
  * beyond ASCII may, and + = \ and spaces have to, stand as \x{HEX}. What stands for itself needs SMTPUTF8.
  */
 bool dsn_param_orcpt_valid(struct span value);
