@@ -43,6 +43,7 @@ compact_choose(struct segment_pool *p, uint64_t now, uint64_t quiet, uint64_t ro
 		    (c.victim == NULL || is_sparser(s, c.victim)))
 			c.victim = s;
 	}
-	c.over = c.sealed > c.live + c.live / 5 * 2 + COMPACT_SLACK * segment_pool_segment_size(p);
+	c.over =
+	    c.sealed > c.live + c.live / 5 * 2 + COMPACT_SLACK * segment_pool_segment_size(p);
 	return c;
 }
