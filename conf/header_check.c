@@ -163,7 +163,6 @@ struct trial {
 	const struct header_rules *rules;
 	const struct mime_field *field;
 	struct span decoded; /* empty: as it stands */
-	uint64_t since;	     /* when work on the field began */
 	bool by_decoded;     /* the last match was of the decoded form */
 };
 
@@ -226,45 +225,47 @@ worked_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* False if the time for this message is up. */
+/* Looks at the clock. False if the time for this message is up. */
 static bool
-has_time(struct header_check *c, uint64_t *since)
+has_time(struct header_check *c)
 {
 	uint64_t now = worked_us();
 
-	c->used += now - *since;
-	*since = now;
-	return c->used <= c->set->time;
+	c->used += c->since != 0 ? now - c->since : 0;
+	c->since = now;
+	if (c->used <= c->set->time)
+		return true;
+	if (!c->late)
+		tell(c,
+		    "the rules have used their time in line %u: the rest of the message was "
+		    "not "
+		    "looked at",
+		    c->line);
+	c->late = true;
+	return false;
 }
 
 static void
 try_rules(struct trial *t)
 {
 	const struct header_rules *rules = t->rules;
-	uint64_t since = t->since;
-	size_t i = 0, tried = 0;
 
-	for (; i < rules->n; i++) {
+	for (size_t i = 0; i < rules->n; i++) {
 		const struct header_rule *r = &rules->v[i];
 		bool fit;
 
 		if (r->kind == HEADER_ENDIF)
 			continue;
-		if (++tried % RULES_AT_ONCE == 0 && !has_time(t->c, &since))
-			break;
+		if (t->c->tried++ % RULES_AT_ONCE == 0 && !has_time(t->c))
+			return;
 		fit = fits(t, r);
 		if (r->kind == HEADER_IF && !fit)
 			i = r->end;
 		if (r->kind == HEADER_RULE && fit) {
 			apply(t->c, rules, r, t->field, t->by_decoded);
-			break;
+			return;
 		}
 	}
-	if (!has_time(t->c, &since))
-		tell(t->c,
-		    "the rules have used their time in line %u: the rest of the message was "
-		    "not looked at",
-		    t->field->line);
 }
 
 static bool
@@ -282,15 +283,17 @@ on_field(const struct mime_field *f, void *arg)
 	struct header_check *c = arg;
 	struct trial t = {.c = c, .rules = c->set->header, .field = f};
 
-	if (c->fate != HEADER_PASSED || c->used > c->set->time)
+	if (c->fate != HEADER_PASSED || c->late)
 		return;
+	c->line = f->line;
+	if (c->since == 0)
+		c->since = worked_us();
 	if (c->ops->on_field != NULL)
 		c->ops->on_field(f, c->arg);
 	if (c->set->mime != NULL && is_mime_field(f))
 		t.rules = c->set->mime;
 	if (t.rules == NULL || t.rules->n == 0)
 		return;
-	t.since = worked_us();
 	if (mime_decode(f->text, &c->decoded))
 		t.decoded = buf_span(&c->decoded);
 	try_rules(&t);
@@ -355,7 +358,10 @@ header_check_feed(struct header_check *c, struct span content)
 {
 	if (c->fate != HEADER_PASSED || c->scan.done)
 		return;
+	c->since = 0;
 	mime_scan_feed(&c->scan, content);
+	if (c->since != 0)
+		(void)has_time(c);
 	if (c->scan.notes != c->told)
 		tell_notes(c);
 }
@@ -366,6 +372,7 @@ header_check_finish(struct header_check *c)
 	if (c->finished)
 		return;
 	c->finished = true;
+	c->since = 0;
 	if (c->fate == HEADER_PASSED)
 		mime_scan_finish(&c->scan);
 	if (c->scan.notes != c->told)

@@ -105,7 +105,11 @@ struct header_check {
 	unsigned char *barred;	 /* rules of both files that reached a limit; NULL: none */
 	unsigned hits, hits_max; /* HEADER_HITS_MAX, unless set anew behind header_check_new */
 	unsigned told;		 /* notes of the scan */
+	unsigned line;		 /* of the field at hand */
+	unsigned tried;		 /* rules */
 	uint64_t used;		 /* microseconds */
+	uint64_t since; /* when was last looked at the clock; 0: not since content came */
+	bool late;	/* the time is up */
 	bool finished;
 };
 
