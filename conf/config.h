@@ -93,6 +93,7 @@ enum config_rate {
 	RATE_CONNECTION_CLIENT,
 	RATE_CONNECTION_NETWORK,
 	RATE_COMMAND_CLIENT,
+	RATE_COMMAND_NETWORK,
 	RATE_MESSAGE_CLIENT,
 	RATE_RECIPIENT_CLIENT,
 	RATE_MESSAGE_ACCOUNT,
@@ -156,8 +157,9 @@ struct config {
 	uint32_t auth_failure_limit;
 	uint32_t hop_limit;
 	uint32_t command_line_limit;
-	uint32_t connection_limit;	      /* per worker */
-	uint32_t connection_limit_per_client; /* per worker and client address */
+	uint32_t connection_limit;	       /* per worker */
+	uint32_t connection_limit_per_client;  /* per worker and client address */
+	uint32_t connection_limit_per_network; /* per worker and /24 or /64 */
 	struct units_rate rates[CONFIG_RATES];
 	uint32_t minimum_rate;		  /* octets of content a second */
 	uint32_t destination_concurrency; /* jobs at once to one destination */

@@ -47,6 +47,7 @@ static const struct {
     [RATE_CONNECTION_CLIENT] = {"connection-rate-per-client", DEED_CONNECTION},
     [RATE_CONNECTION_NETWORK] = {"connection-rate-per-network", DEED_CONNECTION},
     [RATE_COMMAND_CLIENT] = {"command-rate-per-client", DEED_COMMAND},
+    [RATE_COMMAND_NETWORK] = {"command-rate-per-network", DEED_COMMAND},
     [RATE_MESSAGE_CLIENT] = {"message-rate-per-client", DEED_MESSAGE},
     [RATE_RECIPIENT_CLIENT] = {"recipient-rate-per-client", DEED_RECIPIENT},
     [RATE_MESSAGE_ACCOUNT] = {"message-rate-per-account", DEED_MESSAGE},
@@ -141,6 +142,7 @@ find_client_limits(const struct resolve_env *env, const struct policy_client *cl
 	add_configured(env, all, deed, RATE_CONNECTION_CLIENT, table, name);
 	add_configured(env, all, deed, RATE_CONNECTION_NETWORK, table, network);
 	add_configured(env, all, deed, RATE_COMMAND_CLIENT, table, name);
+	add_configured(env, all, deed, RATE_COMMAND_NETWORK, table, network);
 	add_configured(env, all, deed, RATE_MESSAGE_CLIENT, table, name);
 	add_configured(env, all, deed, RATE_RECIPIENT_CLIENT, table, name);
 }

@@ -184,11 +184,20 @@ admit(struct listener *one, int fd, const struct session_origin *o)
 {
 	struct listeners *l = one->all;
 
-	if (client_count_enter(
-		&l->clients, o, l->server->settings->connection_limit_per_client) != 0)
-		turn_away(one, fd, o, REPLY_CONNECTIONS_CLIENT);
-	else
+	const struct settings *set = l->server->settings;
+
+	switch (client_count_enter(&l->clients, o, set->connection_limit_per_client,
+	    set->connection_limit_per_network)) {
+	case CLIENT_COUNTED:
 		session_new(l->server, fd, o);
+		break;
+	case CLIENT_HAS_MOST:
+		turn_away(one, fd, o, REPLY_CONNECTIONS_CLIENT);
+		break;
+	case NETWORK_HAS_MOST:
+		turn_away(one, fd, o, REPLY_CONNECTIONS_NETWORK);
+		break;
+	}
 }
 
 /* Without a word: what is at the other end is no proxy of ours, or does not speak its protocol. */
@@ -358,14 +367,17 @@ int
 listeners_client_change(
     struct listeners *l, const struct session *s, const struct session_origin *now)
 {
-	uint32_t limit = s->settings->connection_limit_per_client;
+	const struct settings *set = s->settings;
 
 	if (netaddr_equal_ip(&s->origin.client, &now->client))
 		return 0;
-	if (client_count_enter(&l->clients, now, limit) != 0)
-		return -1;
 	client_count_leave(&l->clients, &s->origin);
-	return 0;
+	if (client_count_enter(&l->clients, now, set->connection_limit_per_client,
+		set->connection_limit_per_network) == CLIENT_COUNTED)
+		return 0;
+	/* It stays who it was, and has just made the place. */
+	(void)!client_count_enter(&l->clients, &s->origin, UINT32_MAX, UINT32_MAX);
+	return -1;
 }
 
 void

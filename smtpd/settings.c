@@ -113,6 +113,7 @@ settings_new(const struct config *c, unsigned offers)
 	s->command_line_limit = c->command_line_limit;
 	s->connection_limit = c->connection_limit;
 	s->connection_limit_per_client = c->connection_limit_per_client;
+	s->connection_limit_per_network = c->connection_limit_per_network;
 	s->idle_ms = c->idle_timeout;
 	s->session_ms = c->session_timeout;
 	s->transaction_ms = c->transaction_timeout;

@@ -46,6 +46,7 @@ struct settings {
 	uint32_t command_line_limit;
 	uint32_t connection_limit;
 	uint32_t connection_limit_per_client;
+	uint32_t connection_limit_per_network;
 	char **proxied; /* names of the listeners where a PROXY header comes first */
 	size_t nproxied;
 	struct config_netblocks proxy_from, xclient_from;

@@ -42,6 +42,8 @@ static const struct smtp_reply catalogue[REPLY_COUNT] = {
 	"connection-limit"),
     END(REPLY_CONNECTIONS_CLIENT, 421, "4.7.0", "Too many connections from your address",
 	"connection-limit-per-client"),
+    END(REPLY_CONNECTIONS_NETWORK, 421, "4.7.0", "Too many connections from your network",
+	"connection-limit-per-network"),
     ROW(REPLY_CANNOT_TELL, 451, "4.3.0", "Cannot decide now, try again later", "cannot-tell"),
     ROW(REPLY_CHECKS_MISSING, 451, "4.3.5",
 	"Header checks cannot be read here, try again later", "header-checks"),

@@ -370,6 +370,7 @@ fake_settings(void)
 	    .command_line_limit = 2048,
 	    .connection_limit = 100,
 	    .connection_limit_per_client = 10,
+	    .connection_limit_per_network = 1000,
 	    .idle_timeout = 5000,
 	    .session_timeout = 60000,
 	    .transaction_timeout = 40000,

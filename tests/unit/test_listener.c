@@ -112,6 +112,9 @@ limits_hold(void **state)
 		assert_int_equal(greeting(&b, i), '2');
 	assert_int_equal(greeting(&b, 3), '4');
 	b.fake.server.settings->connection_limit_per_client = 100;
+	b.fake.server.settings->connection_limit_per_network = 3;
+	assert_int_equal(greeting(&b, 8), '4');
+	b.fake.server.settings->connection_limit_per_network = 100;
 	assert_int_equal(greeting(&b, 4), '2');
 	assert_int_equal(greeting(&b, 5), '2');
 	assert_int_equal(greeting(&b, 6), '4');
@@ -197,12 +200,13 @@ clients_are_counted_by_network(void **state)
 {
 	static const struct {
 		const char *a, *b;
-		bool same;
+		bool same, near;
 	} rows[] = {
-	    {"192.0.2.1", "192.0.2.1", true},
-	    {"192.0.2.1", "192.0.2.2", false},
-	    {"2001:db8:1:2::1", "2001:db8:1:2:ffff::", true},
-	    {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
+	    {"192.0.2.1", "192.0.2.1", true, true},
+	    {"192.0.2.1", "192.0.2.2", false, true},
+	    {"192.0.2.1", "192.0.3.1", false, false},
+	    {"2001:db8:1:2::1", "2001:db8:1:2:ffff::", true, true},
+	    {"2001:db8:1:2::1", "2001:db8:1:3::1", false, false},
 	};
 	struct client_count c;
 
@@ -213,12 +217,22 @@ clients_are_counted_by_network(void **state)
 
 		assert_int_equal(netaddr_parse(span_str(rows[i].a), &a.client), 0);
 		assert_int_equal(netaddr_parse(span_str(rows[i].b), &b.client), 0);
-		assert_int_equal(client_count_enter(&c, &a, 1), 0);
-		assert_int_equal(client_count_enter(&c, &b, 1), rows[i].same ? -1 : 0);
+		assert_int_equal(client_count_enter(&c, &a, 1, 9), CLIENT_COUNTED);
+		assert_int_equal(client_count_enter(&c, &b, 1, 9),
+		    rows[i].same ? CLIENT_HAS_MOST : CLIENT_COUNTED);
 		client_count_leave(&c, &a);
 		if (!rows[i].same)
 			client_count_leave(&c, &b);
 		assert_int_equal(hash_count(&c.clients), 0);
+		/* and by the network around them */
+		assert_int_equal(client_count_enter(&c, &a, 9, 1), CLIENT_COUNTED);
+		assert_int_equal(client_count_enter(&c, &b, 9, 1),
+		    rows[i].near ? NETWORK_HAS_MOST : CLIENT_COUNTED);
+		client_count_leave(&c, &a);
+		if (!rows[i].near)
+			client_count_leave(&c, &b);
+		assert_int_equal(hash_count(&c.clients), 0);
+		assert_int_equal(hash_count(&c.networks), 0);
 	}
 	client_count_release(&c);
 }

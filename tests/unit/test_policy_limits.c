@@ -148,6 +148,10 @@ counts_commands(void **state)
 	policy_count_commands(&fake.env, &c, 1);
 	assert_string_equal(send_as(c, "x@far.test", 1), "4.7.0 command-rate-per-client");
 	assert_string_equal(connect_from("192.0.2.2"), "-");
+	set_rate(RATE_COMMAND_NETWORK, 15, MINUTE);
+	policy_count_commands(&fake.env, &c, 15);
+	assert_string_equal(connect_from("192.0.2.2"), "4.7.0 command-rate-per-network");
+	assert_string_equal(connect_from("192.0.3.2"), "-");
 }
 
 static void
