@@ -428,6 +428,21 @@ run_enqueue(struct million *b)
 	heap_release(&b->deferred);
 }
 
+static void
+run(struct million *b, const char *usage)
+{
+	if (strcmp(b->mode, "make") == 0)
+		run_make(b);
+	else if (strcmp(b->mode, "thin") == 0)
+		run_thin(b);
+	else if (strcmp(b->mode, "open") == 0)
+		run_open(b);
+	else if (strcmp(b->mode, "enqueue") == 0)
+		run_enqueue(b);
+	else
+		errx(64, "--mode: %s\n%s", b->mode, usage);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -479,16 +494,7 @@ main(int argc, char **argv)
 	memset(b.content, 'x', b.size);
 	for (size_t i = 70; i < b.size; i += 71)
 		b.content[i] = '\n';
-	if (strcmp(b.mode, "make") == 0)
-		run_make(&b);
-	else if (strcmp(b.mode, "thin") == 0)
-		run_thin(&b);
-	else if (strcmp(b.mode, "open") == 0)
-		run_open(&b);
-	else if (strcmp(b.mode, "enqueue") == 0)
-		run_enqueue(&b);
-	else
-		errx(64, "--mode: %s\n%s", b.mode, usage);
+	run(&b, usage);
 	event_base_free(b.base);
 	close(b.spoolfd);
 	free(b.content);
