@@ -337,3 +337,19 @@ def test_explain(dns):
         told = mta.command("explain", "--client", BOTH, "--helo", "mail.good.test", "--from", "a@good.test",
                            "bob@domain1.com").stdout
         assert "accepted" in told and "list listed wl.test 127.0.5.2" in told and "spared" in told, told
+
+
+def test_xclient(dns):
+    """Who speaks for another client is forgotten: the other one is asked about, and its name is told."""
+    with instance({"xclient-from": ["127.0.0.1/32"], "client-name": "lookup"}, ZONES % "reject", dns).start() as mta:
+        with RawClient("127.0.0.1", mta.port, source="127.0.0.1") as client:
+            client.reply("220")
+            client.command("EHLO proxy.test", "250")
+            for address, code in ((LISTED, "554"), (GOOD, "250")):
+                client.command(f"XCLIENT ADDR={address}", "220")
+                client.command("EHLO x.test", "250")
+                client.command("MAIL FROM:<a@good.test>", "250")
+                client.command("RCPT TO:<bob@domain1.com>", code)
+                if address == LISTED:
+                    client.command("RSET", "250")
+        mta.wait_log(rf"client={GOOD} name=host3.good.test ")
