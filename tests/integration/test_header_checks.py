@@ -163,6 +163,7 @@ def test_sendmail(world):
     texts = [message.raw for message in world.mta.wait_messages("bob@domain1.com", 2)]
     assert any(b"X-Mark: by hand\n" in text.replace(b"\r\n", b"\n") for text in texts)
     world.mta.wait_messages("alice@domain1.com", 1)
+    world.mta.wait_queue_empty()
     assert submit("hold").returncode == 0
     assert "to be looked at" in held(world)[1]
 
