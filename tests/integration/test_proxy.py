@@ -11,6 +11,7 @@ import pytest
 from lib.certificates import make_certificate
 from lib.instance import Listener
 from lib.smtp_raw import Closed, RawClient, Silent
+from lib.waiting import wait_for
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 MESSAGE = b"Subject: proxied\r\n\r\nhello\r\n.\r\n"
@@ -210,3 +211,21 @@ def test_the_configuration_is_checked(proxied, make_world):
         world.mta.write_config()
         done = world.mta.command("check")
         assert done.returncode != 0 and complaint in done.stdout + done.stderr
+
+
+def test_a_reload_takes_effect(proxied):
+    world = proxied()
+    world.mta.listeners[0].extra, world.mta.listeners[2].extra = "", "proxy = yes"
+    world.mta.write_config()
+    world.mta.reload()
+
+    def greeted():
+        with connect(world) as client:
+            try:
+                return client.reply("220", timeout=0.5)
+            except Silent:
+                return None
+    wait_for(greeted, 10, "a greeting without a header")
+    with connect(world, listener=2) as client:
+        client.send(v1("192.0.2.7"))
+        client.hello()
