@@ -201,3 +201,19 @@ def test_future_release():
         assert waiting() == left, "a flush is no release"
         assert mta.command("queue", "release", left[0]["id"]).returncode == 0
         mta.wait_messages("anna@a.test", 2, timeout=20)
+
+
+def test_admin_commands(make_world):
+    """A domain and its mailbox, named as people name them."""
+    world = make_world()
+    world.start()
+    mta = world.mta
+    for args, stdin in ((("domain", "add", "bücher.test"), None), (("user", "add", "müller@bücher.test"), "s3cret\n")):
+        done = mta.command(*args, stdin=stdin)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert DOMAIN in mta.command("domain", "list").stdout
+    done = mta.command("explain", "--rcpt", "müller@bücher.test")
+    assert done.returncode == 0 and f"müller@{DOMAIN}" in done.stdout, done.stdout + done.stderr
+    send(mta.port, "x@remote.test", ["müller@bücher.test"])
+    mta.wait_queue_empty()
+    assert [path for path in mta.domains.all_files() if DOMAIN in str(path) and "müller" in str(path)]
