@@ -381,7 +381,8 @@ stage_init(struct stage *s)
 	s->source.with_tickets = true;
 	ticket_keys_make(s->source.tickets);
 	s->tls = tls_new(s->c.fake.base, &tls_fake_ops, &s->source, fake_clock);
-	assert_int_equal(tls_configure(s->tls, "mx.test", (struct span){NULL, 0}), 0);
+	assert_int_equal(
+	    tls_configure(s->tls, "mx.test", &(struct tls_rules){.client_ca = {NULL, 0}}), 0);
 	s->c.fake.server.tls = s->tls;
 	tls_prepare(s->tls);
 	tls_fake_answer(&s->source);
