@@ -222,8 +222,10 @@ static int
 setup(void **state)
 {
 	static const struct service_ops directory_ops = {.on_message = on_question};
-	static const struct service_ops ops = {on_up, on_down, on_message};
-	static const struct peer_ops peer_ops = {peer_up, peer_down, peer_message};
+	static const struct service_ops ops = {
+	    .on_up = on_up, .on_down = on_down, .on_message = on_message};
+	static const struct peer_ops peer_ops = {
+	    .on_up = peer_up, .on_down = peer_down, .on_message = peer_message};
 	const struct domain_ids self = {geteuid(), getegid()};
 	struct world *w = xcalloc(1, sizeof *w);
 
@@ -395,7 +397,9 @@ ticket_keys_turn(void **state)
 	peer_free(&w->peer);
 	testing_run_for(w->base, 10);
 	w->peer = peer_new(w->base, w->front.path, "smtpd",
-	    &(struct peer_ops){peer_up, peer_down, peer_message}, w);
+	    &(struct peer_ops){
+		.on_up = peer_up, .on_down = peer_down, .on_message = peer_message},
+	    w);
 	assert_true(testing_run_until(w->base, &w->tickets, 2));
 	assert_memory_equal(keys, w->ticket_keys, sizeof keys);
 	peer_free(&w->peer);

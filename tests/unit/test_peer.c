@@ -92,7 +92,8 @@ server_message(struct client *c, struct wire_msg *m, void *arg)
 		s->held[s->nheld++] = m->id;
 }
 
-static const struct service_ops server_ops = {server_up, server_down, server_message};
+static const struct service_ops server_ops = {
+    .on_up = server_up, .on_down = server_down, .on_message = server_message};
 
 static void
 caller_up(struct peer *p, void *arg)
@@ -116,7 +117,8 @@ caller_message(struct peer *p, struct wire_msg *m, void *arg)
 	((struct caller *)arg)->notices++;
 }
 
-static const struct peer_ops caller_ops = {caller_up, caller_down, caller_message};
+static const struct peer_ops caller_ops = {
+    .on_up = caller_up, .on_down = caller_down, .on_message = caller_message};
 
 static struct stage *stage_of_answers; /* for the callback, whose argument is the question */
 

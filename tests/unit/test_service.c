@@ -48,7 +48,8 @@ on_message(struct client *c, struct wire_msg *m, void *arg)
 		client_drop(c, "as the test wants");
 }
 
-static const struct service_ops ops = {on_up, on_down, on_message};
+static const struct service_ops ops = {
+    .on_up = on_up, .on_down = on_down, .on_message = on_message};
 
 struct stage {
 	struct event_base *base;
