@@ -25,13 +25,36 @@ key_of(const void *key)
 	return span_make(key, 2 * sizeof(void *));
 }
 
+static struct batch_list *
+batches_of(const struct batch *b)
+{
+	return &b->lane->batches[b->retry];
+}
+
+/* The first of a lane, and the one after another, as a sweep goes over them: not their order of turns. */
+static struct batch *
+first_batch(struct lane *lane)
+{
+	struct batch *b = TAILQ_FIRST(&lane->batches[false]);
+
+	return b != NULL ? b : TAILQ_FIRST(&lane->batches[true]);
+}
+
+static struct batch *
+next_batch(struct batch *b)
+{
+	struct batch *next = TAILQ_NEXT(b, turn);
+
+	return next != NULL || b->retry ? next : TAILQ_FIRST(&b->lane->batches[true]);
+}
+
 static void
 free_lane(struct lane *lane)
 {
 	struct batch *b;
 
-	while ((b = TAILQ_FIRST(&lane->batches)) != NULL) {
-		TAILQ_REMOVE(&lane->batches, b, turn);
+	while ((b = first_batch(lane)) != NULL) {
+		TAILQ_REMOVE(batches_of(b), b, turn);
 		free(b);
 	}
 	free(lane);
@@ -112,7 +135,8 @@ obtain_lane(struct waitlist_set *s, struct waitlist *l, const char *from)
 	lane = xcalloc(1, sizeof *lane);
 	lane->key.list = l;
 	lane->key.sender = like.key.sender;
-	TAILQ_INIT(&lane->batches);
+	TAILQ_INIT(&lane->batches[false]);
+	TAILQ_INIT(&lane->batches[true]);
 	TAILQ_INSERT_TAIL(list_of(lane), lane, turn);
 	TAILQ_INSERT_TAIL(&lane->key.sender->lanes, lane, same);
 	(void)hash_insert(&s->lanes, key_of(&lane->key), lane);
@@ -121,8 +145,9 @@ obtain_lane(struct waitlist_set *s, struct waitlist *l, const char *from)
 
 /* A message with one recipient has one batch at most: nothing to look for. */
 static struct batch *
-obtain_batch(struct waitlist_set *s, struct waitlist *l, struct message *m)
+obtain_batch(struct waitlist_set *s, struct waitlist *l, const struct recipient *r)
 {
+	struct message *m = r->message;
 	struct batch *b, like = {.key = {l, m}};
 	bool shared = m->nrecipients > 1;
 
@@ -134,8 +159,9 @@ obtain_batch(struct waitlist_set *s, struct waitlist *l, struct message *m)
 	b->key.message = m;
 	b->lane = obtain_lane(s, l, m->from);
 	b->shared = shared;
+	b->retry = r->attempts > 0;
 	TAILQ_INIT(&b->recipients);
-	TAILQ_INSERT_TAIL(&b->lane->batches, b, turn);
+	TAILQ_INSERT_TAIL(batches_of(b), b, turn);
 	if (shared)
 		(void)hash_insert(&s->batches, key_of(&b->key), b);
 	return b;
@@ -145,7 +171,7 @@ void
 waitlist_add(
     struct waitlist_set *s, struct waitlist *l, struct recipient *r, enum recipient_state state)
 {
-	struct batch *b = obtain_batch(s, l, r->message);
+	struct batch *b = obtain_batch(s, l, r);
 	struct lane *lane = b->lane;
 
 	TAILQ_INSERT_TAIL(&b->recipients, r, link);
@@ -197,8 +223,8 @@ drop_batch(struct waitlist_set *s, struct batch *b)
 	struct lane *lane = b->lane;
 
 	if (lane->cursor == b)
-		lane->cursor = TAILQ_NEXT(b, turn);
-	TAILQ_REMOVE(&lane->batches, b, turn);
+		lane->cursor = next_batch(b);
+	TAILQ_REMOVE(batches_of(b), b, turn);
 	if (b->shared)
 		(void)hash_remove(&s->batches, key_of(&b->key));
 	free(b);
@@ -242,6 +268,15 @@ next_lane(struct waitlist *l)
 	return lane;
 }
 
+/* The message of a lane whose turn it is. */
+static struct batch *
+turn_of(const struct lane *lane)
+{
+	struct batch *b = TAILQ_FIRST(&lane->batches[lane->retries]);
+
+	return b != NULL ? b : TAILQ_FIRST(&lane->batches[!lane->retries]);
+}
+
 static uint32_t
 cost_of(const struct waitlist *l, const struct message *m, size_t n)
 {
@@ -256,10 +291,11 @@ rotate(struct lane *lane, struct batch *b, uint32_t cost, bool rest_of_batch)
 {
 	if (rest_of_batch) {
 		if (lane->cursor == b)
-			lane->cursor = TAILQ_NEXT(b, turn);
-		TAILQ_REMOVE(&lane->batches, b, turn);
-		TAILQ_INSERT_TAIL(&lane->batches, b, turn);
+			lane->cursor = next_batch(b);
+		TAILQ_REMOVE(batches_of(b), b, turn);
+		TAILQ_INSERT_TAIL(batches_of(b), b, turn);
 	}
+	lane->retries = !b->retry;
 	lane->debt += cost - TURN;
 	to_end(list_of(lane), lane);
 }
@@ -275,7 +311,7 @@ waitlist_take(struct waitlist_set *s, struct waitlist *l, struct recipient **out
 
 	if (lane == NULL || max == 0)
 		return 0;
-	b = TAILQ_FIRST(&lane->batches);
+	b = turn_of(lane);
 	n = b->n < max ? b->n : max;
 	*cost = cost_of(l, b->key.message, n);
 	if (lane->n > n)
@@ -298,9 +334,10 @@ waitlist_promote(struct recipient *r)
 	TAILQ_REMOVE(&b->recipients, r, link);
 	TAILQ_INSERT_HEAD(&b->recipients, r, link);
 	if (lane->cursor == b)
-		lane->cursor = TAILQ_NEXT(b, turn);
-	TAILQ_REMOVE(&lane->batches, b, turn);
-	TAILQ_INSERT_HEAD(&lane->batches, b, turn);
+		lane->cursor = next_batch(b);
+	TAILQ_REMOVE(batches_of(b), b, turn);
+	TAILQ_INSERT_HEAD(batches_of(b), b, turn);
+	lane->retries = b->retry;
 	TAILQ_REMOVE(list_of(lane), lane, turn);
 	TAILQ_INSERT_HEAD(list_of(lane), lane, turn);
 	lane->debt = 0;
@@ -324,7 +361,7 @@ static void
 begin_sweep(struct waitlist_set *s, struct lane *lane)
 {
 	end_sweep(s, lane);
-	lane->cursor = TAILQ_FIRST(&lane->batches);
+	lane->cursor = first_batch(lane);
 	lane->swept = true;
 	TAILQ_INSERT_TAIL(&s->sweeping, lane, sweep);
 }
@@ -429,7 +466,7 @@ waitlist_sweep(struct waitlist_set *s, unsigned budget,
 			end_sweep(s, lane);
 			continue;
 		}
-		lane->cursor = TAILQ_NEXT(b, turn);
+		lane->cursor = next_batch(b);
 		budget -= b->n < budget ? b->n : budget;
 		visit_batch(b, visit, arg);
 	}

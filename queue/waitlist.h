@@ -3,7 +3,8 @@
  * order. Sender domains take turns (deficit round robin: who sends much at once
  * sits out the turns it used up), and of one sender domain the messages take turns,
  * a job each: another's one message is behind a single job, however long the list,
- * and small mail passes a list's last thousand. Pure; used by queue/scheduler.
+ * and small mail passes a list's last thousand. What was tried before and what was not take turns
+ * there, too, so that a wave of retries does not delay new mail, nor new mail them. Pure; used by queue/scheduler.
  *
  *	waitlist ─► lane (a sender domain) ─► batch (a message) ─► recipients
  *
@@ -38,6 +39,8 @@ struct sender {
 	bool paused;
 };
 
+TAILQ_HEAD(batch_list, batch);
+
 struct lane {
 	TAILQ_ENTRY(lane) turn; /* in its list */
 	TAILQ_ENTRY(lane) same; /* in its sender's list */
@@ -46,11 +49,12 @@ struct lane {
 		struct waitlist *list;
 		struct sender *sender;
 	} key;
-	TAILQ_HEAD(, batch) batches;
-	struct batch *cursor; /* where the sweep goes on */
-	uint32_t n;	      /* recipients */
-	uint32_t debt;	      /* tenths of a turn to sit out */
-	bool swept;	      /* is in the list of those to sweep */
+	struct batch_list batches[2]; /* new ones, and those tried before */
+	struct batch *cursor;	      /* where the sweep goes on */
+	uint32_t n;		      /* recipients */
+	uint32_t debt;		      /* tenths of a turn to sit out */
+	bool swept;		      /* is in the list of those to sweep */
+	bool retries; /* it is the turn of those tried before, if there are any */
 };
 
 struct batch {
@@ -63,6 +67,7 @@ struct batch {
 	TAILQ_HEAD(, recipient) recipients;
 	uint32_t n;
 	bool shared; /* in the hash: further recipients of its message may join */
+	bool retry;  /* the recipient it began with was tried before */
 };
 
 /* What all lists have in common. */

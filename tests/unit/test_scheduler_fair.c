@@ -286,6 +286,93 @@ a_flood_comes_in_slices(void **state)
 	world_release(&w);
 }
 
+/* So many of a sender that were put off together, all to one destination, are there again. */
+static void
+retry_wave(struct world *w, const char *from, int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct recipient *r = message_recipient(world_message(w, from, 1), 0);
+
+		r->attempts = 1;
+		recipient_set_state(r, RECIPIENT_DEFERRED);
+		scheduler_add_deferred(w->s, r, 1000);
+	}
+	world_sleep(w, 1000);
+	while (scheduler_count_deferred(w->s) > 0)
+		world_sleep(w, 0);
+}
+
+/* Resolves until this one is; how many that took. */
+static unsigned
+resolved_until(struct world *w, const struct recipient *last, const char *destination)
+{
+	struct recipient *r;
+	unsigned n = 0;
+
+	do {
+		r = scheduler_next_due(w->s);
+		assert_non_null(r);
+		world_wait(w, r->message, r->entry, destination);
+		n++;
+	} while (r != last);
+	return n;
+}
+
+/* Ten thousand retries to one destination, and one new message to it: at the resolver and there it is among the next. */
+static void
+new_mail_passes_retries(void **state)
+{
+	static const char *const from[] = {"one@b.test", "one@a.test"};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct world w;
+		struct message *m;
+
+		world_init(&w);
+		retry_wave(&w, "bulk@a.test", 10000);
+		for (int k = 0; k < 5000; k++) {
+			struct recipient *r = scheduler_next_due(w.s);
+
+			world_wait(&w, r->message, 0, "d.test");
+		}
+		for (int k = 0; k < 10; k++)
+			(void)world_end(&w, world_job(&w, NULL), JOB_REACHED);
+		m = world_message(&w, from[i], 1);
+		scheduler_add_due(w.s, message_recipient(m, 0));
+		assert_in_range(resolved_until(&w, message_recipient(m, 0), "d.test"), 1, 2);
+		assert_in_range(jobs_until(&w, from[i]), 1, 2);
+		world_release(&w);
+	}
+}
+
+/* Nor do the retries wait for all new mail of their sender: they take turns. */
+static void
+retries_pass_new_mail(void **state)
+{
+	struct world w;
+	unsigned got = 0;
+
+	(void)state;
+	world_init(&w);
+	for (int i = 0; i < 1000; i++)
+		(void)world_mail(&w, "new@a.test", "d.test");
+	retry_wave(&w, "again@a.test", 50);
+	for (int i = 0; i < 50; i++) {
+		struct recipient *r = scheduler_next_due(w.s);
+
+		world_wait(&w, r->message, 0, "d.test");
+	}
+	for (int i = 0; i < 60; i++) {
+		struct recipient *r = world_job(&w, NULL);
+
+		got += r->attempts > 0;
+		(void)world_end(&w, r, JOB_REACHED);
+	}
+	assert_in_range(got, 29, 31);
+	world_release(&w);
+}
+
 int
 main(void)
 {
@@ -300,6 +387,8 @@ main(void)
 	    cmocka_unit_test(hanging_destinations_leave_places),
 	    cmocka_unit_test(twenty_senders_share),
 	    cmocka_unit_test(a_flood_comes_in_slices),
+	    cmocka_unit_test(new_mail_passes_retries),
+	    cmocka_unit_test(retries_pass_new_mail),
 	};
 
 	return cmocka_run_group_tests_name("scheduler fair", tests, NULL, NULL);

@@ -190,8 +190,12 @@ sweeps_what_is_parked(void **state)
 
 	(void)state;
 	world_init(&w);
-	for (int i = 0; i < 3000; i++)
-		r[i] = world_mail(&w, i % 2 ? "s@a.test" : "s@b.test", "d.test");
+	for (int i = 0; i < 3000; i++) {
+		r[i] =
+		    message_recipient(world_message(&w, i % 2 ? "s@a.test" : "s@b.test", 1), 0);
+		r[i]->attempts = i % 3;
+		world_wait(&w, r[i]->message, 0, "d.test");
+	}
 	assert_int_equal(r[2999]->state, RECIPIENT_WAITING);
 	assert_int_equal(sweep(&w), 0);
 	d = world_kill(&w, "d.test");
@@ -237,8 +241,10 @@ a_sweep_may_take_out(void **state)
 
 		snprintf(from, sizeof from, "s@s%d.test", i / 3);
 		m = world_message(&w, from, 1 + i % 4);
-		for (uint32_t k = 0; k < m->nrecipients; k++)
+		for (uint32_t k = 0; k < m->nrecipients; k++) {
+			message_recipient(m, k)->attempts = i % 5 == 0;
 			world_wait(&w, m, k, "d.test");
+		}
 	}
 	world_sleep(&w, 10 * MINUTE);
 	(void)sweep(&w);
@@ -272,8 +278,9 @@ hurry_probes_at_once(void **state)
 	assert_ptr_equal(world_job(&w, NULL), r);
 	assert_int_equal(world_end(&w, r, JOB_NOT_REACHED), DESTINATION_PROBED);
 
-	/* One that is deferred is resolved first. */
-	deferred = message_recipient(world_message(&w, "u@u.test", 1), 0);
+	/* One that is deferred is resolved first, and passes its own sender's new mail. */
+	deferred = message_recipient(world_message(&w, "s@d.test", 1), 0);
+	deferred->attempts = 3;
 	recipient_set_state(deferred, RECIPIENT_DEFERRED);
 	scheduler_add_deferred(w.s, deferred, 240 * MINUTE);
 	scheduler_hurry(w.s, deferred);
