@@ -124,8 +124,8 @@ on_journal_name(const char *name, int dirfd, void *arg)
 static void
 on_top_name(const char *name, int dirfd, void *arg)
 {
-	static const char *const known[] = {
-	    "lock", "segments", "large", "journal", "drop", "corrupt", "sockets", "lost+found"};
+	static const char *const known[] = {"lock", "segments", "large", "journal", "drop",
+	    "corrupt", "sockets", "secret", "secret.new", "lost+found"};
 
 	(void)dirfd;
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)

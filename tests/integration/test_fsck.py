@@ -93,6 +93,7 @@ def test_clean_in_use_and_stopped(world):
     assert mta.stop() == 0
     report = fsck(mta)
     assert not report["running"] and report["clean"] and report["messages"] == len(known) and not report["lost"]
+    assert not report["findings"], "every file is known"
     assert report["journal"]["whole"] and report["journal"]["reserve"] > 0
     before = snapshot(mta.spool)
     assert fsck(mta, "--repair")["clean"]
