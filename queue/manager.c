@@ -141,6 +141,7 @@ manager_new(struct event_base *base, int spoolfd, const struct config *config,
 	m->longest = retry_longest(config);
 	clock_steady_start(&m->clock);
 	m->scheduler = scheduler_new(config, clock_mono_ms());
+	m->sections = section_names_new();
 	m->agents = agents_new(base, &dispatch_agents_ops, m);
 	m->tick = evtimer_new(base, dispatch_on_pump, m);
 	m->pump = event_new(base, -1, 0, dispatch_on_pump, m);
@@ -155,7 +156,8 @@ manager_new(struct event_base *base, int spoolfd, const struct config *config,
 	m->compactor = compactor_new(base, m->store, m->own, NULL);
 	m->envelopes = envelope_cache_new(m->store);
 	m->reporter = reporter_new(base,
-	    &(struct report_source){m->store, m->envelopes, config}, m->own, m->directory);
+	    &(struct report_source){m->store, m->envelopes, config, m->sections}, m->own,
+	    m->directory);
 	recover_pauses(m);
 	consider_all(m);
 	dispatch_soon(m);
@@ -211,6 +213,7 @@ manager_free(struct manager **mp)
 	agents_free(&m->agents);
 	store_close(&m->store);
 	scheduler_free(&m->scheduler);
+	section_names_free(&m->sections);
 	event_free(m->tick);
 	event_free(m->pump);
 	event_free(m->stop_timer);

@@ -12,6 +12,7 @@
 #include "common/peer.h"
 #include "queue/manager.h"
 #include "queue/reporter.h"
+#include "queue/section_names.h"
 
 struct manager {
 	struct event_base *base;
@@ -25,6 +26,7 @@ struct manager {
 	struct compactor *compactor; /* NULL while the store is being opened */
 	struct reporter *reporter;   /* NULL while the store is being opened */
 	struct envelope_cache *envelopes;
+	struct section_names *sections; /* what recipient.section means */
 	struct peer *directory;
 	struct event *tick, *pump, *stop_timer;
 	struct clock_steady clock; /* for ages */

@@ -77,8 +77,10 @@ struct recipient {
 	uint32_t entry;
 	uint32_t parent; /* the entry it was expanded from; its own number if none */
 	uint16_t attempts;
+	uint16_t
+	    section; /* of the configuration, for the next hop that put it off: see queue/section_names.h */
 	uint8_t losses; /* times its agent died under it */
-	uint8_t kind, state;
+	uint8_t kind : 2, state : 4;
 	uint8_t notify : 5; /* NOTIFY_ */
 	uint8_t action : 2; /* while TELL */
 	bool recovered : 1; /* a delivery may have happened before a crash */

@@ -64,6 +64,16 @@ jitter(const struct recipient *r)
 	return (uint32_t)(x ^ x >> 31);
 }
 
+/* What the report of its delay is to know of its next hop: the section, if it is another than its domain's. */
+static uint16_t
+section_of(
+    const struct manager *m, const struct recipient *r, const struct config_destination *d)
+{
+	if (d == NULL || d == settings_of(m, r, span_str("")))
+		return 0;
+	return section_names_number(m->sections, span_str(d->name));
+}
+
 static void
 defer(struct manager *m, struct recipient *r, const struct outcome *o,
     const struct config_destination *d)
@@ -72,6 +82,7 @@ defer(struct manager *m, struct recipient *r, const struct outcome *o,
 	    config_retry_find(m->config, d, o->verdict->status, o->reached);
 	uint64_t ms = retry_interval(intervals, r->attempts, jitter(r));
 
+	r->section = section_of(m, r, d);
 	store_defer(m->store, r, o->verdict, clock_wall() + (int64_t)(ms / 1000));
 	if (r->state == RECIPIENT_DEFERRED) /* else it is to be held */
 		scheduler_add_deferred(m->scheduler, r, ms);

@@ -20,6 +20,7 @@
 #include "common/xalloc.h"
 #include "conf/config_destination.h"
 #include "queue/dsn.h"
+#include "queue/scheduler.h"
 #include "queue/spool_record.h"
 
 /* Returned whole where nothing was asked for (RFC 3461 4.3 leaves it to us): small mail on few recipients. */
@@ -140,7 +141,20 @@ action_of(const struct recipient *r)
 	return r->state == RECIPIENT_TELL ? done[r->action] : BOUNCE_DELAYED;
 }
 
-/* When it will be given up, as far as can be told before. */
+/* What the configuration knows its next hop by: its name where it waits for it, else the section that put it off. */
+static struct span
+next_hop_of(const struct report_source *s, const struct recipient *r)
+{
+	const struct destination *d = scheduler_destination_of(r);
+
+	return d != NULL && !d->detour ? span_str(d->name)
+				       : section_names_get(s->sections, r->section);
+}
+
+/*
+ * When it will be given up, as far as can be told before: a next hop that it is sent to after the next
+ * resolution, or that is not known since a restart, may have another lifetime.
+ */
 static int64_t
 until(const struct report_source *s, const struct recipient *r)
 {
@@ -149,7 +163,7 @@ until(const struct report_source *s, const struct recipient *r)
 	int64_t from = r->message->received;
 
 	domain = span_skip(domain, (size_t)(span_rindex(domain, '@') + 1));
-	d = config_destination_find(s->config, span_str(""), domain);
+	d = config_destination_find(s->config, next_hop_of(s, r), domain);
 	if (message_release(r->message) * 1000 > from)
 		from = message_release(r->message) * 1000;
 	return (from + (int64_t)config_lifetime_find(s->config, d, false)) / 1000;

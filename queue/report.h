@@ -9,6 +9,7 @@
 #include "conf/config.h"
 #include "queue/bounce.h"
 #include "queue/envelope_cache.h"
+#include "queue/section_names.h"
 #include "queue/store.h"
 
 /* What a reporter gathers with. */
@@ -16,6 +17,7 @@ struct report_source {
 	struct store *store;
 	struct envelope_cache *envelopes;
 	const struct config *config;
+	const struct section_names *sections;
 };
 
 /* Entries of one message. */

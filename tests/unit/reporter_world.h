@@ -23,6 +23,7 @@ struct world {
 	struct own_writer *own;
 	struct envelope_cache *envelopes;
 	struct reporter *reporter;
+	struct section_names *sections;
 	struct config config;
 	uint64_t retry[1];
 	const char *text; /* what the directory answers, NULL: none */
@@ -68,7 +69,7 @@ start_reporter(struct world *w)
 	w->own = own_writer_new(w->f.base, w->f.store);
 	w->envelopes = envelope_cache_new(w->f.store);
 	w->reporter = reporter_new(w->f.base,
-	    &(struct report_source){w->f.store, w->envelopes, &w->config}, w->own,
+	    &(struct report_source){w->f.store, w->envelopes, &w->config, w->sections}, w->own,
 	    w->directory);
 	fixture_turn(&w->f, 50); /* a segment of our own gets ready */
 }
@@ -126,6 +127,7 @@ world_init(struct world *w, const char *from, const char *notify)
 	open_store(w);
 	sockets_init(&w->at);
 	w->retry[0] = PATIENCE;
+	w->sections = section_names_new();
 	w->config = (struct config){.hostname = (char *)(uintptr_t) "mx.test",
 	    .retry = w->retry,
 	    .nretry = 1,
@@ -157,6 +159,7 @@ static inline void
 world_release(struct world *w)
 {
 	stop_reporter(w);
+	section_names_free(&w->sections);
 	peer_free(&w->directory);
 	service_free(&w->service);
 	fixture_release(&w->f);

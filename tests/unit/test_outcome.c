@@ -64,6 +64,7 @@ world_init(struct world *w, const char *from, int64_t age)
 	clock_steady_start(&w->m.clock);
 	w->m.pump = event_new(w->f.base, -1, 0, on_pump, w);
 	w->m.scheduler = scheduler_new(&w->config, clock_mono_ms());
+	w->m.sections = section_names_new();
 	retry_set_birth(
 	    w->r->message, age > 0, clock_steady_wall_ms(&w->m.clock), clock_wall_ms());
 }
@@ -72,6 +73,7 @@ static void
 world_release(struct world *w)
 {
 	scheduler_free(&w->m.scheduler);
+	section_names_free(&w->m.sections);
 	event_free(w->m.pump);
 	fixture_release(&w->f);
 }

@@ -1,6 +1,7 @@
 /* test_reporter: who is told when, and how often, whatever comes between. */
 #include "queue/reporter.h"
 
+#include "queue/manager_parts.h"
 #include "queue/store_wishes.h"
 #include "tests/unit/reporter_world.h"
 
@@ -313,6 +314,66 @@ warns_and_then_reports(void **state)
 	world_release(&w);
 }
 
+static void
+on_pump(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+}
+
+/*
+ * RFC 3464 2.3.9: the lifetime is that of the section named after the next hop, for one that is put off (a), and one
+ * that waits for a probe (b); c went straight to its domain, which has none. It is that of the
+ * configuration as it is now.
+ */
+static void
+says_until_when_by_the_next_hop(void **state)
+{
+	static char relay[] = "relay.test", other[] = "other.test";
+	struct config_destination sections[] = {
+	    {.name = other, .lifetime = 8000 * UINT64_C(86400000)},
+	    {.name = relay, .lifetime = 7000 * UINT64_C(86400000)}};
+	static const char *const hops[] = {"relay.test", "relay.test", "d.test"};
+	struct manager m = {0};
+	struct verdict v;
+	struct world w;
+
+	(void)state;
+	world_init(&w, "alice@e.test", "");
+	w.config.destinations = sections;
+	w.config.ndestinations = 2;
+	w.config.queue_lifetime = 9000 * UINT64_C(86400000);
+	w.config.delay_warning = 1000;
+	w.config.destination_concurrency = 20;
+	m = (struct manager){.config = &w.config,
+	    .store = w.f.store,
+	    .reporter = w.reporter,
+	    .sections = w.sections,
+	    .pump = event_new(w.f.base, -1, 0, on_pump, NULL),
+	    .scheduler = scheduler_new(&w.config, clock_mono_ms())};
+	clock_steady_start(&m.clock);
+	verdict_set(&v, VERDICT_TEMPORARY, 450, "4.2.1", "busy");
+	for (uint32_t i = 0; i < RECIPIENTS; i++)
+		outcome_conclude(&m, message_recipient(w.m, i),
+		    &(struct outcome){
+			.verdict = &v, .destination = span_str(hops[i]), .reached = true});
+	/* While the text is asked for, b comes up again, by another way that is paused, and a section changes. */
+	scheduler_forget(m.scheduler, message_recipient(w.m, 1));
+	scheduler_pause(m.scheduler, PAUSE_DESTINATION, span_str(other));
+	scheduler_add_waiting(
+	    m.scheduler, message_recipient(w.m, 1), AGENT_REMOTE, span_str(other));
+	assert_int_equal(message_recipient(w.m, 1)->state, RECIPIENT_PARKED);
+	sections[1].lifetime += UINT64_C(86400000);
+	wait_reports(&w, 1);
+	assert_true(says(&w, report(&w), "\nWill-Retry-Until: Wed, 14 Jan 2043 22:13:20"));
+	assert_true(says(&w, report(&w), "\nWill-Retry-Until: Mon, 09 Oct 2045 22:13:20"));
+	assert_true(says(&w, report(&w), "\nWill-Retry-Until: Sun, 05 Jul 2048 22:13:20"));
+	for (uint32_t i = 0; i < RECIPIENTS; i++)
+		scheduler_forget(m.scheduler, message_recipient(w.m, i));
+	scheduler_free(&m.scheduler);
+	event_free(m.pump);
+	world_release(&w);
+}
+
 int
 main(void)
 {
@@ -328,6 +389,7 @@ main(void)
 	    cmocka_unit_test(tells_of_an_expansion),
 	    cmocka_unit_test(warns_once),
 	    cmocka_unit_test(warns_and_then_reports),
+	    cmocka_unit_test(says_until_when_by_the_next_hop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
