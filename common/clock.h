@@ -12,6 +12,9 @@
 /* Milliseconds of the monotonic clock (counts while the machine sleeps: CLOCK_BOOTTIME). */
 uint64_t clock_mono_ms(void);
 
+/* Microseconds that this thread has worked: waiting for a processor does not count. */
+uint64_t clock_thread_us(void);
+
 /* Seconds and milliseconds since 1970, UTC. */
 int64_t clock_wall(void);
 int64_t clock_wall_ms(void);

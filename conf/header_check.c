@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/mime_decode.h"
 #include "common/mime_field.h"
 #include "common/xalloc.h"
@@ -187,6 +187,7 @@ bar(struct trial *t, const struct header_rule *r)
 		    (s->header != NULL ? s->header->n : 0) + (s->mime != NULL ? s->mime->n : 0),
 		    1);
 	c->barred[number_of(t, r)] = 1;
+	c->tried = 0; /* the clock is to be looked at before the next */
 	tell(c,
 	    "%s:%u: the pattern reached its limit in line %u and counts as no match in this "
 	    "message",
@@ -214,22 +215,11 @@ fits(struct trial *t, const struct header_rule *r)
 	return (m == HEADER_MATCH) != r->negated;
 }
 
-/* Time that this thread has worked: waiting for a processor does not count. */
-static uint64_t
-worked_us(void)
-{
-	struct timespec t;
-
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
-		return 0;
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 /* Looks at the clock. False if the time for this message is up. */
 static bool
 has_time(struct header_check *c)
 {
-	uint64_t now = worked_us();
+	uint64_t now = clock_thread_us();
 
 	c->used += c->since != 0 ? now - c->since : 0;
 	c->since = now;
@@ -287,7 +277,7 @@ on_field(const struct mime_field *f, void *arg)
 		return;
 	c->line = f->line;
 	if (c->since == 0)
-		c->since = worked_us();
+		c->since = clock_thread_us();
 	if (c->ops->on_field != NULL)
 		c->ops->on_field(f, c->arg);
 	if (c->set->mime != NULL && is_mime_field(f))

@@ -5,7 +5,11 @@
 #include <pcre2.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/xalloc.h"
+
+/* Items of a pattern between two looks at the clock: each takes no longer than to walk through a field. */
+#define ITEMS_AT_ONCE 64
 
 struct header_pattern {
 	pcre2_code *code;
@@ -17,6 +21,8 @@ struct header_matcher {
 	pcre2_match_context *context;
 	struct span subject;
 	unsigned groups; /* of the last match, 0: there was none */
+	unsigned items;	 /* of the pattern that were tried in this match */
+	uint64_t began;	 /* when the clock was looked at first, in this match */
 };
 
 static const struct {
@@ -58,7 +64,7 @@ struct header_pattern *
 header_pattern_new(struct span pattern, struct span flags, struct buf *why)
 {
 	uint32_t options = PCRE2_CASELESS | PCRE2_DOTALL | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP |
-			   PCRE2_NEVER_BACKSLASH_C;
+			   PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT;
 	struct header_pattern *p;
 	PCRE2_UCHAR text[200];
 	pcre2_code *code;
@@ -98,6 +104,22 @@ header_pattern_groups(const struct header_pattern *p)
 	return p->groups;
 }
 
+/* Before each item of a pattern. A negative number ends the match. */
+static int
+on_item(pcre2_callout_block *block, void *arg)
+{
+	struct header_matcher *m = arg;
+	uint64_t now;
+
+	(void)block;
+	if (++m->items % ITEMS_AT_ONCE != 0)
+		return 0;
+	now = clock_thread_us();
+	if (m->began == 0)
+		m->began = now;
+	return now - m->began > HEADER_PATTERN_TIME ? PCRE2_ERROR_CALLOUT : 0;
+}
+
 struct header_matcher *
 header_matcher_new(uint32_t steps)
 {
@@ -110,6 +132,7 @@ header_matcher_new(uint32_t steps)
 	pcre2_set_match_limit(m->context, steps);
 	pcre2_set_depth_limit(m->context, HEADER_PATTERN_DEPTH);
 	pcre2_set_heap_limit(m->context, HEADER_PATTERN_HEAP);
+	pcre2_set_callout(m->context, on_item, m);
 	return m;
 }
 
@@ -129,8 +152,11 @@ header_matcher_free(struct header_matcher **mp)
 enum header_match
 header_pattern_match(const struct header_pattern *p, struct header_matcher *m, struct span s)
 {
-	int r = pcre2_match(p->code, (PCRE2_SPTR)s.p, s.len, 0, 0, m->data, m->context);
+	int r;
 
+	m->items = 0;
+	m->began = 0;
+	r = pcre2_match(p->code, (PCRE2_SPTR)s.p, s.len, 0, 0, m->data, m->context);
 	m->subject = s;
 	m->groups = 0;
 	if (r == PCRE2_ERROR_NOMATCH)

@@ -11,8 +11,10 @@
 #include "common/buf.h"
 #include "common/span.h"
 
-/* Steps of one match (PCRE2's match limit): a few milliseconds. */
+/* Steps of one match from one place of the field (PCRE2's match limit begins anew at the next): a few milliseconds. */
 #define HEADER_PATTERN_STEPS 100000U
+/* Processor time of one match, from all places together, in microseconds. */
+#define HEADER_PATTERN_TIME 10000U
 /* Nested in each other, and the memory for them in KiB. */
 #define HEADER_PATTERN_DEPTH 100000U
 #define HEADER_PATTERN_HEAP  16384U

@@ -5,7 +5,9 @@
 #include "conf/header_rules.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/clock.h"
 #include "common/xalloc.h"
 #include "tests/unit/testing.h"
 
@@ -251,6 +253,33 @@ test_flags(void **state)
 	header_matcher_free(&m);
 }
 
+/* Steps are limited from each place of the field anew; time is for all of them together. */
+static void
+test_time(void **state)
+{
+	struct header_matcher *m = header_matcher_new(HEADER_PATTERN_STEPS);
+	struct header_pattern *p;
+	struct buf why, field;
+	uint64_t began;
+
+	(void)state;
+	buf_init(&why, 200);
+	buf_init(&field, 65536);
+	while (buf_add_str(&field, "name=") == 0)
+		;
+	memcpy(field.p + field.len - 8, ".bax.exi", 8);
+	p = header_pattern_new(LITERAL("name=[^>]*\\.(bat|exe)"), LITERAL(""), &why);
+	assert_non_null(p);
+	began = clock_thread_us();
+	assert_int_equal(header_pattern_match(p, m, buf_span(&field)), HEADER_TOO_HARD);
+	assert_true(clock_thread_us() - began < 20 * HEADER_PATTERN_TIME);
+	assert_int_equal(header_pattern_match(p, m, LITERAL("name=x.bat")), HEADER_MATCH);
+	header_pattern_free(&p);
+	buf_release(&field);
+	buf_release(&why);
+	header_matcher_free(&m);
+}
+
 static void
 test_expand(void **state)
 {
@@ -284,6 +313,7 @@ main(void)
 	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_files_as_a_whole),
 	    cmocka_unit_test(test_flags),
+	    cmocka_unit_test(test_time),
 	    cmocka_unit_test(test_expand),
 	};
 
