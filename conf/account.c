@@ -193,7 +193,8 @@ is_mailbox(const struct resolve_env *env, const char *target, struct span accoun
 }
 
 enum lookup
-account_owns(const struct resolve_env *env, struct span account, const struct address *address)
+account_owns(const struct resolve_env *env, struct span account, const struct address *address,
+    unsigned *steps)
 {
 	enum lookup l = LOOKUP_NOT_FOUND;
 	struct resolution r;
@@ -201,6 +202,7 @@ account_owns(const struct resolve_env *env, struct span account, const struct ad
 	if (span_eq(address_span(address), account))
 		return LOOKUP_FOUND;
 	resolve(env, address, 0, NULL, &r);
+	*steps += r.steps;
 	for (size_t i = 0; i < r.n && l != LOOKUP_FOUND; i++)
 		if (r.v[i].kind == TARGET_MAILBOX && is_mailbox(env, r.v[i].address, account))
 			l = LOOKUP_FOUND;

@@ -60,9 +60,9 @@ bool account_all_scram(const struct resolve_env *env, const char *domain);
 
 /*
  * Does mail to the address reach the account: is it its own address, a subaddress, or an alias that
- * leads there? UNKNOWN: could not tell.
+ * leads there? UNKNOWN: could not tell. What was looked at for it is added to *steps (conf/resolve.h).
  */
-enum lookup account_owns(
-    const struct resolve_env *env, struct span account, const struct address *address);
+enum lookup account_owns(const struct resolve_env *env, struct span account,
+    const struct address *address, unsigned *steps);
 
 #endif

@@ -6,6 +6,9 @@
 #include "conf/policy.h"
 #include "conf/policy_private.h"
 
+/* Aliases and their targets that are looked at for one message: others wait meanwhile. */
+#define STEPS_MAX 10000
+
 /* Not theirs, or unclear: refused, or only told. */
 static void
 object(const struct resolve_env *env, const char *rule, struct trace *trace,
@@ -27,9 +30,10 @@ object(const struct resolve_env *env, const char *rule, struct trace *trace,
 /* True if it decided. field is "From" or "Sender". */
 static bool
 is_not_theirs(const struct resolve_env *env, const struct policy_client *client,
-    const struct policy_author *author, struct trace *trace, struct policy_answer *answer)
+    const struct policy_author *author, unsigned *steps, struct trace *trace,
+    struct policy_answer *answer)
 {
-	enum lookup l = account_owns(env, client->auth, &author->address);
+	enum lookup l = account_owns(env, client->auth, &author->address, steps);
 
 	trace_add(trace, "%.*s <%s>", SPAN_ARG(author->field), author->address.text);
 	if (l == LOOKUP_FOUND)
@@ -53,15 +57,20 @@ policy_author(const struct resolve_env *env, const struct policy_client *client,
     const struct policy_author *authors, size_t n, struct span unclear, struct trace *trace,
     struct policy_answer *answer)
 {
+	unsigned steps = 0;
+
 	answer->action = POLICY_DELIVER;
 	answer->nwarnings = 0;
 	if (env->config->check_header_from == CHECK_OFF || client->auth.len == 0) {
 		policy_allow(answer, trace, "everybody", "2.6.0");
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
-		if (is_not_theirs(env, client, &authors[i], trace, answer))
+	for (size_t i = 0; i < n && steps <= STEPS_MAX; i++) {
+		if (is_not_theirs(env, client, &authors[i], &steps, trace, answer))
 			return;
+		if (steps > STEPS_MAX && i + 1 < n)
+			unclear = span_str("too many addresses stand behind From and Sender");
+	}
 	if (unclear.len > 0) {
 		verdict_set(&answer->verdict, VERDICT_PERMANENT, 550, "5.6.0",
 		    "Cannot tell whom this message is from: %.*s", SPAN_ARG(unclear));

@@ -12,11 +12,12 @@ static bool
 is_not_theirs(const struct resolve_env *env, const struct policy_client *client,
     const struct address *from, struct trace *trace, struct policy_answer *answer)
 {
+	unsigned steps = 0;
 	enum lookup l;
 
 	if (client->auth.len == 0 || from->len == 0)
 		return false;
-	l = account_owns(env, client->auth, from);
+	l = account_owns(env, client->auth, from, &steps);
 	if (l == LOOKUP_FOUND)
 		return false;
 	if (l == LOOKUP_UNKNOWN) {

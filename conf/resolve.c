@@ -411,9 +411,12 @@ resolve(const struct resolve_env *env, const struct address *address, unsigned f
 {
 	struct run r = {.env = env, .out = out, .trace = trace, .flags = flags};
 	struct step s = {.address = address, .mailbox_only = (flags & RESOLVE_FINAL) != 0};
+	enum outcome o;
 
 	*out = (struct resolution){.v = NULL};
-	if (expand(&r, &s) == OUTCOME_OK && out->n > 0) {
+	o = expand(&r, &s);
+	out->steps = r.steps;
+	if (o == OUTCOME_OK && out->n > 0) {
 		verdict_set(&out->verdict, VERDICT_OK, 250, "2.1.5", "Recipient ok");
 		return;
 	}

@@ -81,6 +81,7 @@ struct resolution {
 	struct target *v; /* at least one if the verdict is ok, else none */
 	size_t n;
 	struct hash seen; /* of targets, by address */
+	unsigned steps;	  /* on the way to them, or to the failure */
 };
 
 /*

@@ -198,10 +198,11 @@ knows_whose_an_address_is(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct address a;
 		const char *why;
+		unsigned steps = 0;
 
 		assert_int_equal(
 		    address_parse(span_str(rows[i].address), ADDRESS_UTF8, &a, &why), 0);
-		if (account_owns(&f.env, span_str("anna@a.test"), &a) != rows[i].want)
+		if (account_owns(&f.env, span_str("anna@a.test"), &a, &steps) != rows[i].want)
 			fail_msg("%s", rows[i].address);
 	}
 	fake_release(&f);

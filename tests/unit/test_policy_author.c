@@ -13,9 +13,17 @@ static struct fake fake;
 static int
 setup(void **state)
 {
+	struct buf aliases;
+
 	(void)state;
 	fake_init(&fake);
-	fake_domain(&fake, "a.test", "anna:x\nbert:x\n", "sales: anna\nteam: anna, bert\n", "");
+	buf_init(&aliases, 65536);
+	buf_add_str(&aliases, "sales: anna\nteam: anna, bert\nall: ");
+	for (int i = 0; i < 6000; i++)
+		buf_addf(&aliases, "n%d, ", i);
+	buf_add_str(&aliases, "anna\n");
+	fake_domain(&fake, "a.test", "anna:x\nbert:x\n", buf_str(&aliases), "");
+	buf_release(&aliases);
 	fake.broken = "broken.test";
 	return 0;
 }
@@ -61,6 +69,10 @@ static const struct {
     {{"From bert@a.test"}, "why", VERDICT_PERMANENT, "header-from-not-yours"},
     {{NULL}, "why", VERDICT_PERMANENT, "header-from-unclear"},
     {{"From anna@broken.test"}, "", VERDICT_TEMPORARY, "cannot-tell"},
+    {{"From all@a.test", "Sender all@a.test"}, "", VERDICT_OK, "everybody"},
+    /* nobody waits for a message that names large lists again and again */
+    {{"From all@a.test", "From all@a.test", "From all@a.test"}, "", VERDICT_PERMANENT,
+	"header-from-unclear"},
 };
 
 static void
