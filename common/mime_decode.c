@@ -135,7 +135,22 @@ add_word(const struct word *w, struct buf *out)
 	buf_release(&text);
 }
 
-/* White space between two encoded words is no part of the text (RFC 2047 6.2). */
+/* Encoded words, the first of them *w. White space between two is no part of the text (RFC 2047 6.2). Returns what follows. */
+static struct span
+add_words(struct word *w, struct span s, struct buf *out)
+{
+	for (;;) {
+		struct span next = s;
+
+		add_word(w, out);
+		while (next.len > 0 && (next.p[0] == ' ' || next.p[0] == '\t'))
+			next = span_skip(next, 1);
+		if (!take_word(&next, w))
+			return s;
+		s = next;
+	}
+}
+
 static bool
 decode_words(struct span s, struct buf *out)
 {
@@ -143,22 +158,13 @@ decode_words(struct span s, struct buf *out)
 	struct word w;
 
 	while (s.len > 0) {
-		struct span next;
-
 		if (s.p[0] != '=' || !take_word(&s, &w)) {
 			buf_add_char(out, s.p[0]);
 			s = span_skip(s, 1);
 			continue;
 		}
-		add_word(&w, out);
+		s = add_words(&w, s, out);
 		any = true;
-		next = s;
-		while (next.len > 0 && (next.p[0] == ' ' || next.p[0] == '\t'))
-			next = span_skip(next, 1);
-		if (next.len < s.len && take_word(&next, &w)) {
-			add_word(&w, out);
-			s = next;
-		}
 	}
 	return any;
 }

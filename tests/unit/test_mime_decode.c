@@ -20,6 +20,8 @@ test_decode(void **state)
 	    {"Subject: =?iso-8859-1?Q?=E9t=e9?=", "Subject: \xc3\xa9t\xc3\xa9"},
 	    {"Subject: =?koi8-r?Q?=C1?=", "Subject: \xc1"},
 	    {"Subject: =?utf-8?Q?a=0D=0Ab=00c?=", "Subject: a  b c"},
+	    {"Subject: =?utf-8?q?a?= =?utf-8?q?b?= =?utf-8?q?c?=\t =?utf-8?q?d?= e",
+		"Subject: abcd e"},
 	    {"Subject: =?utf-8?X?abc?=", NULL},
 	    {"Subject: =?utf-8?Q?abc", NULL},
 	    {"Subject: =?utf-8?Q?a=4?=", "Subject: a=4"},
