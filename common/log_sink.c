@@ -24,6 +24,7 @@ static unsigned long dropped, unreported; /* lines */
 /* Lines of this turn, and what ends it. */
 static struct {
 	struct event *end; /* NULL: nothing is gathered */
+	bool forked;	   /* it belongs to the loop of the process's parent */
 	pthread_t thread;
 	size_t len;
 	char text[PIPE_BUF];
@@ -112,7 +113,7 @@ log_sink_flush(void)
 void
 log_sink_line(const char *line, size_t n, bool may_wait)
 {
-	bool gather = may_wait && turn.end != NULL && n <= sizeof turn.text &&
+	bool gather = may_wait && turn.end != NULL && !turn.forked && n <= sizeof turn.text &&
 		      pthread_equal(pthread_self(), turn.thread);
 
 	if (!gather || n > sizeof turn.text - turn.len)
@@ -138,8 +139,9 @@ void
 log_sink_gather(struct event_base *base)
 {
 	log_sink_flush();
-	if (turn.end != NULL)
+	if (turn.end != NULL && !turn.forked)
 		event_free(turn.end);
+	turn.forked = false;
 	turn.end = base != NULL ? event_new(base, -1, 0, on_end, NULL) : NULL;
 	turn.thread = pthread_self();
 }
@@ -147,7 +149,7 @@ log_sink_gather(struct event_base *base)
 void
 log_sink_forget(void)
 {
-	turn.end = NULL; /* it belongs to the parent's loop, of which this is a copy */
+	turn.forked = true;
 	turn.len = 0;
 }
 
