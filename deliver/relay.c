@@ -160,6 +160,19 @@ go_on(struct relay *r)
 	try_next(r);
 }
 
+/*
+ * What the host said about the message. Of some recipients it was known without asking that this host cannot take
+ * them (UTF-8): that says nothing about the others, nor about another host.
+ */
+static const struct verdict *
+verdict_of_host(const struct relay *r)
+{
+	for (size_t i = 0; i < r->t.nrecipients; i++)
+		if (r->t.recipients[i].verdict.kind == VERDICT_TEMPORARY)
+			return &r->t.recipients[i].verdict;
+	return &r->t.recipients[0].verdict;
+}
+
 static void
 on_done(struct connection *c, enum smtp_outcome outcome, void *owner)
 {
@@ -170,7 +183,7 @@ on_done(struct connection *c, enum smtp_outcome outcome, void *owner)
 	r->connection = NULL;
 	r->clear = false;
 	snprintf(r->last_host, sizeof r->last_host, "%s", connection_host(c));
-	r->last = r->t.recipients[0].verdict;
+	r->last = *verdict_of_host(r);
 	r->reached = r->reached || (outcome == SMTP_REFUSED && is_about_mail(&r->last));
 	if (outcome == SMTP_DONE || outcome == SMTP_BROKEN) {
 		take_verdicts(r, r->last_host);

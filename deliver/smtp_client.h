@@ -67,8 +67,8 @@ enum smtp_stage {
 
 /* How a transaction ended. Every recipient has a verdict in each case but PARTIAL. */
 enum smtp_outcome {
-	SMTP_DONE,    /* the server has spoken about each */
-	SMTP_REFUSED, /* it refused the sender for now (4xx to MAIL): another host may do better */
+	SMTP_DONE, /* the server has spoken about each */
+	SMTP_REFUSED, /* it refused the sender for now (4xx to the first MAIL): another host may do better */
 	SMTP_STALE,  /* the connection ended before it said anything: nothing was tried yet */
 	SMTP_BROKEN, /* the connection ended half-way: the undecided are temporary */
 	SMTP_PARTIAL, /* some are decided; the server takes no more on this connection: the others go by another */

@@ -226,7 +226,10 @@ begin_slice(struct smtp_client *c)
 	perform_envelope(c);
 }
 
-/* MAIL: a refusal is about everybody. */
+/*
+ * MAIL: a refusal is about everybody who is left. Of those of an earlier slice the server has said what became of them:
+ * the transaction does not go to another host as a whole then.
+ */
 static bool
 on_mail_reply(struct smtp_client *c)
 {
@@ -239,7 +242,7 @@ on_mail_reply(struct smtp_client *c)
 	reply_verdict(&c->reply, &v);
 	decide_rest(c, &v);
 	c->refused = true;
-	c->elsewhere = v.kind == VERDICT_TEMPORARY;
+	c->elsewhere = v.kind == VERDICT_TEMPORARY && c->slice.first == 0;
 	return true;
 }
 

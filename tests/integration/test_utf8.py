@@ -161,6 +161,33 @@ def test_limits_of_a_server(make_world):
     world.mta.wait_queue_empty()
 
 
+def states(mta):
+    """Of what is in the queue: address -> state."""
+    return {one["address"]: one["state"] for message in mta.queue() for one in message["recipients"]}
+
+
+def test_sender_refused_behind_a_limit(make_world):
+    """A 4xx to the second MAIL is about those that are left: nobody gets the message twice, or is called delivered."""
+    world = make_world(retry=["300s"])
+    far = world.sink("remote.test", extensions=(*EXTENSIONS, "LIMITS RCPTMAX=2"))
+    far.script["MAIL"] = lambda session, line: "450 4.7.1 slow down" if session.verbs().count("MAIL") > 1 else None
+    world.start()
+    recipients = [f"r{i}@remote.test" for i in range(4)]
+    send(world.mta.port, "bob@domain1.com", recipients, b"Subject: many\r\n\r\nx\r\n", options=())
+    wait_for(lambda: sorted(states(world.mta).values()) == ["deferred"] * 2, 15, "two that are deferred")
+    assert sorted([*states(world.mta), *far.messages[0].recipients]) == recipients and len(far.messages) == 1
+
+
+def test_sender_refused_at_a_server_without_smtputf8(make_world):
+    """That it takes no address in UTF-8 is no verdict about the others."""
+    world = make_world(retry=["300s"])
+    far = world.sink("remote.test")
+    far.script["MAIL"] = lambda session, line: "450 4.7.1 slow down"
+    world.start()
+    send(world.mta.port, "bob@domain1.com", ["ü@remote.test", "b@remote.test"], b"Subject: x\r\n\r\nx\r\n")
+    wait_for(lambda: states(world.mta).get("b@remote.test") == "deferred", 15, "the one in ASCII to be deferred")
+
+
 def test_future_release():
     """Waits for its time, over a restart, or goes earlier when the administrator says so."""
     mta = Instance(listeners=[Listener(role="submission", tls="implicit")], settings={"future-release": "1h"})
