@@ -155,7 +155,7 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 	j->is_new = history.last == 0;
 	j->past_size = history.size;
 	j->last_checkpoint_size = history.checkpoint_size;
-	journal_past_release_tail(&j->past, j->number);
+	journal_past_release_tail(&j->past, &history);
 	j->worker = worker_new(base);
 	j->timer = evtimer_new(base, on_timer, j);
 	if (journal_begin_log(j) != 0) {

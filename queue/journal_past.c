@@ -40,16 +40,18 @@ replay_checkpoint(
 	return found;
 }
 
-/* One log; what it is like. */
+/* One log; what it is like, and where it is cut. */
 static enum journal_file_state
 replay_log(const struct journal_past *p, uint64_t number, journal_replay_fn *replay, void *arg,
-    uint64_t *size)
+    struct journal_history *h)
 {
 	struct journal_file_result r;
 	char name[JOURNAL_NAME_SIZE];
 
 	journal_file_read(p->dirfd, number, JOURNAL_FILE_LOG, p->instance, replay, arg, &r);
-	*size += r.used;
+	h->size += r.used;
+	h->cut = r.state == JOURNAL_FILE_CUT;
+	h->cut_at = r.damaged_at;
 	if (r.state == JOURNAL_FILE_DAMAGED && p->corruptfd >= 0)
 		quarantine_copy(p->dirfd, journal_file_name(number, ".log", name), p->corruptfd,
 		    "records in the middle of this log are damaged; the others were used, and "
@@ -77,10 +79,10 @@ journal_past_replay(const struct journal_past *p, journal_replay_fn *replay, voi
 			h.last = numbers[i];
 		if (numbers[i] < h.checkpoint)
 			continue;
-		/* A cut is the end: a log was begun behind one that was on disk, or whose write had failed. */
+		/* A cut is the end: a start takes it away before it begins the next log (journal_past_release_tail). */
 		if (numbers[i] != expected || last == JOURNAL_FILE_CUT)
 			h.whole = false;
-		last = replay_log(p, numbers[i], replay, arg, &h.size);
+		last = replay_log(p, numbers[i], replay, arg, &h);
 		if (last != JOURNAL_FILE_WHOLE && last != JOURNAL_FILE_CUT)
 			h.whole = false;
 		expected = numbers[i] + 1;
@@ -112,13 +114,15 @@ journal_past_replay_again(
 }
 
 void
-journal_past_release_tail(const struct journal_past *p, uint64_t number)
+journal_past_release_tail(const struct journal_past *p, const struct journal_history *h)
 {
 	char name[JOURNAL_NAME_SIZE], block[65536];
-	int fd = openat(p->dirfd, journal_file_name(number, ".log", name),
+	int fd = openat(p->dirfd, journal_file_name(h->last, ".log", name),
 	    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0, end = size;
 
+	if (h->cut && (off_t)h->cut_at < end)
+		end = (off_t)h->cut_at;
 	while (end > 0) {
 		size_t want = (size_t)(end % (off_t)sizeof block);
 		ssize_t n;
@@ -133,8 +137,8 @@ journal_past_release_tail(const struct journal_past *p, uint64_t number)
 		if (n > 0)
 			break;
 	}
-	if (fd >= 0 && end < size && ftruncate(fd, end) != 0)
-		log_warn("journal: log %" PRIu64, number);
+	if (fd >= 0 && end < size && (ftruncate(fd, end) != 0 || (h->cut && fsync(fd) != 0)))
+		log_warn("journal: log %" PRIu64, h->last);
 	if (fd >= 0)
 		close(fd);
 }

@@ -27,6 +27,8 @@ struct journal_history {
 	bool whole;
 	uint64_t checkpoint_size; /* octets of its records, and of all that were replayed */
 	uint64_t size;
+	bool cut;	 /* the last log's last write is not all there */
+	uint64_t cut_at; /* where it begins then */
 };
 
 /*
@@ -41,10 +43,10 @@ void journal_past_replay_again(
     const struct journal_past *p, uint64_t upto, journal_replay_fn *replay, void *arg);
 
 /*
- * What was allocated ahead for this log, and not used, is given back: on a full disk it is what
- * lets the next begin.
+ * What was allocated ahead for the last log, and not used, is given back: on a full disk it is what
+ * lets the next begin. So is a write that is not all there: with another log behind it, it would look like something lost.
  */
-void journal_past_release_tail(const struct journal_past *p, uint64_t number);
+void journal_past_release_tail(const struct journal_past *p, const struct journal_history *h);
 
 /*
  * Removes the logs and checkpoints below number. What a crash in between leaves is removed next time. True if

@@ -573,6 +573,69 @@ test_cut_segment(void **state)
 	buf_release(&content);
 }
 
+/* Puts the beginning of a write behind the last log, as a crash leaves it. */
+static void
+tear_last_log(struct fixture *f)
+{
+	char name[64], last[64] = "", octets[20];
+	struct stat st;
+	off_t end;
+	int fd;
+
+	for (unsigned i = 1; i < 100; i++) {
+		snprintf(name, sizeof name, "journal/%010u.log", i);
+		if (fstatat(f->spoolfd, name, &st, 0) == 0)
+			memcpy(last, name, sizeof last);
+	}
+	fd = openat(f->spoolfd, last, O_RDWR);
+	assert_true(fd >= 0 && fstat(fd, &st) == 0);
+	memset(octets, 'x', sizeof octets);
+	for (end = st.st_size; end > 0; end--) {
+		char c;
+
+		assert_int_equal(pread(fd, &c, 1, end - 1), 1);
+		if (c != '\0')
+			break;
+	}
+	assert_int_equal(pwrite(fd, octets, sizeof octets, end), sizeof octets);
+	close(fd);
+}
+
+/*
+ * A crash in the middle of a write, and another one before the checkpoint of the start after it: nothing was lost, so
+ * what was settled long ago does not come back.
+ */
+static void
+test_crash_after_torn_write(void **state)
+{
+	struct fixture f;
+	uint64_t settled, waiting;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	settled = fixture_send(&f, "delivered\n");
+	waiting = fixture_send(&f, "keeps the segment\n");
+	deliver(&f, settled);
+	for (int i = 0; i < 3; i++)
+		fixture_reopen(&f);
+	assert_false(knows(&f, settled));
+	fixture_close(&f);
+	tear_last_log(&f);
+	for (unsigned i = 2; i < 20; i++)
+		block_checkpoint(&f, i, true);
+	fixture_open(&f);
+	assert_false(knows(&f, settled));
+	assert_true(knows(&f, waiting));
+	fixture_close(&f);
+	for (unsigned i = 2; i < 20; i++)
+		block_checkpoint(&f, i, false);
+	fixture_open(&f);
+	assert_true(knows(&f, waiting));
+	assert_false(knows(&f, settled));
+	fixture_release(&f);
+}
+
 int
 main(void)
 {
@@ -587,6 +650,7 @@ main(void)
 	    cmocka_unit_test(test_header_page_of_a_recycled_segment),
 	    cmocka_unit_test(test_missing_segment),
 	    cmocka_unit_test(test_cut_segment),
+	    cmocka_unit_test(test_crash_after_torn_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
