@@ -36,9 +36,10 @@ directory_notes_take(const struct resolve_env *env, const struct wire_msg *m)
 {
 	struct policy_client client;
 
-	if (directory_get_client(m, &client) != 0)
+	if (directory_get_client(m, &client) != 0 ||
+	    directory_notes_commands(env, m, &client) != 0)
 		return -1;
 	if (span_is(m->verb, "commands"))
-		return directory_notes_commands(env, m, &client);
+		return 0;
 	return span_is(m->verb, "accepted") ? take_accepted(env, m, &client) : -1;
 }

@@ -29,7 +29,7 @@ about(struct session *s, enum question_kind kind)
 		q.recipients = s->txn->recipients.n;
 	}
 	if (s->counts_commands && kind != QUESTION_LOGIN && kind != QUESTION_MECHANISMS &&
-	    kind != QUESTION_AUTHOR) {
+	    kind != QUESTION_AUTHOR && kind != QUESTION_REDIRECT) {
 		q.commands = s->commands;
 		s->commands = 0;
 	}

@@ -127,6 +127,22 @@ def test_commands_of_many_sessions(start):
     assert send(mta, "127.9.1.2").code == "250"
 
 
+def test_commands_in_front_of_content(start):
+    """What was given between RCPT and content is told with the message that was accepted."""
+    mta = start(**{"command-rate-per-client": "64/minute", "message-rate-per-client": "1000/hour"})
+    for _ in range(4):
+        with RawClient("127.0.0.1", mta.port, source="127.9.1.1") as client:
+            client.hello()
+            client.command("MAIL FROM:<s@far.example>", "250")
+            client.command("RCPT TO:<anna@a.example>", "250")
+            for _ in range(12):
+                client.command("NOOP", "250")
+            client.command("DATA", "354")
+            client.command("Subject: x\r\n\r\nx\r\n.", "250")
+            client.command("QUIT", "221")
+    assert "421" in [send(mta, "127.9.1.1").code for _ in range(3)]
+
+
 def test_a_domain_takes_smaller_messages(start):
     mta = start(conf="message-size-limit = 10K\n")
     mta.add_domain("b.example", ["carl"])
