@@ -71,6 +71,7 @@ session_tls_succeed(struct session **sp)
 	new->began_ms = old->began_ms;
 	new->errors = old->errors;
 	new->logins = old->logins;
+	new->mails = old->mails;
 	new->junk = old->junk;
 	new->commands = old->commands;
 	new->counts_commands = old->counts_commands;

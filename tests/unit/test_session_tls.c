@@ -252,6 +252,22 @@ everything_said_is_forgotten(void **state)
 	secure_close(&s);
 }
 
+/* So has who has sent messages in clear (transaction-limit). */
+static void
+messages_go_on_counting(void **state)
+{
+	struct secure s;
+
+	(void)state;
+	secure_open(&s, LISTENER_TLS_STARTTLS);
+	s.c.fake.server.settings->transaction_limit = 1;
+	assert_string_equal(say(&s.c, E M "RSET\\r\\n" STARTTLS), "220,250,250,250,220");
+	secure_prepare_client(&s, NULL);
+	assert_int_equal(secure_shake(&s), 0);
+	assert_string_equal(say(&s.c, E M), "250,421!");
+	secure_close(&s);
+}
+
 /* Who has made errors in clear has them still. */
 static void
 what_counts_goes_on_counting(void **state)
@@ -615,6 +631,7 @@ main(void)
 	    cmocka_unit_test(when_it_may_be_said),
 	    cmocka_unit_test(what_came_in_clear_is_not_run),
 	    cmocka_unit_test(everything_said_is_forgotten),
+	    cmocka_unit_test(messages_go_on_counting),
 	    cmocka_unit_test(what_counts_goes_on_counting),
 	    cmocka_unit_test(not_now),
 	    cmocka_unit_test(while_it_is_asked),
