@@ -37,12 +37,6 @@ fact_kind_name(enum fact_kind kind)
 	return kinds[kind];
 }
 
-const char *
-fact_result_name(enum fact_result result)
-{
-	return results[result].name;
-}
-
 static int
 parse_kind(struct span s, enum fact_kind *kind)
 {

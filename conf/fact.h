@@ -58,9 +58,8 @@ struct fact {
 	unsigned nreplies;
 };
 
-/* "ptr", "list", …; "confirmed", "listed", … */
+/* "ptr", "list", … */
 const char *fact_kind_name(enum fact_kind kind);
-const char *fact_result_name(enum fact_result result);
 
 /* A line each, without its end. -1 if it is none, or longer than DOMAIN_MAX and FACT_REPLIES_MAX allow. */
 int fact_parse(struct span line, struct fact *f);

@@ -140,7 +140,6 @@ count(struct maildir_quota *q, const struct mailbox_dirs *d)
 
 	write_file(d, q->limit, &sum);
 	q->used = sum.octets;
-	q->counted = true;
 }
 
 /* What is used; a file that says "full" to size octets more is believed if it is fresh, and from one who counted. */

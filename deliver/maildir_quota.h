@@ -21,7 +21,6 @@ struct maildir_quota {
 	uint64_t limit;		   /* octets, 0: none */
 	bool refuses;		   /* a full mailbox refuses for good; else its mail waits */
 	bool looked;		   /* what is used is known */
-	bool counted;		   /* and was counted just now */
 	uint64_t used;		   /* with what was admitted since */
 	uint64_t octets, messages; /* delivered, to be written down */
 };
