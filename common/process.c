@@ -273,6 +273,7 @@ on_close(struct channel *c, const char *why, void *arg)
 {
 	(void)c, (void)arg;
 	log_debug("postriderd is gone (%s)", why);
+	log_flush(); /* lines of this turn */
 	_exit(0);
 }
 
