@@ -18,9 +18,6 @@ pytestmark = pytest.mark.root
 @pytest.fixture
 def mta(tmp_path):
     """A machine in which bob@domain1.com has had mail, so that there is a child of his domain's owner."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
     with machine(tmp_path, tmp_path) as one:
         one.start()
         submit(one, "before")

@@ -21,9 +21,6 @@ pytestmark = pytest.mark.root
 @pytest.fixture
 def mta(tmp_path):
     """A started machine with one smtpd, so that it is known which process to tamper with."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
     with machine(tmp_path, tmp_path, workers=1) as one:
         yield one.start()
 

@@ -24,9 +24,6 @@ ENVELOPE = (b"EHLO c.test\r\n", b"MAIL FROM:<s@else.test>\r\n", b"RCPT TO:<bob@d
 @pytest.fixture
 def mta(tmp_path):
     """A started machine with one smtpd."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
     with machine(tmp_path, tmp_path, workers=1) as one:
         yield one.start()
 

@@ -29,9 +29,6 @@ pytestmark = pytest.mark.root
 @pytest.fixture
 def mta(tmp_path):
     """A started machine with one smtpd."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
     with machine(tmp_path, tmp_path, workers=1) as one:
         yield one.start()
 
@@ -179,9 +176,6 @@ def test_no_entropy(tmp_path):
     """CG-15: without random octets nothing starts: rather no service than numbers that can be guessed."""
     if shutil.which("strace") is None:
         raise Unavailable("strace is not installed")
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
     mta = machine(tmp_path, tmp_path, workers=1)
     try:
         mta.write_config()

@@ -22,18 +22,9 @@ pytestmark = pytest.mark.root
 
 
 @pytest.fixture
-def place(tmp_path):
-    """A directory that the processes can reach."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
-    return tmp_path
-
-
-@pytest.fixture
-def mta(place):
+def mta(tmp_path):
     """A started machine with one smtpd."""
-    with machine(place, place, workers=1) as one:
+    with machine(tmp_path, tmp_path, workers=1) as one:
         yield one.start()
 
 
@@ -67,12 +58,12 @@ def daemons(mta):
     return {pid: role for role, pid in mta.processes() if role != "local-child"}
 
 
-def test_inodes_exhausted(place):
+def test_inodes_exhausted(tmp_path):
     """CG-03: what needs no new file goes on; what does is put off with 452, and taken when there are inodes again."""
-    spool = place / "small"
+    spool = tmp_path / "small"
     spool.mkdir()
     run("mount", "-t", "tmpfs", "-o", "size=256m,nr_inodes=200,mode=0755", "postrider-test", spool, what="mounting a tmpfs")
-    mta = machine(spool, place)
+    mta = machine(spool, tmp_path)
     try:
         with mta:
             mta.start()
