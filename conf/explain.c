@@ -30,7 +30,7 @@ refuse(struct tale *t, int code, const char *status, const char *text, const cha
 	trace_add(&t->trace, "rule %s: permanent %s %s", rule, status, t->answer.verdict.text);
 }
 
-/* Takes an address as MAIL and RCPT do, in angle brackets. */
+/* Takes an address as MAIL and RCPT do: in angle brackets, which need not be typed. */
 enum path {
 	PATH_GOOD,
 	PATH_BAD,  /* why says what is wrong */
@@ -43,11 +43,14 @@ take_path(struct span typed, unsigned flags, struct address *a, const char **why
 	struct buf text;
 	struct span rest;
 	enum path p;
+	bool whole = typed.len > 1 && typed.p[0] == '<' && typed.p[typed.len - 1] == '>';
 
 	buf_init(&text, typed.len + 2);
-	buf_add_char(&text, '<');
+	if (!whole)
+		buf_add_char(&text, '<');
 	buf_add_span(&text, typed);
-	buf_add_char(&text, '>');
+	if (!whole)
+		buf_add_char(&text, '>');
 	rest = buf_span(&text);
 	p = address_parse_path(&rest, ADDRESS_UTF8 | flags, a, why) != 0 ? PATH_BAD
 	    : rest.len == 0						 ? PATH_GOOD
@@ -223,25 +226,22 @@ explain_answer(const struct resolve_env *env, const struct wire_msg *m, struct w
 {
 	struct tale t = {.env = env, .answer.rule = "", .answer.action = POLICY_DELIVER};
 	struct span rcpt, client, from = span_str("");
-	struct resolution none = {.v = NULL};
 	struct facts known = {.n = 0};
+	bool as_client = wire_get(m, "client", &client) == 0;
 
-	if (wire_get(m, "address", &rcpt) != 0 || directory_get_facts(m, &known) != 0) {
+	if (wire_get(m, "address", &rcpt) != 0 ||
+	    (as_client && directory_get_client(m, &t.client) != 0) ||
+	    directory_get_facts(m, &known) != 0) {
 		facts_release(&known);
 		return -1;
 	}
 	wire_get(m, "from", &from);
 	trace_init(&t.trace);
-	if (wire_get(m, "client", &client) != 0) {
-		explain_address(&t, rcpt, w);
-	} else if (directory_get_client(m, &t.client) == 0) {
+	if (as_client) {
 		t.client.facts = &known;
 		explain_client(&t, from, rcpt, w);
 	} else {
-		t.answer.rule = "bad-client";
-		verdict_set(&none.verdict, VERDICT_PERMANENT, 0, "5.5.4",
-		    "%.*s: expected the client's IP address", SPAN_ARG(client));
-		tell(&t, &none, w);
+		explain_address(&t, rcpt, w);
 	}
 	trace_release(&t.trace);
 	facts_release(&known);

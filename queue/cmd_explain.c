@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "common/netaddr.h"
 #include "queue/cmd_explain_header.h"
 #include "queue/cmd_table.h"
 #include "queue/cmd_verbs.h"
@@ -174,7 +175,8 @@ print_json(const char *address, const struct verdict *v, const struct wire_msg *
 /* What the command line says, in the order of the table in cmd_explain. */
 struct wish {
 	const char *rcpt, *from, *client, *helo, *auth, *role;
-	const char *header_file; /* a message to be checked, and no address */
+	const char *header_file;	 /* a message to be checked, and no address */
+	char address[NETADDR_TEXT_SIZE]; /* what client points to when it has been read */
 };
 
 static void
@@ -182,11 +184,11 @@ format_question(const struct wish *w, struct wire_out *out)
 {
 	wire_out_init(out, "explain", 1);
 	wire_add_str(out, "address", w->rcpt);
-	if (w->from != NULL)
-		wire_add_str(out, "from", w->from);
 	if (w->client == NULL)
 		return;
 	wire_add_str(out, "client", w->client);
+	if (w->from != NULL)
+		wire_add_str(out, "from", w->from);
 	/* Who logs in does so at a port for that, unless told otherwise. */
 	wire_add_str(out, "role",
 	    w->role != NULL   ? w->role
@@ -198,6 +200,21 @@ format_question(const struct wish *w, struct wire_out *out)
 		wire_add_str(out, "auth", w->auth);
 }
 
+/* The client's address, perhaps in brackets, as the log has it; else the exit status. */
+static int
+read_client(struct wish *w)
+{
+	struct span typed = span_str(w->client);
+	struct netaddr a;
+
+	if (typed.len > 2 && typed.p[0] == '[' && typed.p[typed.len - 1] == ']')
+		typed = span_make(typed.p + 1, typed.len - 2);
+	if (netaddr_parse(typed, &a) != 0)
+		return cmd_fail(EX_USAGE, "--client %s: expected an IP address", w->client);
+	w->client = netaddr_format(&a, w->address);
+	return CMD_GO_ON;
+}
+
 /* The recipient, after --rcpt or alone; else the exit status. */
 static int
 check(struct cmd_context *ctx, struct wish *w, const struct cmd_args *args)
@@ -206,11 +223,13 @@ check(struct cmd_context *ctx, struct wish *w, const struct cmd_args *args)
 		return cmd_fail_usage(ctx, "one recipient, please: ADDRESS or --rcpt ADDRESS");
 	if (w->rcpt == NULL)
 		w->rcpt = args->v[0];
-	if (w->client == NULL && (w->helo != NULL || w->auth != NULL || w->role != NULL))
-		return cmd_fail_usage(ctx, "--helo, --auth and --role want --client ADDRESS");
+	if (w->client == NULL &&
+	    (w->from != NULL || w->helo != NULL || w->auth != NULL || w->role != NULL))
+		return cmd_fail_usage(
+		    ctx, "--from, --helo, --auth and --role want --client ADDRESS");
 	if (w->role != NULL && strcmp(w->role, "mx") != 0 && strcmp(w->role, "submission") != 0)
 		return cmd_fail_usage(ctx, "--role is mx or submission");
-	return CMD_GO_ON;
+	return w->client != NULL ? read_client(w) : CMD_GO_ON;
 }
 
 static int

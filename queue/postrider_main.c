@@ -27,7 +27,7 @@ static const struct command commands[] = {
     {"status", NULL, "processes, queue, destinations",
 	"usage: postrider status [--watch [SECONDS]]\n", cmd_status},
     {"explain", NULL, "what becomes of an address, and why",
-	"usage: postrider explain ADDRESS [--from ADDRESS]\n"
+	"usage: postrider explain ADDRESS\n"
 	"       postrider explain --client IP [--helo NAME] [--role mx|submission] "
 	"[--auth ACCOUNT]\n"
 	"                         [--from ADDRESS] --rcpt ADDRESS\n"

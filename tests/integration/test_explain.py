@@ -215,7 +215,29 @@ def test_mail_goes_where_it_says(mta):
 
 def test_wants_one_recipient(mta):
     for args in ([], ["a@b.test", "--rcpt", "c@d.test"], ["--rcpt", "a@b.test", "--auth", "x@y.test"],
+                 ["a@b.test", "--from", "c@d.test"], ["a@b.test", "--from", "nonsense"],
                  ["--rcpt", "a@b.test", "--client", "127.0.0.1", "--role", "submit"]):
         assert mta.command("explain", *args).returncode == 64, args
-    bad = mta.command("explain", "--client", "here", "--rcpt", "a@b.test")
-    assert bad.returncode == 67 and "rule: bad-client" in bad.stdout
+
+
+@pytest.mark.parametrize("client", ["here", "192.0.2", "[::1", "[]", "", "192.0.2.1:25", "[192.0.2.1]:25", "127.0.0.1 "])
+def test_client_is_an_address(mta, client):
+    done = mta.command("explain", "--client", client, "--rcpt", "bob@domain1.com")
+    assert done.returncode == 64 and done.stdout == "" and len(done.stderr.splitlines()) == 1, done
+    assert f"--client {client}" in done.stderr
+
+
+@pytest.mark.parametrize("client", ["[::1]", "::1", "[127.0.0.1]", "::ffff:127.0.0.1"])
+def test_client_in_brackets(mta, client):
+    done = mta.command("explain", "--client", client, "--rcpt", "bob@domain1.com")
+    assert done.returncode == 0 and "rule: hosted" in done.stdout, done
+
+
+@pytest.mark.parametrize("sender, code", [("<>", 250), ("<s@else.test>", 250), ("<spammer@else.test>", 550), ("<a><b>", 501),
+                                          ("<a", 501), ("<s@else.test> SIZE=1", 501)])
+def test_sender_in_brackets(mta, sender, code):
+    told = json.loads(mta.command("--json", "explain", "--client", "127.0.0.1", "--from", sender, "--rcpt",
+                                  "<bob@domain1.com>").stdout)
+    assert told["code"] == code, told
+    if code == 250:
+        assert {"stage": "mail", "what": "", "where": "", "outcome": f"sender {sender}"} in told["steps"], told
