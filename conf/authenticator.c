@@ -12,6 +12,7 @@
 #include "common/xalloc.h"
 #include "conf/auth_throttle.h"
 #include "conf/login_work.h"
+#include "conf/refusal.h"
 
 #define THREADS 2
 
@@ -97,11 +98,11 @@ answer(const struct attempt *t, const struct verdict *v, const char *rule)
 
 /* Refused without a look at the password. */
 static void
-refuse(struct attempt *t, const char *text, const char *rule)
+refuse(struct attempt *t, int code, const char *status, const char *text, const char *rule)
 {
 	struct verdict v;
 
-	verdict_set(&v, VERDICT_TEMPORARY, 454, "4.7.0", "%s", text);
+	verdict_set(&v, VERDICT_TEMPORARY, code, status, "%s", text);
 	answer(t, &v, rule);
 	attempt_free(t);
 }
@@ -109,8 +110,7 @@ refuse(struct attempt *t, const char *text, const char *rule)
 static void
 refuse_undecided(struct attempt *t)
 {
-	refuse(
-	    t, "Cannot tell now whether this is the password, try again later", "cannot-tell");
+	refuse(t, REFUSAL_LOGIN_UNDECIDED);
 }
 
 static void
@@ -308,8 +308,8 @@ begin(struct attempt *t, struct span text, struct span proof)
 	    auth_throttle_begin(t->owner->throttle, &try, t->began_ms);
 
 	if (r == AUTH_THROTTLE_REFUSED) {
-		refuse(t, "Too many failed logins (auth-throttle), try again later",
-		    "auth-throttle");
+		refuse(t, 454, "4.7.0",
+		    "Too many failed logins (auth-throttle), try again later", "auth-throttle");
 		return;
 	}
 	memcpy(t->work.text, text.p, text.len);
@@ -398,12 +398,13 @@ authenticator_ask(struct authenticator *a, const struct resolve_env *env, void *
 	find_account(t, env, m);
 	try = throttle_try(t);
 	if (a->n > ATTEMPTS_MAX)
-		refuse(t, "Too many logins at once, try again later", "auth-busy");
+		refuse(
+		    t, 454, "4.7.0", "Too many logins at once, try again later", "auth-busy");
 	else if (f.nonce.p == NULL)
 		begin(t, f.use == ACCOUNT_SCRAM ? f.message : f.password, f.proof);
 	else if (auth_throttle_refuses(a->throttle, &try, t->began_ms))
-		refuse(t, "Too many failed logins (auth-throttle), try again later",
-		    "auth-throttle");
+		refuse(t, 454, "4.7.0",
+		    "Too many failed logins (auth-throttle), try again later", "auth-throttle");
 	else if (t->undecided)
 		refuse_undecided(t);
 	else

@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "conf/directory_fields.h"
+#include "conf/explain_login.h"
 #include "conf/policy.h"
 #include "conf/refusal.h"
 #include "conf/trace.h"
@@ -14,7 +15,7 @@ struct tale {
 	const struct resolve_env *env;
 	struct trace trace;
 	struct policy_client client;
-	struct address from, rcpt;
+	struct address account, from, rcpt;
 	struct policy_answer answer;
 	bool asks; /* the session would want to know what the DNS says */
 };
@@ -101,6 +102,23 @@ goes_on(const struct tale *t)
 	return t->answer.verdict.kind == VERDICT_OK;
 }
 
+/* Logs in as the client does that knows the password; from now on it is the account of the canonical name. */
+static bool
+take_login(struct tale *t)
+{
+	struct verdict *v = &t->answer.verdict;
+
+	if (t->client.auth.len == 0)
+		return true;
+	if (explain_login(t->env, t->client.auth, &t->trace, &t->account, v, &t->answer.rule)) {
+		t->client.auth = address_span(&t->account);
+		return true;
+	}
+	trace_add(&t->trace, "rule %s: %s %s %s", t->answer.rule, verdict_kind_name(v->kind),
+	    v->status, v->text);
+	return false;
+}
+
 /* Command by command, until one is refused. */
 static void
 play(struct tale *t, struct span from, struct span rcpt)
@@ -114,6 +132,9 @@ play(struct tale *t, struct span from, struct span rcpt)
 		refuse(t, REFUSAL_HELO_NAME, "");
 		return;
 	}
+	trace_set_stage(&t->trace, "auth");
+	if (!take_login(t))
+		return;
 	trace_set_stage(&t->trace, "mail");
 	if (!take_sender(t, from))
 		return;

@@ -15,9 +15,10 @@
 #define TRACE_MAX 500
 
 struct trace_step {
-	const char *stage; /* of the session: "connect", "helo", "mail", "rcpt"; or "targets" */
-	const char *what;  /* static, "" where the outcome says it all */
-	char *where;	   /* "" nowhere in particular, "path" or "path:line" */
+	const char *
+	    stage; /* of the session: "connect", "helo", "auth", "mail", "rcpt"; or "targets" */
+	const char *what; /* static, "" where the outcome says it all */
+	char *where;	  /* "" nowhere in particular, "path" or "path:line" */
 	char *outcome;
 };
 

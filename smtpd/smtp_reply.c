@@ -90,7 +90,7 @@ static const struct smtp_reply catalogue[REPLY_COUNT] = {
     ROW(REPLY_LOGIN_ALREADY, 503, "5.5.1", "You are logged in", "sequence"),
     ROW(REPLY_LOGIN_MECHANISM, 504, "5.5.4", "No such mechanism here", "auth-mechanism"),
     ROW(REPLY_LOGIN_TLS, 538, "5.7.11", "Say STARTTLS first", "auth-needs-tls"),
-    ROW(REPLY_LOGIN_FAILED, 535, "5.7.8", "User name or password wrong", "login-failed"),
+    [REPLY_LOGIN_FAILED] = {REFUSAL_LOGIN, false},
     ROW(REPLY_NOT_OFFERED, 502, "5.5.1", "Not offered here", "not-offered"),
     ROW(REPLY_HELLO_FIRST, 503, "5.5.1", "Say EHLO or HELO first", "sequence"),
     ROW(REPLY_MAIL_FIRST, 503, "5.5.1", "Say MAIL first", "sequence"),

@@ -51,7 +51,7 @@ RECIPIENTS = ["bob@domain1.com", "ALICE@Domain1.COM", "bob+x@domain1.com", "nobo
               "x@friends.test", "x@sub.friends.test", "x@backup.test", "x@other.test", "x@linked.test", "bob@linked.test",
               "x@broken.test", "x@[127.0.0.1]", "", "bob", "bob@", "a b@c.test", "bob@domain1.com>", "x@domain1.com.other.test",
               "x%other.test@domain1.com", '"bob"@domain1.com', "bob@domain1..com", "@r.test:bob@domain1.com"]
-LOGINS = [None, None, None, "", "bob@domain1.com", "alice@domain1.com"]
+LOGINS = [None, None, None, "", "bob@domain1.com", "alice@domain1.com", "BOB@Domain1.COM"]
 
 
 @pytest.fixture(name="mta", scope="module")
@@ -67,6 +67,10 @@ def fixture_mta():
         mta.add_domain("domain1.com", ["bob", "alice"], aliases=ALIASES, password="s3cret")
         mta.add_domain("domain2.com", ["bob", "sink"], conf='catch-all = "sink"\n')
         mta.add_domain("broken.test", ["eve"], conf="catch-al = sink\n")
+        mta.add_domain("xn--bcher-kva.test", ["müller"], password="s3cret")
+        mta.add_domain("locked.test", ["carol"])
+        passwd = mta.domains.root / "locked.test/etc/passwd"
+        passwd.write_text(re.sub("^carol:[^:]*", "carol:!", passwd.read_text()))
         (mta.domains.root / "linked.test").symlink_to("domain1.com")
         mta.start()
         with mta:
@@ -95,6 +99,8 @@ def converse(mta, case, finish=False):
         if submission:
             client.start_tls()
         commands = [f"EHLO {case['helo']}", f"MAIL FROM:<{case['from']}>", f"RCPT TO:<{case['rcpt']}>"]
+        if not (case["from"] + case["rcpt"]).isascii():
+            commands[1] += " SMTPUTF8"
         if case["login"]:
             secret = f"\0{case['login']}\0s3cret".encode()
             commands.insert(1, "AUTH PLAIN " + base64.b64encode(secret).decode())
@@ -122,7 +128,7 @@ def explain(mta, case):
 
 def last_rule(mta, before):
     """The rule of the one refusal logged since."""
-    found = re.findall(r"refused=\S+ .*?rule=(\S*)", mta.log()[before:])
+    found = re.findall(r"(?:refused=(?!AUTH)\S+|login failed) .*?rule=(\S*)", mta.log()[before:])
     assert len(found) <= 1, found
     return found[0] if found else None
 
@@ -171,6 +177,18 @@ def test_explains_what_sessions_hear(mta):
     (("127.0.0.1", "bob@domain1.com", "c.test", "sales@domain1.com", "x@other.test"), "login", "deliver"),
     (("127.0.0.1", "bob@domain1.com", "c.test", "alice@domain1.com", "x@other.test"), "sender-not-yours", "reject"),
     (("127.0.0.1", "", "c.test", "s@else.test", "bob@domain1.com"), "login-required", "reject"),
+    (("127.0.0.1", "müller@bücher.test", "c.test", "müller@bücher.test", "x@other.test"), "login", "deliver"),
+    (("127.0.0.1", "müller@XN--BCHER-KVA.test", "c.test", "müller@bücher.test", "x@other.test"), "login", "deliver"),
+    (("127.0.0.1", "BOB@DOMAIN1.COM", "c.test", "bob@domain1.com", "x@other.test"), "login", "deliver"),
+    (("127.0.0.1", "bob@linked.test", "c.test", "bob@domain1.com", "x@other.test"), "login", "deliver"),
+    (("127.0.0.1", "BOB@DOMAIN1.COM", "c.test", "alice@domain1.com", "x@other.test"), "sender-not-yours", "reject"),
+    (("127.0.0.1", "bob@nowhere.test", "c.test", "bob@nowhere.test", "bob@domain1.com"), "login-failed", "reject"),
+    (("127.0.0.1", "nobody@domain1.com", "c.test", "s@else.test", "bob@domain1.com"), "login-failed", "reject"),
+    (("127.0.0.1", "bob+x@domain1.com", "c.test", "bob@domain1.com", "bob@domain1.com"), "login-failed", "reject"),
+    (("127.0.0.1", "carol@locked.test", "c.test", "carol@locked.test", "bob@domain1.com"), "login-failed", "reject"),
+    (("127.0.0.1", "bob", "c.test", "bob@domain1.com", "bob@domain1.com"), "login-failed", "reject"),
+    (("127.0.0.1", "b b@c", "c.test", "bob@domain1.com", "bob@domain1.com"), "login-failed", "reject"),
+    (("127.0.0.1", "eve@broken.test", "c.test", "eve@broken.test", "bob@domain1.com"), "cannot-tell", "defer"),
     (("127.0.0.8", None, "c.test", "s@else.test", "bob@domain1.com"), "access-table", "reject"),
     (("127.0.0.7", None, "c.test", "s@else.test", "bob@domain1.com"), "access-table", "defer"),
     (("127.0.0.1", None, "bad name", "s@else.test", "bob@domain1.com"), "helo-name", "reject"),
@@ -198,6 +216,36 @@ def test_steps_name_what_was_looked_at(mta):
     case["rcpt"] = "x@other.test"
     steps = [(step["stage"], step["what"], step["where"]) for step in explain(mta, case)["steps"]]
     assert ("rcpt", "relay-from", str(mta.conf)) in steps and ("rcpt", "relay-domains", str(mta.conf)) in steps, steps
+
+
+@pytest.mark.parametrize("account, what, where, outcome", [
+    ("BOB@linked.test", "user", "domain1.com/etc/passwd:1", "bob@domain1.com is a user with a password"),
+    ("bob@nowhere.test", "domains", "", "nowhere.test is not hosted here: nobody can log in as bob@nowhere.test"),
+    ("nobody@domain1.com", "user", "domain1.com/etc/passwd", "there is no user nobody: nobody can log in as nobody@domain1.com"),
+    ("carol@locked.test", "user", "locked.test/etc/passwd:1",
+     "the password of carol is locked, or of no known form: nobody can log in as carol@locked.test"),
+])
+def test_steps_name_the_account(mta, account, what, where, outcome):
+    case = {"client": "127.0.0.1", "login": account, "helo": "c.test", "from": "", "rcpt": "bob@domain1.com"}
+    steps = explain(mta, case)["steps"]
+    at = f"{mta.domains.root}/{where}".rstrip("/")
+    assert {"stage": "auth", "what": what, "where": at, "outcome": outcome} in steps, steps
+
+
+def test_a_login_without_a_domain(mta):
+    case = {"client": "127.0.0.1", "login": "bob", "helo": "c.test", "from": "bob@domain1.com", "rcpt": "x@other.test"}
+    steps = explain(mta, case)["steps"]
+    assert {"stage": "auth", "what": "auth-domain", "where": str(mta.conf),
+            "outcome": "is not set, so that bob is nobody: a whole address is wanted"} in steps, steps
+    mta.settings["auth-domain"] = "domain1.com"
+    try:
+        mta.write_config()
+        assert mta.command("reload").returncode == 0
+        assert check(mta, case)["rule"] == "login"
+    finally:
+        del mta.settings["auth-domain"]
+        mta.write_config()
+        assert mta.command("reload").returncode == 0
 
 
 def test_mail_goes_where_it_says(mta):

@@ -319,13 +319,17 @@ answers_questions(void **state)
 	free(ids);
 }
 
-/* An address may be typed as MAIL has it. */
+/* Who logs in as nobody is refused as AUTH refuses; an address may be typed as MAIL has it. */
 static void
 explains_what_was_typed(void **state)
 {
 	static const struct {
 		const char *question, *want[3];
 	} rows[] = {
+	    {"explain 1\naddress=x@evil.test\nrole=submission\nclient=203.0.113.5\n"
+	     "auth=nobody@a.test\nfrom=nobody@a.test\n",
+		{"code=535\nstatus=5.7.8\n", "rule=login-failed\naction=reject\n",
+		    "stage=auth\nwhat=user\n"}},
 	    {"explain 1\naddress=alice@a.test\nrole=mx\nclient=203.0.113.5\nfrom=<>\n",
 		{"kind=ok\n", "step=sender <>\n", "rule=hosted\n"}},
 	};
