@@ -102,6 +102,9 @@ directory_add_decision(struct wire_out *w, const struct policy_answer *a)
 void
 directory_add_targets(struct wire_out *w, struct resolution *r)
 {
+	static const char *const kinds[] = {[TARGET_MAILBOX] = "mailbox",
+	    [TARGET_REMOTE] = "remote",
+	    [TARGET_FAILURE] = "failure"};
 	size_t octets = 0;
 
 	for (size_t i = 0; i < r->n; i++)
@@ -113,8 +116,7 @@ directory_add_targets(struct wire_out *w, struct resolution *r)
 	}
 	wire_add_verdict(w, &r->verdict);
 	for (size_t i = 0; i < r->n; i++) {
-		wire_add_str(
-		    w, "target", r->v[i].kind == TARGET_MAILBOX ? "mailbox" : "remote");
+		wire_add_str(w, "target", kinds[r->v[i].kind]);
 		wire_add_str(w, "address", r->v[i].address);
 		wire_add_str(w, "destination", r->v[i].destination);
 	}

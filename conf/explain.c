@@ -147,12 +147,38 @@ play(struct tale *t, struct span from, struct span rcpt)
 		policy_rcpt(t->env, &t->client, &t->from, &t->rcpt, &t->trace, &t->answer);
 }
 
+/*
+ * Those of an alias that are no mailboxes are targets too, for the queue to fail and tell the sender
+ * (resolve.h); whether one is, is asked as who delivers asks.
+ */
+static void
+mark_failures(struct tale *t, struct resolution *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct mailbox box = {.user = NULL};
+		struct target *one = &r->v[i];
+		struct address a;
+		struct verdict v;
+
+		if (one->kind != TARGET_MAILBOX ||
+		    address_parse(span_str(one->address), ADDRESS_UTF8, &a, NULL) != 0)
+			continue;
+		resolve_mailbox(t->env, &a, &v, &box);
+		mailbox_release(&box);
+		if (v.kind != VERDICT_PERMANENT)
+			continue;
+		one->kind = TARGET_FAILURE;
+		trace_add(&t->trace, "%s goes nowhere: the sender is told", one->address);
+	}
+}
+
 /* Where mail for the recipient goes: all of it, while the session only asks whether it goes anywhere. */
 static void
 find_targets(struct tale *t, struct resolution *r)
 {
 	trace_set_stage(&t->trace, "targets");
 	resolve(t->env, &t->rcpt, 0, &t->trace, r);
+	mark_failures(t, r);
 }
 
 static bool

@@ -62,6 +62,7 @@ struct resolve_env {
 enum target_kind {
 	TARGET_MAILBOX,
 	TARGET_REMOTE,
+	TARGET_FAILURE, /* of explain alone: a target of resolve that the queue will find is no mailbox */
 };
 
 struct target {

@@ -37,9 +37,6 @@ resolve_add_target(struct run *r, enum target_kind kind, char *address, const ch
 {
 	struct resolution *o = r->out;
 
-	trace_add(r->trace, "%s goes to %s%s%s", address,
-	    kind == TARGET_MAILBOX ? "the mailbox in " : "", destination,
-	    kind == TARGET_REMOTE ? " (remote)" : "");
 	if (hash_find(&o->seen, span_str(address)) != NULL) {
 		free(address);
 		return OUTCOME_OK;
@@ -70,6 +67,8 @@ resolve_to_remote(struct run *r, const struct step *s)
 	if (smarthost != NULL)
 		trace_look(r->trace, "smarthost",
 		    (struct trace_place){NULL, r->env->config->path, 0}, "%s", smarthost);
+	trace_add(r->trace, "%s goes to %s (remote)", s->address->text,
+	    smarthost != NULL ? smarthost : domain);
 	o = resolve_add_target(r, TARGET_REMOTE, xspandup(address_span(s->address)),
 	    smarthost != NULL ? smarthost : domain);
 	free(domain);
@@ -87,11 +86,14 @@ resolve_to_mailbox(struct run *r, const struct domain *d, const struct passwd_us
 	trace_look(r->trace, "user", (struct trace_place){d->path, "etc/passwd", u->line},
 	    "%.*s is a user", SPAN_ARG(name));
 	buf_init(&why, 1024);
-	if (domain_user_ids(d, u, r->env->privileged, &r->env->self, &ids, &why) != 0)
+	if (domain_user_ids(d, u, r->env->privileged, &r->env->self, &ids, &why) != 0) {
 		o = resolve_temporary(r, buf_str(&why));
-	else
+	} else {
+		trace_add(r->trace, "%.*s@%s goes to the mailbox in %s", SPAN_ARG(name),
+		    d->name, d->name);
 		o = resolve_add_target(
 		    r, TARGET_MAILBOX, xasprintf("%.*s@%s", SPAN_ARG(name), d->name), d->name);
+	}
 	buf_release(&why);
 	return o;
 }

@@ -38,6 +38,7 @@ loop: pool
 pool: loop
 prog: |/bin/true
 outside: x@far.test
+half: bob, ghost
 """
 CLIENTS = [f"127.0.0.{last}" for last in range(1, 11)] + ["127.0.1.1", "127.0.1.77"]
 NAMES = ["c.test", "[127.0.0.1]", "bad name", "c_test", "x" * 300, "localhost", "-", "[not an address]"]
@@ -246,6 +247,22 @@ def test_a_login_without_a_domain(mta):
         del mta.settings["auth-domain"]
         mta.write_config()
         assert mta.command("reload").returncode == 0
+
+
+def test_a_target_that_goes_nowhere(mta):
+    """Of an alias to somebody and to nobody, as the queue deals with it: one copy arrives, one bounces."""
+    told = json.loads(mta.command("--json", "explain", "half@domain1.com").stdout)
+    assert [(t["target"], t["address"]) for t in told["targets"]] == [
+        ("mailbox", "bob@domain1.com"), ("failure", "ghost@domain1.com")], told
+    outcomes = [step["outcome"] for step in told["steps"]]
+    assert not any(said.startswith("ghost@domain1.com goes to") for said in outcomes), outcomes
+    assert "ghost@domain1.com goes nowhere: the sender is told" in outcomes, outcomes
+    before = {user: len(mta.messages(user)) for user in ("bob@domain1.com", "alice@domain1.com")}
+    mta.send("alice@domain1.com", ["half@domain1.com"], "Subject: half\r\n\r\nx\r\n")
+    mta.wait_messages("bob@domain1.com", before["bob@domain1.com"] + 1)
+    mta.wait_messages("alice@domain1.com", before["alice@domain1.com"] + 1)
+    reports = [path.read_text() for path in mta.domains.files("alice@domain1.com")]
+    assert any("ghost@domain1.com" in one and "5.1.1" in one for one in reports), reports
 
 
 def test_mail_goes_where_it_says(mta):
