@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "common/address.h"
+#include "common/utf8.h"
 #include "common/xalloc.h"
 #include "queue/scheduler.h"
 #include "queue/spool_record.h"
@@ -71,6 +73,44 @@ is_state(struct span name)
 	return false;
 }
 
+/*
+ * A pattern's text as the queue spells what it is held against, where domains are A-labels: each label of the
+ * domain that is one as it stands. A label with a pattern inside is no U-label, and stays.
+ */
+static char *
+canonical_text(enum kind kind, struct span value)
+{
+	bool address = kind == KIND_SENDER || kind == KIND_RECIPIENT;
+	char label[DOMAIN_MAX + 1], *text;
+	struct span rest = value;
+	struct buf out;
+	size_t n = value.len;
+
+	if (utf8_is_ascii(value) || (!address && kind != KIND_SENDER_DOMAIN &&
+					kind != KIND_DOMAIN && kind != KIND_DESTINATION))
+		return xspandup(value);
+	buf_init(&out, 4 * QUEUE_FILTER_TEXT_MAX);
+	while (address && n > 0 && value.p[n - 1] != '@')
+		n--;
+	if (address) {
+		buf_add_span(&out, span_first(value, n));
+		rest = span_skip(value, n);
+	}
+	while (rest.p != NULL) {
+		struct span s = span_cut(&rest, '.');
+		size_t len;
+
+		if (domain_canonical(s, true, label, &len, NULL) == 0)
+			s = span_make(label, len);
+		buf_add_span(&out, s);
+		if (rest.p != NULL)
+			buf_add_char(&out, '.');
+	}
+	text = xstrdup(buf_str(&out));
+	buf_release(&out);
+	return text;
+}
+
 /* 1: it was one; 0: it is another field; -1 with why. */
 static int
 add_condition(struct queue_filter *f, const struct wire_field *field, struct buf *why)
@@ -91,7 +131,7 @@ add_condition(struct queue_filter *f, const struct wire_field *field, struct buf
 		buf_addf(why, "%.*s is no state of a recipient", SPAN_ARG(value));
 		return -1;
 	}
-	c.text = span_is(value, "<>") ? xstrdup("") : xspandup(value);
+	c.text = span_is(value, "<>") ? xstrdup("") : canonical_text(c.kind, value);
 	c.glob = strpbrk(c.text, "*?[\\") != NULL;
 	f->conditions = xreallocarray(f->conditions, f->nconditions + 1, sizeof *f->conditions);
 	f->conditions[f->nconditions++] = c;

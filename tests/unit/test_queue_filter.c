@@ -142,6 +142,80 @@ finds_what_is_meant(void **state)
 	}
 }
 
+/* The queue has domains as A-labels; who asks may write them either way. */
+static void
+takes_domains_in_either_spelling(void **state)
+{
+	static const struct {
+		const char *field;
+		bool want;
+	} rows[] = {
+	    {"sender=m\xc3\xbcller@b\xc3\xbc"
+	     "cher.test",
+		true},
+	    {"sender=*@xn--bcher-kva.test", true},
+	    {"sender=*@*.b\xc3\xbc"
+	     "cher.test",
+		false},
+	    {"sender-domain=b\xc3\xbc"
+	     "cher.test",
+		true},
+	    {"sender-domain=b\xc3\xbc"
+	     "cher.*",
+		true},
+	    {"not-sender-domain=b\xc3\xbc"
+	     "cher.test",
+		false},
+	    {"recipient=\"m\xc3\xbc@b\"@mail.b\xc3\xbc"
+	     "cher.test",
+		true},
+	    {"recipient=*@*.b\xc3\xbc"
+	     "cher.test",
+		true},
+	    {"domain=mail.b\xc3\xbc"
+	     "cher.test",
+		true},
+	    {"domain=*.b\xc3\xbc"
+	     "cher.test",
+		true},
+	    {"domain=b\xc3\xbc"
+	     "cher.test",
+		false},
+	    {"domain=*b\xc3\xbc"
+	     "cher.test",
+		false},
+	    {"destination=mail.b\xc3\xbc"
+	     "cher.test",
+		true},
+	    {"not-destination=mail.b\xc3\xbc"
+	     "cher.test",
+		false},
+	};
+	struct atom_table *atoms = atom_table_new();
+	const struct message_given given = {
+	    span_str("\"m\xc3\xbc@b\"@mail.xn--bcher-kva.test"), 0};
+	struct message *m =
+	    message_new(atoms, 1, span_str("m\xc3\xbcller@xn--bcher-kva.test"), &given, 1);
+	char line[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct queue_filter f;
+		struct buf why;
+
+		buf_init(&why, 4096);
+		snprintf(line, sizeof line, "%s\n", rows[i].field);
+		assert_int_equal(parse(&f, line, &why), 0);
+		if ((queue_filter_message(&f, m) &&
+			queue_filter_recipient(&f, message_recipient(m, 0))) != rows[i].want)
+			fail_msg("%s: expected %d", rows[i].field, rows[i].want);
+		queue_filter_release(&f);
+		buf_release(&why);
+	}
+	message_free(&m);
+	atom_table_free(&atoms);
+}
+
 static void
 refuses_what_it_does_not_understand(void **state)
 {
@@ -229,6 +303,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(finds_what_is_meant),
+	    cmocka_unit_test(takes_domains_in_either_spelling),
 	    cmocka_unit_test(refuses_what_it_does_not_understand),
 	    cmocka_unit_test(keeps_ids_in_order),
 	    cmocka_unit_test(bounds_its_fields),
