@@ -27,6 +27,7 @@ struct parser {
 	const char *path;
 	struct config_errors *errors;
 	size_t wrong;
+	bool list; /* a file that aliases include, which may be no list of addresses at all */
 
 	/* reasons kept already: a file of nothing but errors needs no more room than its text */
 	struct reason {
@@ -91,12 +92,22 @@ accept(struct parser *p, enum alias_kind kind, struct span text, unsigned line)
 	add_target(p, kind, keep_text(p, text), text.len, line);
 }
 
-/* why is a static text: it is known again by its address. */
+/*
+ * why is a static text: it is known again by its address. Of an included file nothing is quoted: who named the wrong
+ * one must not find its secrets in the log.
+ */
 static void
 refuse(struct parser *p, const char *why, struct span target, unsigned line)
 {
-	complain(p, line, "%.*s: %s; mail to this alias waits until it is mended",
-	    SPAN_ARG(span_first(target, 100)), why);
+	if (p->list)
+		complain(p, line,
+		    "expected a list of addresses: %s; mail to aliases that include it waits "
+		    "until "
+		    "it is mended",
+		    why);
+	else
+		complain(p, line, "%.*s: %s; mail to this alias waits until it is mended",
+		    SPAN_ARG(span_first(target, 100)), why);
 	add_target(p, ALIAS_REFUSED, keep_reason(p, why), strlen(why), line);
 }
 
@@ -416,6 +427,7 @@ aliases_parse_list(
 	struct parser p;
 
 	parser_init(&p, f, text, path, errors);
+	p.list = true;
 	while (p.rest.p != NULL) {
 		if (at_empty_line(&p))
 			skip_line(&p);

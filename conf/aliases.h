@@ -62,7 +62,8 @@ int aliases_parse(
 
 /*
  * Parses an included file: targets, separated by commas or line ends. They are f->targets, all of
- * them; there are no aliases then. Release as above.
+ * them; there are no aliases then. What is wrong is told by its line, without the text there: the file may be anything.
+ * Release as above.
  */
 void aliases_parse_list(
     struct aliases_file *f, struct span text, const char *path, struct config_errors *errors);

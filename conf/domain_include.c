@@ -67,6 +67,33 @@ include_path(const struct domain *d, struct span path, char out[FOLD_PATH_MAX + 
 	return 0;
 }
 
+/*
+ * Does a name say that passwords are inside: passwd, a copy of it that an editor or a person keeps (passwd-, passwd.old), or
+ * a version being written (.passwd.1.new)?
+ */
+static bool
+is_passwords(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	struct span name = span_str(slash != NULL ? slash + 1 : file);
+
+	if (span_starts_with(name, "."))
+		name = span_skip(name, 1);
+	return span_starts_with_nocase(name, "passwd") &&
+	       (name.len == 6 || strchr(".-~,_#", name.p[6]) != NULL);
+}
+
+/* By whatever name: the domain's passwd? */
+static bool
+is_passwd(int dirfd, const struct datafile_stamp *stamp)
+{
+	struct datafile_stamp passwd;
+
+	datafile_stamp(dirfd, "etc/passwd", &passwd);
+	return passwd.exists && stamp->exists && passwd.dev == stamp->dev &&
+	       passwd.ino == stamp->ino;
+}
+
 /* NULL: there are too many. */
 static struct domain_include *
 include_obtain(struct domain *d, const char *file, bool *is_new)
@@ -100,6 +127,10 @@ include_load(
 	free(i->problem);
 	i->problem = NULL;
 	r = datafile_read(dirfd, i->file, true, d->uid, &text, &i->stamp, &why);
+	if (r == DATAFILE_OK && is_passwd(dirfd, &i->stamp)) {
+		buf_add_str(&why, "expected a list of addresses, this is the domain's passwd");
+		r = DATAFILE_REFUSED;
+	}
 	if (r == DATAFILE_OK) {
 		aliases_release(&i->list);
 		aliases_parse_list(&i->list, buf_span(&text), path, errors);
@@ -148,6 +179,11 @@ domain_include(struct domain *d, int rootfd, struct span path, uint64_t decision
 	if (include_path(d, path, name) != 0) {
 		buf_addf(why, ":include:%.*s: expected a file in the domain's etc",
 		    SPAN_ARG(span_first(path, 100)));
+		return LOOKUP_UNKNOWN;
+	}
+	if (is_passwords(name)) {
+		buf_addf(why, ":include:%s: expected a list of addresses, not one of passwords",
+		    name);
 		return LOOKUP_UNKNOWN;
 	}
 	i = include_obtain(d, name, &is_new);

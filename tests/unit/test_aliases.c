@@ -232,6 +232,18 @@ reads_lists(void **state)
 	assert_int_equal(f.targets[4].line, 6);
 	assert_true(complaint_has(&errors, "etc/staff:6: ", "programs"));
 	aliases_release(&f);
+	/* What is no list may be anything, and the log is not for its content. */
+	config_errors_release(&errors);
+	aliases_parse_list(&f,
+	    span_str("bob:$6$salt$secret:1000:1000::/home/bob:\n|secret\n@secret\n"),
+	    "etc/other", &errors);
+	assert_int_equal(errors.n, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_null(strstr(errors.v[i].text, "secret"));
+		assert_null(strstr(errors.v[i].text, "bob"));
+	}
+	assert_true(complaint_has(&errors, "etc/other:1: ", "expected a list of addresses"));
+	aliases_release(&f);
 	aliases_parse_list(&f, span_str(""), "etc/staff", &errors);
 	assert_int_equal(f.ntargets, 0);
 	aliases_release(&f);

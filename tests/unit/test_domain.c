@@ -385,13 +385,25 @@ reads_included_lists(void **state)
 	    {"", NULL},
 	    {"out", NULL},
 	    {"missing", NULL},
+	    {"passwd", NULL},
+	    {"/etc/passwd", NULL},
+	    {"passwd.old", NULL},
+	    {"sub/passwd-", NULL},
+	    {".passwd.1.new", NULL},
+	    {"hidden", NULL},
+	    {"passwdless", "etc/passwdless"},
 	};
 
 	(void)state;
 	files_domain(&files, "a.test", "bob:x\n", NULL, NULL);
+	files_write(&files, "a.test/etc/passwd.old", span_str("bob\n"));
+	files_write(&files, "a.test/etc/.passwd.1.new", span_str("bob\n"));
+	files_write(&files, "a.test/etc/passwdless", span_str("bob\n"));
+	assert_int_equal(symlink("passwd", files_path(&files, "a.test/etc/hidden")), 0);
 	files_write(&files, "a.test/etc/staff", span_str("bob\nanna\n"));
 	files_mkdir(&files, "a.test/etc/sub");
 	files_write(&files, "a.test/etc/sub/more", span_str("carl\n"));
+	files_write(&files, "a.test/etc/sub/passwd-", span_str("carl\n"));
 	files_write(&files, "a.test/users", span_str("bob\n"));
 	files_write(&files, "outside", span_str("bob\n"));
 	assert_int_equal(symlink("../../outside", files_path(&files, "a.test/etc/out")), 0);
