@@ -93,8 +93,9 @@ on_answer(const struct answer *a, void *arg)
 	} else if (a->verdict.kind == VERDICT_OK) {
 		t->asked.hosted = span_is(a->rule, "hosted");
 		t->asked.discard = a->action == ANSWER_DISCARD;
-		if (a->action == ANSWER_HOLD && t->hold.len == 0)
-			t->hold = arena_copy(&t->strings, span_str(a->verdict.text));
+		/* The access table alone holds before the header is there. */
+		if (a->action == ANSWER_HOLD)
+			txn_hold(t, "access-table", span_str(a->verdict.text));
 		recipients_add(&t->recipients, &t->asked);
 		session_log_warnings(s, a);
 		session_reply(s, REPLY_RECIPIENT_OK);

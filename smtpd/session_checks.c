@@ -132,8 +132,8 @@ session_checks_apply(struct session *s)
 	struct txn *t = s->txn;
 	const struct header_check *c = t->content->check;
 
-	if (c != NULL && c->hold != NULL && t->hold.len == 0)
-		t->hold = arena_copy(&t->strings, span_str(c->hold));
+	if (c != NULL && c->hold != NULL)
+		txn_hold(t, SESSION_CHECKS_RULE, span_str(c->hold));
 	if (c == NULL || c->redirect == NULL)
 		return true;
 	t->asked =

@@ -185,6 +185,18 @@ log_accepted(const struct session *s)
 	    s->account != NULL ? s->account : "");
 }
 
+/* With the words of discard, for who looks where mail has gone. */
+static void
+log_held(const struct session *s)
+{
+	const struct txn *t = s->txn;
+
+	if (t->hold_rule != NULL)
+		log_info("session=%s id=%s from=<%.*s> nrcpt=%zu held rule=%s text=\"%.*s\"",
+		    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->hold_rule,
+		    SPAN_ARG(t->hold));
+}
+
 static void
 on_committed(const struct verdict *v, void *arg)
 {
@@ -192,6 +204,7 @@ on_committed(const struct verdict *v, void *arg)
 
 	if (v->kind == VERDICT_OK) {
 		log_accepted(s);
+		log_held(s);
 		session_tell_accepted(s);
 		session_reply_detail(s, REPLY_QUEUED, span_str(s->txn->id));
 		s->server->counts.accepted++;

@@ -40,6 +40,15 @@ txn_is_full(const struct txn *t)
 	return t->strings.octets + t->recipients.n * 32 > ENVELOPE_MAX / 4;
 }
 
+void
+txn_hold(struct txn *t, const char *rule, struct span text)
+{
+	if (t->hold.len > 0 || text.len == 0)
+		return;
+	t->hold = arena_copy(&t->strings, text);
+	t->hold_rule = rule;
+}
+
 bool
 txn_is_kept(const struct txn *t)
 {

@@ -29,6 +29,7 @@ struct txn {
 	struct span envid, ret;
 	int64_t release;  /* kept until then (RFC 4865), seconds since 1970; 0: not */
 	struct span hold; /* why the message is to be held in the queue, empty if it is not */
+	const char *hold_rule; /* whose reason it is, a static word; NULL: it is not held */
 	struct recipients recipients;
 	struct recipient asked;	 /* the one whose answer is awaited */
 	bool counted;		 /* the directory wants to know if it is accepted */
@@ -60,6 +61,9 @@ void txn_free(struct txn **t);
 
 /* Would the envelope of more recipients be in danger of exceeding ENVELOPE_MAX? */
 bool txn_is_full(const struct txn *t);
+
+/* It is to be held in the queue for this reason (empty: it is not), unless there is one already. rule is a static word, text is copied. */
+void txn_hold(struct txn *t, const char *rule, struct span text);
 
 /* Is there a recipient whose mail is not to be thrown away? */
 bool txn_is_kept(const struct txn *t);

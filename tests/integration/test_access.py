@@ -90,6 +90,8 @@ def test_discard(world):
 def test_quarantine_waits_for_release(world):
     send(world, "a@strange.test", "bob@domain1.com")
     held = wait_for(world.mta.queue, 5, "the message in the queue")
+    lines = [line for line in world.mta.log().splitlines() if 'held rule=access-table text="strange senders are looked at"' in line]
+    assert len(lines) == 1 and f"id={held[0]['id']} from=<a@strange.test>" in lines[0], world.mta.log()
     shown = world.mta.command("queue", "show", held[0]["id"]).stdout
     assert "held" in shown and "strange senders are looked at" in shown
     world.mta.kill("queue")

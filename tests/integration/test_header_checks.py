@@ -94,6 +94,7 @@ def test_discard_hold_warn(world):
     assert send(world, "hold").startswith("250")
     number, shown = held(world)
     assert "held" in shown and "to be looked at" in shown
+    log_has(world, 'held rule=header-checks text="to be looked at"')
     assert world.mta.command("queue", "release", number).returncode == 0
     world.mta.wait_messages("bob@domain1.com", 2)
 
