@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "conf/directory.h"
 #include "conf/domains.h"
 #include "conf/domains_list.h"
+#include "conf/fold.h"
 #include "conf/header_files.h"
 #include "conf/resolve.h"
 #include "queue/cmd_verbs.h"
@@ -104,6 +106,128 @@ check_address(struct check *k, const struct domain *d, struct span local)
 	free(text);
 }
 
+/* What an alias or a list names at a line of one of the domain's files. */
+struct place {
+	const struct domain *d;
+	const char *file; /* relative to the domain */
+	struct span alias;
+};
+
+static void __attribute__((format(printf, 4, 5)))
+complain(struct check *k, const struct place *p, unsigned line, const char *fmt, ...)
+{
+	char text[1000];
+	va_list ap;
+	char *whole;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	whole = xasprintf("%s/%s:%u: %s", p->d->name, p->file, line, text);
+	add_reason(k, whole);
+	free(whole);
+}
+
+/* Is the address the alias's own, by which it means the mailbox of that name? */
+static bool
+is_own(const struct place *p, const struct address *a)
+{
+	char folded[LOCAL_PART_MAX + 1];
+
+	return span_is(address_domain(a), p->d->name) &&
+	       span_eq(span_make(folded, fold_address(a, folded)), p->alias);
+}
+
+static void
+check_address_target(struct check *k, const struct place *p, const struct aliases_file *f,
+    const struct alias_target *t)
+{
+	bool here = t->kind == ALIAS_HERE;
+	char *text = xasprintf(
+	    "%.*s%s%s", SPAN_ARG(alias_text(f, t)), here ? "@" : "", here ? p->d->name : "");
+	unsigned flags = RESOLVE_ANY;
+	struct address a;
+	struct resolution r;
+
+	if (address_parse(span_str(text), ADDRESS_UTF8, &a, NULL) == 0) {
+		bool own = is_own(p, &a);
+
+		if (t->final || own)
+			flags |= RESOLVE_FINAL;
+		resolve(&k->env, &a, flags, NULL, &r);
+		/* What has no mailbox of the alias's own name goes to the catch-all. */
+		if (r.verdict.kind == VERDICT_PERMANENT &&
+		    (t->final || !own || p->d->conf.catch_all == NULL))
+			complain(k, p, t->line, "%s goes nowhere: %s", text, r.verdict.text);
+		else if (r.verdict.kind == VERDICT_TEMPORARY)
+			add_reason(k, r.verdict.text);
+		resolution_release(&r);
+	}
+	free(text);
+}
+
+/* Each target by itself: of an alias that has a good one the others would be bounced. */
+static void
+check_targets(struct check *k, struct domain *d, const struct place *p,
+    const struct aliases_file *f, size_t first, size_t count, unsigned depth)
+{
+	for (size_t i = first; i < first + count; i++) {
+		const struct alias_target *t = &f->targets[i];
+		struct place inside = *p;
+		const struct aliases_file *list;
+		struct buf why;
+
+		if (t->kind == ALIAS_HERE || t->kind == ALIAS_ADDRESS)
+			check_address_target(k, p, f, t);
+		if (t->kind != ALIAS_INCLUDE || depth == RESOLVE_DEPTH_MAX)
+			continue;
+		buf_init(&why, WHY_MAX);
+		if (k->env.source.include(k->env.source.arg, d, alias_text(f, t), &list,
+			&inside.file, &why) == LOOKUP_FOUND)
+			check_targets(k, d, &inside, list, 0, list->ntargets, depth + 1);
+		buf_release(&why); /* told with the alias as a whole */
+	}
+}
+
+static void
+check_alias(struct check *k, struct domain *d, const struct alias *al)
+{
+	const struct place p = {d, "etc/aliases", alias_name(&d->aliases, al)};
+	size_t before = k->errors.n;
+	struct resolution r;
+	struct address a;
+	char *text = xasprintf("%.*s@%s", SPAN_ARG(p.alias), d->name);
+
+	check_targets(k, d, &p, &d->aliases, al->first, al->count, 0);
+	if (address_parse(span_str(text), ADDRESS_UTF8, &a, NULL) == 0) {
+		resolve(&k->env, &a, RESOLVE_ANY, NULL, &r);
+		if (r.verdict.kind == VERDICT_TEMPORARY)
+			add_reason(k, r.verdict.text);
+		else if (r.verdict.kind == VERDICT_PERMANENT && k->errors.n == before)
+			complain(k, &p, al->line, "%s goes nowhere: %s", text, r.verdict.text);
+		resolution_release(&r);
+	}
+	free(text);
+}
+
+/* The one of postrider.conf. What its domain lacks as a whole is told there. */
+static void
+check_postmaster(struct check *k, const struct config *c)
+{
+	struct resolution r;
+	struct address a;
+
+	if (c->postmaster == NULL ||
+	    address_parse(span_str(c->postmaster), ADDRESS_UTF8, &a, NULL) != 0)
+		return;
+	domains_begin(k->domains);
+	resolve(&k->env, &a, RESOLVE_ANY, NULL, &r);
+	if (r.verdict.kind == VERDICT_PERMANENT)
+		config_errors_add(&k->errors, c->path, 0, "postmaster %s goes nowhere: %s",
+		    c->postmaster, r.verdict.text);
+	resolution_release(&r);
+}
+
 /* What the catch-all does with a name that nobody has. */
 static void
 check_catch_all(struct check *k, const struct domain *d)
@@ -142,7 +266,7 @@ check_domain(struct check *k, const char *name)
 		if (d->conf.catch_all != NULL)
 			check_catch_all(k, d);
 		for (size_t i = 0; i < d->aliases.naliases; i++)
-			check_address(k, d, alias_name(&d->aliases, &d->aliases.aliases[i]));
+			check_alias(k, d, &d->aliases.aliases[i]);
 	}
 	buf_release(&why);
 }
@@ -210,6 +334,7 @@ check_domains(struct check *k, const struct config *c)
 		config_errors_add(&k->errors, c->domains, 0, "%s", strerror(errno));
 	if (k->rootfd >= 0)
 		close(k->rootfd);
+	check_postmaster(k, c);
 	check_header_checks(k, c);
 	domains_free(&k->domains);
 }

@@ -231,6 +231,42 @@ def test_check_finds_aliases_that_are_put_off(mta):
     assert len(found) == 1 and "third.example/etc/aliases:1: " in found[0], found
 
 
+def test_check_finds_aliases_that_lead_nowhere(mta):
+    """Each target by itself, also in lists; loops; and nothing about those that are right."""
+    mta.add_domain("third.example", ["bob"], aliases=(
+        "half: bob,\n gone@domain2.com\n"
+        "one: two\n"
+        "two: one\n"
+        "list: :include:staff\n"
+        "mine: \\mine, bob\n"
+        "self: self, bob\n"
+        "bob: bob, someone@remote.test, half\n"
+        "sub: bob+tag\n"
+        "postmaster: nobody\n"))
+    (mta.domains.root / "third.example/etc/staff").write_text("bob\n\nbert\n")
+    root = mta.domains.root / "third.example/etc"
+    found = problems(mta)
+    wanted = [("aliases:2", "gone@domain2.com"), ("aliases:3", "leads back to itself"), ("aliases:4", "leads back to itself"),
+              ("staff:3", "bert@third.example"), ("aliases:6", "mine@third.example"), ("aliases:7", "self@third.example"),
+              ("aliases:10", "nobody@third.example")]
+    for place, words in wanted:
+        assert [line for line in found if line.startswith(f"{root}/{place}: ") and words in line], (place, found)
+    assert len(found) == len(wanted), found
+
+
+def test_check_lets_the_catch_all_take_targets(mta):
+    mta.add_domain("third.example", ["bob"], conf='catch-all = "bob"\n', aliases="x: nobody, bob\ny: y\n")
+    assert problems(mta) == []
+
+
+def test_check_finds_a_postmaster_that_leads_nowhere(mta):
+    text = mta.conf.read_text()
+    mta.conf.write_text('postmaster = "gone@domain2.com"\n' + text)
+    found = problems(mta)
+    assert len(found) == 1 and found[0].startswith(str(mta.conf)), found
+    assert "postmaster gone@domain2.com goes nowhere" in found[0]
+
+
 def test_check_finds_a_domain_without_anybody_for_its_postmaster(mta):
     mta.add_domain("third.example", [], aliases="x: bob@domain1.com\n")
     assert rcpt(mta, "postmaster@third.example").code == "451"
