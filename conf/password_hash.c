@@ -87,6 +87,19 @@ is_des(struct span text)
 	return text.len == 13 && text.p[0] != '$' && text.p[0] != '_';
 }
 
+/* Base64 of a digest and some salt behind it. */
+static bool
+is_salted(const EVP_MD *md, struct span text)
+{
+	struct buf octets;
+	bool is;
+
+	buf_init(&octets, PASSWORD_STORED_MAX);
+	is = base64_decode(text, &octets) == 0 && octets.len > (size_t)EVP_MD_get_size(md);
+	buf_release(&octets);
+	return is;
+}
+
 /* Is it what the scheme (numbered i) says? */
 static bool
 fits_scheme(size_t i, struct span text)
@@ -94,10 +107,22 @@ fits_scheme(size_t i, struct span text)
 	const char *begins = schemes[i].crypt;
 	struct scram scram;
 
-	if (schemes[i].form == PASSWORD_SCRAM_SHA256)
+	switch (schemes[i].form) {
+	case PASSWORD_SCRAM_SHA256:
 		return scram_parse(text, &scram) == 0;
-	if (schemes[i].form != PASSWORD_CRYPT)
-		return true;
+	case PASSWORD_SSHA1:
+		return is_salted(EVP_sha1(), text);
+	case PASSWORD_SSHA256:
+		return is_salted(EVP_sha256(), text);
+	case PASSWORD_SSHA512:
+		return is_salted(EVP_sha512(), text);
+	case PASSWORD_PLAIN:
+		return text.len > 0;
+	case PASSWORD_CRYPT:
+	case PASSWORD_DISABLED:
+	case PASSWORD_UNKNOWN:
+		break;
+	}
 	if (begins == NULL)
 		return is_modern(text);
 	if (*begins == '\0')

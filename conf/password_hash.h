@@ -32,7 +32,7 @@
 
 enum password_form {
 	PASSWORD_DISABLED,
-	PASSWORD_UNKNOWN, /* no form of the list, or a cost that would take minutes */
+	PASSWORD_UNKNOWN, /* no form of the list, what its scheme cannot be, or a cost that would take minutes */
 	PASSWORD_CRYPT,
 	PASSWORD_PLAIN,
 	PASSWORD_SSHA1,

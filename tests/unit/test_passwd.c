@@ -33,7 +33,8 @@ reads_users(void **state)
 		      "Alice:!\n"
 		      "bob:x:::Bob::\r\n"
 		      "o'brien:x::::/virtual/a.test/home/ob:\n"
-		      "m\xc3\xbcller:{SSHA512}abc==:::::::userdb_mail=maildir:~/Maildir\n"
+		      "m\xc3\xbcller:{SSHA}/E1l+cHA9/"
+		      "sxcS5MD8umnjm1FX9zYWx0c2FsdA==:::::::userdb_mail=maildir:~/Maildir\n"
 		      "anna+list:x:7\n"
 		      "last:x"),
 	    0);
