@@ -141,6 +141,33 @@ add_mailbox(struct parser *p, struct buf *key, struct span s)
 	return 0;
 }
 
+/* "192.0.2.0/24" is not how this table writes a network: tells how it does. false: it is no such thing. */
+static bool
+complain_of_prefix(struct parser *p, struct span s)
+{
+	struct span bits = s, base = span_cut(&bits, '/'), rest = base;
+	struct netaddr a;
+	uint64_t n;
+	size_t octets = 0, len = 0;
+
+	if (bits.p == NULL || span_to_u64(bits, 128, &n) != 0 || netaddr_parse(base, &a) != 0)
+		return false;
+	for (; rest.p != NULL && octets < n / 8; octets++) {
+		span_cut(&rest, '.');
+		len = rest.p != NULL ? (size_t)(rest.p - base.p) - 1 : base.len;
+	}
+	if (span_index(base, ':') < 0 && n >= 8 && n <= 32 && n % 8 == 0)
+		complain(p, "%.*s: expected %.*s for this network", SPAN_ARG(s),
+		    SPAN_ARG(span_first(base, len)));
+	else
+		complain(p,
+		    "%.*s: expected whole octets such as 192.0.2 for 192.0.2.0/24, or groups "
+		    "such "
+		    "as IPv6:2001:db8",
+		    SPAN_ARG(s));
+	return true;
+}
+
 static int
 add_domain(struct parser *p, struct buf *key, struct span s)
 {
@@ -149,7 +176,8 @@ add_domain(struct parser *p, struct buf *key, struct span s)
 	size_t len;
 
 	if (domain_canonical(s, true, domain, &len, &why) != 0) {
-		complain(p, "%.*s: %s", SPAN_ARG(span_first(s, 200)), why);
+		if (!complain_of_prefix(p, s))
+			complain(p, "%.*s: %s", SPAN_ARG(span_first(s, 200)), why);
 		return -1;
 	}
 	buf_add_str(key, domain);

@@ -138,9 +138,15 @@ check_submission(struct check *k)
 		if (l->role == LISTENER_SUBMISSION && l->tls == LISTENER_TLS_NONE &&
 		    !c->auth_without_tls)
 			COMPLAIN(k, listener_line(k, i),
-			    "listen \"%s\": role = submission without TLS, and so without "
-			    "logins: expected a certificate (tls { }), or for tests "
-			    "auth-without-tls = yes",
+			    c->tls_certificate != NULL
+				? "listen \"%s\": role = submission with tls = none, and so "
+				  "without logins: expected tls = starttls or tls = implicit, "
+				  "or "
+				  "for tests auth-without-tls = yes"
+				: "listen \"%s\": role = submission without TLS, and so "
+				  "without "
+				  "logins: expected a certificate (tls { }), or for tests "
+				  "auth-without-tls = yes",
 			    l->address);
 	}
 }

@@ -11,6 +11,7 @@
 #include "common/address.h"
 #include "common/xalloc.h"
 #include "conf/confile.h"
+#include "conf/domain_conf.h"
 #include "conf/config_keys.h"
 
 struct loader {
@@ -51,13 +52,26 @@ add_keys(struct confile_key *to, const char *section)
 	return count;
 }
 
+static bool
+is_config_key(const char *name)
+{
+	size_t n;
+	const struct config_key *keys = config_keys(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (keys[i].section == NULL && strcmp(keys[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 static void
 shape_init(struct shape *s)
 {
-	size_t n;
+	size_t n, ndomain;
+	const struct confile_key *domain = domain_conf_keys(&ndomain);
 
 	config_keys(&n);
-	s->keys = xcalloc(n + CONFIG_SECTIONS, sizeof *s->keys);
+	s->keys = xcalloc(n + CONFIG_SECTIONS + ndomain, sizeof *s->keys);
 	s->nkeys = add_keys(s->keys, NULL);
 	for (int i = 0; i < CONFIG_SECTIONS; i++) {
 		const struct config_section *section =
@@ -69,6 +83,10 @@ shape_init(struct shape *s)
 		    .keys = s->inner[i],
 		    .nkeys = add_keys(s->inner[i], section->name)};
 	}
+	for (size_t i = 0; i < ndomain; i++)
+		if (!is_config_key(domain[i].name))
+			s->keys[s->nkeys++] = (struct confile_key){
+			    .name = domain[i].name, .shape = CONFILE_DOMAIN};
 }
 
 static void

@@ -40,6 +40,7 @@ make_options(const struct confile_key *keys, size_t n)
 		cfg_opt_t section = CFG_SEC(keys[i].name, NULL, CFGF_NODEFAULT);
 
 		switch (keys[i].shape) {
+		case CONFILE_DOMAIN: /* the scan has blanked those out */
 		case CONFILE_VALUE:
 			opts[i] = value;
 			break;

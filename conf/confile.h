@@ -27,6 +27,7 @@ enum confile_shape {
 	CONFILE_LIST,	 /* key = { value, … } or key = value */
 	CONFILE_SECTION, /* key { … }, once */
 	CONFILE_TITLED,	 /* key "title" { … }, any number, titles differ */
+	CONFILE_DOMAIN,	 /* key of a domain's etc/domain.conf: known, but an error here */
 };
 
 /* What may stand in a file, or in a section of it (sections do not nest). */

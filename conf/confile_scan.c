@@ -170,12 +170,17 @@ complain_unknown(struct scan *s, struct span name)
 	size_t nkeys = s->section != NULL ? s->section->nkeys : s->ntop;
 	const char *near = confile_nearest(name, keys, nkeys);
 	const struct confile_key *home = NULL;
+	const struct confile_key *top = find_key(name, s->top, s->ntop);
 
 	for (size_t i = 0; i < s->ntop && home == NULL; i++) {
 		if (find_key(name, s->top[i].keys, s->top[i].nkeys) != NULL)
 			home = &s->top[i];
 	}
-	if (s->section != NULL && find_key(name, s->top, s->ntop) != NULL)
+	if (top != NULL && top->shape == CONFILE_DOMAIN)
+		config_errors_add(s->lex.errors, s->lex.path, s->lex.token_line,
+		    "%.*s belongs into etc/domain.conf in the directory of a domain",
+		    SPAN_ARG(name));
+	else if (s->section != NULL && top != NULL)
 		config_errors_add(s->lex.errors, s->lex.path, s->lex.token_line,
 		    "%.*s does not belong into %s { }, expected it outside", SPAN_ARG(name),
 		    s->section->name);
@@ -372,6 +377,8 @@ scan_statement(struct scan *s)
 	int r;
 
 	key = find_key(confile_lex_text(l), keys, nkeys);
+	if (key != NULL && key->shape == CONFILE_DOMAIN)
+		key = NULL;
 	if (key == NULL)
 		complain_unknown(s, confile_lex_text(l));
 	confile_lex_next(l);

@@ -115,6 +115,13 @@ static const struct confile_key keys[] = {
     {"over-quota", CONFILE_VALUE, NULL, 0},
 };
 
+const struct confile_key *
+domain_conf_keys(size_t *n)
+{
+	*n = sizeof keys / sizeof keys[0];
+	return keys;
+}
+
 enum key {
 	KEY_CATCH_ALL,
 	KEY_SEPARATORS,

@@ -9,6 +9,7 @@
 
 #include "common/span.h"
 #include "conf/config_errors.h"
+#include "conf/confile.h"
 #include "conf/units.h"
 
 /* The most a quota may be: passwd keeps it in KiB. */
@@ -25,6 +26,9 @@ struct domain_conf {
 	bool over_quota_refuses;     /* for good; else mail for a full mailbox waits */
 	uint64_t message_size_limit; /* 0: none of its own */
 };
+
+/* The names of all keys, *n of them; they stay. */
+const struct confile_key *domain_conf_keys(size_t *n);
 
 /* The defaults: no catch-all, "+", "Maildir", no limits. */
 void domain_conf_init(struct domain_conf *c);

@@ -4,11 +4,13 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "common/log.h"
 #include "common/version.h"
+#include "common/xalloc.h"
 #include "queue/cmd_queue.h"
 #include "queue/cmd_verbs.h"
 
@@ -148,6 +150,26 @@ find_command(char **argv, char ***rest)
 	return NULL;
 }
 
+/* Neither a command nor the beginning of one; of a group its second word is what is wrong. */
+static int
+fail_command(char **at)
+{
+	bool group = false;
+	char *whole;
+	int status;
+
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		group = group || strcmp(at[0], commands[i].group) == 0;
+	if (!group)
+		return fail_usage("unknown command", at[0]);
+	if (at[1] == NULL)
+		return fail_usage("incomplete command", at[0]);
+	whole = xasprintf("%s %s", at[0], at[1]);
+	status = fail_usage("unknown command", whole);
+	free(whole);
+	return status;
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -167,7 +189,7 @@ main(int argc, char *argv[])
 		return fail_usage("no command is given", NULL);
 	c = find_command(at, &rest);
 	if (c == NULL)
-		return fail_usage("unknown or incomplete command", at[0]);
+		return fail_command(at);
 	ctx.usage = c->usage;
 	status = c->run(&ctx, rest);
 	if (fflush(stdout) != 0 && status == 0)

@@ -162,6 +162,9 @@ def test_usage_errors_and_unknown_commands(mta):
         done = mta.command(*args)
         assert done.returncode == 64, f"{args}: {done.returncode}"
         assert done.stderr
+    for args, words in ((["nonsense"], "unknown command nonsense"), (["user"], "incomplete command user"),
+                        (["user", "frob"], "unknown command user frob"), (["user", "remove", "x"], "unknown command user remove")):
+        assert mta.command(*args).stderr.splitlines()[0] == f"postrider: {words}"
 
 
 def test_without_a_daemon(mta):

@@ -126,6 +126,10 @@ reports_each_error(void **state)
 	static const struct config_row rows[] = {
 	    {"hostnam = x", ":4:", "did you mean hostname?"},
 	    {"frobnicate = x", ":4:", "unknown key frobnicate"},
+	    {"quota = 1G", ":4:", "quota belongs into etc/domain.conf"},
+	    {"message-rate = 10/hour", ":4:", "message-rate belongs into etc/domain.conf"},
+	    {"listen \"127.0.0.1:25\" { catch-all = bob }",
+		":4:", "catch-all belongs into etc/domain.conf"},
 	    {"frobnicate { a = 1 { } }", ":4:", "unknown key frobnicate"},
 	    {"frobnicate \"t\" { a = 1 }", ":4:", "unknown key frobnicate"},
 	    {"frobnicate = { a, b }", ":4:", "unknown key frobnicate"},
@@ -145,6 +149,9 @@ reports_each_error(void **state)
 		":4:", "expected starttls, implicit or none"},
 	    {"listen \"127.0.0.1:25\" { role = submission }",
 		":4:", "role = submission without TLS"},
+	    {"listen \"127.0.0.1:25\" { role = submission\ntls = none }\n"
+	     "tls { certificate = \"/nonexistent\" }",
+		":4:", "tls = none, and so without logins: expected tls = starttls"},
 	    {"idle-timeout = 5", ":4:", "expected a duration"},
 	    {"idle-timeout = 5 s", ":4:", "expected a duration"},
 	    {"greeting-delay = -1", ":4:", "expected a duration"},
