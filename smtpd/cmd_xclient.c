@@ -142,7 +142,8 @@ change_client(struct session *s, const struct xclient_args *x)
 {
 	struct session_origin now = s->origin;
 
-	if (x->has_client)
+	/* The first one takes the proxy's address from the session, whether or not it names another. */
+	if (x->has_client || !s->introduced)
 		now.client = x->client;
 	if (x->has_port)
 		now.client.port = x->port;

@@ -180,6 +180,31 @@ no_delay_behind_it(void **state)
 	client_close(&c);
 }
 
+/* The proxy's own rights are not for a client without an address, whatever else is said of it. */
+static void
+never_the_proxy(void **state)
+{
+	static const char *const rows[] = {"NAME=a.test", "HELO=a.test", "PORT=5",
+	    "LOGIN=alice@a.test", "ADDR=[UNAVAILABLE]", "DESTADDR=192.0.2.1"};
+	struct client c;
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char line[80];
+
+		open_proxy(&c, LISTENER_MX);
+		snprintf(line, sizeof line, "XCLIENT %s\\r\\n", rows[i]);
+		assert_string_equal(say(&c, line), "220");
+		if (the_session(&c)->origin.client.ip[0] != 0)
+			fail_msg("%s: %s", rows[i], the_session(&c)->origin.text);
+		assert_string_equal(the_session(&c)->origin.text, "0.0.0.0");
+		/* Nor does it come back with the next one. */
+		assert_string_equal(say(&c, "XCLIENT PROTO=SMTP\\r\\n"), "220");
+		assert_string_equal(the_session(&c)->origin.text, "0.0.0.0");
+		client_close(&c);
+	}
+}
+
 static void
 logins(void **state)
 {
@@ -234,6 +259,7 @@ main(void)
 	    cmocka_unit_test(the_session_begins_anew),
 	    cmocka_unit_test(clients_that_are_refused),
 	    cmocka_unit_test(no_delay_behind_it),
+	    cmocka_unit_test(never_the_proxy),
 	    cmocka_unit_test(logins),
 	    cmocka_unit_test(places_are_the_clients),
 	};
