@@ -82,11 +82,11 @@ count_names(struct counting *c, int maildir, const char *leaf)
 		struct stat st;
 		uint64_t size;
 
-		if (e->d_name[0] == '.')
-			continue;
 		if (c->names == 0)
 			break;
 		c->names--;
+		if (e->d_name[0] == '.')
+			continue;
 		if (!maildirsize_of_name(span_str(e->d_name), &size)) {
 			if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
 			    !S_ISREG(st.st_mode))

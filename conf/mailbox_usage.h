@@ -3,8 +3,8 @@
  * by the directory process for RCPT, and by `postrider user`. What is read belongs to the mailbox's
  * owner: no link is followed, nothing is waited for, and little is read.
  *
- * The file maildirsize says it, where it is there, and where one that says "full" is fresh. Else names of
- * messages are looked at, MAILBOX_USAGE_NAMES at most: what they add up to is in use at least.
+ * The file maildirsize says it, where it is there, and where one that says "full" is fresh. Else names in its
+ * directories are looked at, MAILBOX_USAGE_NAMES at most: what those of messages add up to is in use at least.
  * Who delivers counts exactly (deliver/maildir_quota.h).
  */
 #ifndef CONF_MAILBOX_USAGE_H
