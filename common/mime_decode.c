@@ -169,30 +169,44 @@ decode_words(struct span s, struct buf *out)
 	return any;
 }
 
-/* Parameters that a person would not find by reading. */
+/* The parameter in one form, behind the field. */
+static bool
+decode_param(struct span rest, const char *name, enum mime_param_form form, struct buf *out)
+{
+	struct buf value, charset;
+	bool found;
+
+	buf_init(&value, MIME_DECODE_MAX);
+	buf_init(&charset, MIME_NAME_MAX);
+	found = mime_param_find(rest, name, form, &value, &charset);
+	if (found) {
+		buf_addf(out, "; %s=\"", name);
+		add_text(buf_span(&value), buf_span(&charset), out);
+		buf_add_char(out, '"');
+	}
+	buf_release(&value);
+	buf_release(&charset);
+	return found;
+}
+
+/*
+ * Parameters that a person would not find by reading, next to a plain form, too: mail programs that follow RFC 2231
+ * show that one, those that follow RFC 6266 the coded one.
+ */
 static bool
 decode_params(struct span field, struct buf *out)
 {
 	static const char *const names[] = {"filename", "name", "boundary"};
-	struct buf value, charset;
 	struct span rest;
-	bool coded, any = false;
+	bool any = false;
 
 	if (!span_starts_with_nocase(field, "content-") || span_index(field, '*') < 0)
 		return false;
-	buf_init(&value, MIME_DECODE_MAX);
-	buf_init(&charset, MIME_NAME_MAX);
 	(void)mime_value_type(mime_field_value(field), &rest);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (!mime_param_find(rest, names[i], &value, &charset, &coded) || !coded)
-			continue;
-		buf_addf(out, "; %s=\"", names[i]);
-		add_text(buf_span(&value), buf_span(&charset), out);
-		buf_add_char(out, '"');
-		any = true;
+		any = decode_param(rest, names[i], MIME_PARAM_CODED, out) || any;
+		any = decode_param(rest, names[i], MIME_PARAM_PIECES, out) || any;
 	}
-	buf_release(&value);
-	buf_release(&charset);
 	return any;
 }
 

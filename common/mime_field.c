@@ -225,9 +225,16 @@ add_piece(struct span at, bool coded, bool first, struct buf *out, struct buf *c
 	buf_release(&piece);
 }
 
+static void
+add_pieces(const struct found *f, struct buf *out, struct buf *charset)
+{
+	for (size_t i = 0; i < MIME_CONTINUATIONS_MAX && f->pieces[i].p != NULL; i++)
+		add_piece(f->pieces[i], f->coded[i], i == 0, out, charset);
+}
+
 bool
-mime_param_find(
-    struct span rest, const char *name, struct buf *out, struct buf *charset, bool *coded)
+mime_param_find(struct span rest, const char *name, enum mime_param_form form, struct buf *out,
+    struct buf *charset)
 {
 	struct found f = {.plain = {NULL, 0}};
 	struct span word, at;
@@ -237,15 +244,18 @@ mime_param_find(
 	while (next_param(&rest, &word, &at))
 		if (span_starts_with_nocase(word, name))
 			note_param(&f, span_skip(word, span_str(name).len), at);
-	*coded = f.plain.p == NULL;
-	if (f.plain.p != NULL)
-		add_piece(f.plain, false, true, out, charset);
-	else if (f.whole.p != NULL)
-		add_piece(f.whole, true, true, out, charset);
-	else if (f.pieces[0].p == NULL)
-		return false;
-	else
-		for (size_t i = 0; i < MIME_CONTINUATIONS_MAX && f.pieces[i].p != NULL; i++)
-			add_piece(f.pieces[i], f.coded[i], i == 0, out, charset);
-	return true;
+	switch (form) {
+	case MIME_PARAM_PLAIN:
+		if (f.plain.p != NULL)
+			add_piece(f.plain, false, true, out, charset);
+		return f.plain.p != NULL;
+	case MIME_PARAM_CODED:
+		if (f.whole.p != NULL)
+			add_piece(f.whole, true, true, out, charset);
+		return f.whole.p != NULL;
+	case MIME_PARAM_PIECES:
+		add_pieces(&f, out, charset);
+		return f.pieces[0].p != NULL;
+	}
+	return false;
 }

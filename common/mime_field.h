@@ -36,12 +36,20 @@ struct span mime_value_type(struct span value, struct span *rest);
  */
 bool mime_param_next(struct span *rest, struct span *name, struct buf *value);
 
+/* How a parameter is written. Which one counts where there are several is the reader's choice, and they differ. */
+enum mime_param_form {
+	MIME_PARAM_PLAIN,  /* name= */
+	MIME_PARAM_CODED,  /* name*= (RFC 2231 4) */
+	MIME_PARAM_PIECES, /* name*0=, name*0*= and what follows (RFC 2231 3) */
+};
+#define MIME_PARAM_FORMS (MIME_PARAM_PIECES + 1)
+
 /*
  * The value of a parameter in out (emptied before, cut where it is full), its continuations put together and percent
- * codes undone; charset (emptied before) is what RFC 2231 says of it, empty if nothing; *coded: it is not written
- * plainly. False if it is not there. The plain form counts if both are: every reader knows it.
+ * codes undone; charset (emptied before) is what RFC 2231 says of it, empty if nothing. False if it is not there in
+ * this form.
  */
-bool mime_param_find(
-    struct span rest, const char *name, struct buf *out, struct buf *charset, bool *coded);
+bool mime_param_find(struct span rest, const char *name, enum mime_param_form form,
+    struct buf *out, struct buf *charset);
 
 #endif

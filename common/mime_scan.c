@@ -68,13 +68,36 @@ stop(struct mime_scan *m)
 
 /* --- fields --- */
 
+/* The plain form counts if there are others: every reader knows it. */
+static void
+find_boundary(struct span rest, struct buf *out)
+{
+	struct buf charset;
+
+	buf_init(&charset, MIME_NAME_MAX);
+	for (unsigned form = 0; form < MIME_PARAM_FORMS; form++)
+		if (mime_param_find(
+			rest, "boundary", (enum mime_param_form)form, out, &charset))
+			break;
+	buf_release(&charset);
+}
+
+/* White space at the end of a boundary is no part of it; in front it is (RFC 2046 5.1.1). */
+static struct span
+trim_end(struct span s)
+{
+	while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
 /* Content-Type decides what the body is; of several the first, as with those who read mail. */
 static void
 take_type(struct mime_scan *m, struct span value)
 {
 	struct span rest, type = mime_value_type(span_first(value, TYPE_MAX), &rest);
-	struct buf charset, text;
-	bool coded;
+	struct span boundary;
+	struct buf text;
 
 	m->typed = true;
 	m->body = MIME_BODY_OTHER;
@@ -84,20 +107,15 @@ take_type(struct mime_scan *m, struct span value)
 	if (!span_starts_with_nocase(type, "multipart/"))
 		return;
 	buf_init(&text, MIME_FIELD_MAX);
-	buf_init(&charset, MIME_NAME_MAX);
 	buf_clear(&m->boundary);
-	if (mime_param_find(rest, "boundary", &text, &charset, &coded)) {
-		struct span boundary = span_trim(buf_span(&text));
-
-		if (buf_add_span(&m->boundary, boundary) != 0)
-			m->notes |= MIME_BOUNDARY_TOO_LONG;
-		else if (boundary.len > 0)
-			m->body = span_is_nocase(type, "multipart/digest")
-				      ? MIME_BODY_DIGEST
-				      : MIME_BODY_MULTIPART;
-	}
+	find_boundary(rest, &text);
+	boundary = trim_end(buf_span(&text));
+	if (buf_add_span(&m->boundary, boundary) != 0)
+		m->notes |= MIME_BOUNDARY_TOO_LONG;
+	else if (boundary.len > 0)
+		m->body = span_is_nocase(type, "multipart/digest") ? MIME_BODY_DIGEST
+								   : MIME_BODY_MULTIPART;
 	buf_release(&text);
-	buf_release(&charset);
 }
 
 /* The field at hand is whole. */

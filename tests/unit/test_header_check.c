@@ -112,6 +112,10 @@ test_pests(void **state)
 		"Content-Disposition: attachment; filename*0=plans.do; "
 		"filename*1*=c%2Epif\n\n\n",
 		HEADER_REJECTED, "A program that calls itself a document: .doc.pif"},
+	    {"a program behind the name of a text",
+		"Content-Disposition: attachment; filename=a.txt; "
+		"filename*=utf-8''plans%2Edoc%2Eexe\n\n",
+		HEADER_REJECTED, "A program that calls itself a document: .doc.exe"},
 	    {"a document", "Content-Disposition: attachment; filename=\"plans.pif.doc\"\n\n",
 		HEADER_PASSED, ""},
 	    {"Nimda",

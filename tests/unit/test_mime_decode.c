@@ -37,7 +37,16 @@ test_decode(void **state)
 	    {"Content-Type: a/b; name*0*=iso-8859-1'de'%e9; name*1=\".pif\"",
 		"Content-Type: a/b; name*0*=iso-8859-1'de'%e9; name*1=\".pif\"; "
 		"name=\"\xc3\xa9.pif\""},
-	    {"Content-Type: a/b; filename=x; filename*=''y", NULL},
+	    /* Readers of RFC 2231 take the plain form, those of RFC 6266 the coded one: both are shown. */
+	    {"Content-Type: a/b; filename=x; filename*=''y",
+		"Content-Type: a/b; filename=x; filename*=''y; filename=\"y\""},
+	    {"Content-Disposition: attachment; filename=a.txt; filename*=utf-8''evil%2Eexe",
+		"Content-Disposition: attachment; filename=a.txt; filename*=utf-8''evil%2Eexe; "
+		"filename=\"evil.exe\""},
+	    {"Content-Type: a/b; name*0=x; name=y; name*=%7a; name*1*=%2e",
+		"Content-Type: a/b; name*0=x; name=y; name*=%7a; name*1*=%2e; name=\"z\"; "
+		"name=\"x.\""},
+	    {"Content-Type: a/b; filename=x; filename*2=y", NULL},
 	    {"Content-Type: a/b; filename*2=x", NULL},
 	    {"Content-Type: a/b; filename*=%2",
 		"Content-Type: a/b; filename*=%2; filename=\"%2\""},

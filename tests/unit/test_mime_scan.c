@@ -130,6 +130,19 @@ test_fields(void **state)
 		"message 1 Content-Type: (c;) multipart/mixed (d); x=\";\"; "
 		"boundary*0=\"a\\\"\"; boundary*1*=b%20c\n"
 		"part 4 X: 1\n"},
+	    {"of the spaces of a boundary those at its end go",
+		"Content-Type: multipart/mixed; boundary=\" b \"\n\n--b\nX: 1\n\n-- b\nX: "
+		"2\n\n",
+		"message 1 Content-Type: multipart/mixed; boundary=\" b \"\npart 7 X: 2\n"},
+	    {"a boundary of spaces",
+		"Content-Type: multipart/mixed; boundary=\"  \"\n\n--\nX: 1\n\n",
+		"message 1 Content-Type: multipart/mixed; boundary=\"  \"\n"},
+	    {"of two forms of a boundary the plain one",
+		"Content-Type: multipart/mixed; boundary*=c; boundary=b\n\n--c\nX: "
+		"1\n\n--b\nX: "
+		"2\n\n",
+		"message 1 Content-Type: multipart/mixed; boundary*=c; boundary=b\npart 7 X: "
+		"2\n"},
 	    {"no boundary", "Content-Type: multipart/mixed\n\n--\nX: 1\n\n",
 		"message 1 Content-Type: multipart/mixed\n"},
 	    {"an empty boundary",
