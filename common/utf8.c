@@ -62,18 +62,38 @@ utf8_valid(struct span s)
 	return true;
 }
 
+/* Line and paragraph separators, and Default_Ignorable_Code_Point of Unicode 14 (DerivedCoreProperties.txt). */
+static const struct {
+	uint32_t first, last;
+} unseen[] = {
+    {0xad, 0xad},	/* soft hyphen */
+    {0x34f, 0x34f},	/* grapheme joiner */
+    {0x61c, 0x61c},	/* Arabic letter mark */
+    {0x115f, 0x1160},	/* Hangul fillers */
+    {0x17b4, 0x17b5},	/* Khmer inherent vowels */
+    {0x180b, 0x180f},	/* Mongolian variation selectors */
+    {0x200b, 0x200f},	/* zero-width, direction marks */
+    {0x2028, 0x202e},	/* separators, bidi embedding */
+    {0x2060, 0x206f},	/* invisible operators, bidi isolates */
+    {0x3164, 0x3164},	/* Hangul filler */
+    {0xfe00, 0xfe0f},	/* variation selectors */
+    {0xfeff, 0xfeff},	/* byte order mark */
+    {0xffa0, 0xffa0},	/* halfwidth Hangul filler */
+    {0xfff0, 0xfff8},	/* not assigned */
+    {0x1bca0, 0x1bca3}, /* shorthand format controls */
+    {0x1d173, 0x1d17a}, /* musical format controls */
+    {0xe0000, 0xe0fff}, /* tags, variation selectors */
+};
+
 bool
 utf8_is_printable(uint32_t c)
 {
 	if (c < 0x20 || (c >= 0x7f && c < 0xa0))
 		return false;
-	if (c >= 0x200b && c <= 0x200f) /* zero-width, direction marks */
-		return false;
-	if (c >= 0x2028 && c <= 0x202e) /* separators, bidi embedding */
-		return false;
-	if (c >= 0x2060 && c <= 0x206f) /* invisible operators, bidi isolates */
-		return false;
-	return c != 0xfeff && c != 0xad;
+	for (size_t i = 0; i < sizeof unseen / sizeof *unseen && c >= unseen[i].first; i++)
+		if (c <= unseen[i].last)
+			return false;
+	return true;
 }
 
 size_t

@@ -23,7 +23,8 @@ bool utf8_valid(struct span s);
 /*
  * How many octets at the beginning of s may be shown to a person: the run of
  * well-formed characters that are not controls (C0, DEL, C1), line or
- * paragraph separators, zero-width or bidirectional formatting. 0 if the first is none.
+ * paragraph separators, or shown as nothing (Default_Ignorable_Code_Point: zero-width and
+ * bidirectional formatting, variation selectors, fillers, tags). 0 if the first is none.
  */
 size_t utf8_printable(struct span s);
 

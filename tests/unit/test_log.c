@@ -33,6 +33,8 @@ escapes(void **state)
 	    {"not UTF-8", {"\xff\xc3", 2}, "\\xff\\xc3"},
 	    {"C1", {"\xc2\x85", 2}, "\\xc2\\x85"},
 	    {"line separator", {"\xe2\x80\xa8", 3}, "\\xe2\\x80\\xa8"},
+	    {"Hangul filler", {"\xe3\x85\xa4", 3}, "\\xe3\\x85\\xa4"},
+	    {"variation selector", {"a\xf3\xa0\x84\x80", 5}, "a\\xf3\\xa0\\x84\\x80"},
 	    {"right-to-left override", {"a\xe2\x80\xae", 4}, "a\\xe2\\x80\\xae"},
 	    {"overlong", {"\xc0\x8a", 2}, "\\xc0\\x8a"},
 	};

@@ -105,11 +105,39 @@ knows_what_may_be_shown(void **state)
 	    {"isolate", "\xe2\x81\xa6", 0},
 	    {"byte order mark", "\xef\xbb\xbf", 0},
 	    {"malformed", "a\xff", 1},
+	    {"variation selector", "a\xef\xb8\x8f", 1},
+	    {"an emoji alone", "\xe2\x9d\xa4", 3},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		check_row(rows[i].name, utf8_printable(span_str(rows[i].in)) == rows[i].want);
+}
+
+/* Default_Ignorable_Code_Point of Unicode: shown as nothing, so that two addresses would look like one. */
+static void
+knows_what_is_invisible(void **state)
+{
+	static const struct {
+		uint32_t first, last;
+	} rows[] = {{0xad, 0xad}, {0x34f, 0x34f}, {0x61c, 0x61c}, {0x115f, 0x1160},
+	    {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x200b, 0x200f}, {0x2028, 0x202e},
+	    {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff},
+	    {0xffa0, 0xffa0}, {0xfff0, 0xfff8}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a},
+	    {0xe0000, 0xe0fff}};
+	uint32_t c = 0xa0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		for (; c < rows[i].first; c++)
+			if (!utf8_is_printable(c))
+				fail_msg("U+%04X is not shown", (unsigned)c);
+		for (; c <= rows[i].last; c++)
+			if (utf8_is_printable(c))
+				fail_msg("U+%04X is shown", (unsigned)c);
+	}
+	for (; c <= 0x10ffff; c++)
+		assert_true(utf8_is_printable(c));
 }
 
 int
@@ -120,6 +148,7 @@ main(void)
 	    cmocka_unit_test(reads_every_character),
 	    cmocka_unit_test(judges_whole_spans),
 	    cmocka_unit_test(knows_what_may_be_shown),
+	    cmocka_unit_test(knows_what_is_invisible),
 	};
 
 	return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
