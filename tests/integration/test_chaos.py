@@ -81,6 +81,8 @@ def send_all(mta, seed):
                                           f"<{number}@domain1.com>\r\n\r\n{body}")
                 assert all(code < 500 for code, _ in refused.values()), refused
                 sent += [address for address in recipients if address not in refused]
+            except smtplib.SMTPRecipientsRefused as error:  # while directory is dead
+                assert all(400 <= code < 500 for code, _ in error.recipients.values()), error
             except smtplib.SMTPResponseException as error:
                 assert 400 <= error.smtp_code < 500, error  # while the queue manager is dead: not taken
             time.sleep(0.01)
