@@ -16,6 +16,7 @@
 #include "common/syscall_filter.h"
 #include "common/wire.h"
 #include "conf/config_errors.h"
+#include "conf/header_unfinished.h"
 #include "conf/reply_filter.h"
 #include "conf/units.h"
 
@@ -196,6 +197,7 @@ struct config {
 	char *user_smtpd, *user_directory, *user_queue, *user_remote, *user_keys;
 
 	enum config_double_bounce double_bounce;
+	enum header_unfinished header_unfinished;
 	enum log_level log_level;
 	enum syscall_filter_mode system_call_filter;
 };

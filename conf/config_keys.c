@@ -45,6 +45,7 @@ static const struct config_key table[] = {
     {"access", NULL, CONFIG_PATH, MEMBER(access_table), NULL, 0, 0, true},
     {"header-checks", NULL, CONFIG_PATH, MEMBER(header_checks), NULL, 0, 0, true},
     {"mime-header-checks", NULL, CONFIG_PATH, MEMBER(mime_header_checks), NULL, 0, 0, true},
+    {"header-checks-unfinished", NULL, CONFIG_UNFINISHED, MEMBER(header_unfinished), "hold", 0, 0, false},
     {"smarthost", NULL, CONFIG_SMARTHOST, MEMBER(smarthost), NULL, 0, 0, true},
     {"resolver", NULL, CONFIG_RESOLVERS, MEMBER(resolver), NULL, 0, 0, true},
     {"message-size-limit", NULL, CONFIG_SIZE, MEMBER(message_size_limit), "50M", KIB, 64 * GIB, false},
@@ -237,6 +238,7 @@ config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 	case CONFIG_TLS_LEAST:
 	case CONFIG_ASK:
 	case CONFIG_DOUBLE:
+	case CONFIG_UNFINISHED:
 	case CONFIG_CHECK:
 	case CONFIG_LOG_LEVEL:
 	case CONFIG_CALLS:
@@ -320,6 +322,8 @@ format(const struct config_key *k, const void *m, char text[UNITS_TEXT_SIZE])
 		return *(const enum config_double_bounce *)m == DOUBLE_BOUNCE_DROP
 			   ? "drop"
 			   : "postmaster";
+	case CONFIG_UNFINISHED:
+		return header_unfinished_name(*(const enum header_unfinished *)m);
 	case CONFIG_CHECK:
 		return config_check_name(*(const enum config_check *)m);
 	case CONFIG_LOG_LEVEL:

@@ -433,6 +433,10 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 		return 0;
 	case CONFIG_DOUBLE:
 		return set_double_bounce(c, k, s, why);
+	case CONFIG_UNFINISHED:
+		if (header_unfinished_parse(s, member(c, k)) != 0)
+			return refuse(why, "expected accept, hold or refuse");
+		return 0;
 	case CONFIG_CHECK:
 		return set_check(c, k, s, why);
 	case CONFIG_REPLIES:

@@ -70,7 +70,8 @@ changes(const struct header_rules *r)
 bool
 header_set_changes(const struct header_set *s)
 {
-	return changes(s->header) || changes(s->mime);
+	return s->unfinished == HEADER_UNFINISHED_HOLD || changes(s->header) ||
+	       changes(s->mime);
 }
 
 /* --- actions --- */
@@ -155,6 +156,42 @@ apply(struct header_check *c, const struct header_rules *rules, const struct hea
 	buf_release(&text);
 }
 
+/* --- checks that could not be finished --- */
+
+/* May it decide what becomes of the message? A condition may hide such a rule. */
+static bool
+decides(const struct header_rule *r)
+{
+	return r->kind == HEADER_IF ||
+	       (r->kind == HEADER_RULE &&
+		   (r->action == HEADER_REJECT || r->action == HEADER_DISCARD ||
+		       r->action == HEADER_HOLD || r->action == HEADER_REDIRECT));
+}
+
+static bool
+any_decides(const struct header_rules *r)
+{
+	for (size_t i = 0; r != NULL && i < r->n; i++)
+		if (decides(&r->v[i]))
+			return true;
+	return false;
+}
+
+/* The message is whole and passed all that could be tried. */
+static void
+heed_unfinished(struct header_check *c)
+{
+	if (c->unfinished == NULL || c->fate != HEADER_PASSED)
+		return;
+	if (c->set->unfinished == HEADER_UNFINISHED_HOLD && c->hold == NULL) {
+		c->hold = xasprintf("header check not finished: %s", c->unfinished);
+	} else if (c->set->unfinished == HEADER_UNFINISHED_REFUSE) {
+		c->fate = HEADER_REJECTED;
+		verdict_set(&c->verdict, VERDICT_PERMANENT, 550, "5.7.1",
+		    "The header of this message takes too long to check");
+	}
+}
+
 /* --- matching --- */
 
 /* One field, and the rules it is matched against. */
@@ -187,6 +224,8 @@ bar(struct trial *t, const struct header_rule *r)
 		    (s->header != NULL ? s->header->n : 0) + (s->mime != NULL ? s->mime->n : 0),
 		    1);
 	c->barred[number_of(t, r)] = 1;
+	if (c->unfinished == NULL && decides(r))
+		c->unfinished = xasprintf("%s:%u", t->rules->path, r->line);
 	c->tried = 0; /* the clock is to be looked at before the next */
 	tell(c,
 	    "%s:%u: the pattern reached its limit in line %u and counts as no match in this "
@@ -232,6 +271,8 @@ has_time(struct header_check *c)
 		    "looked at",
 		    c->line);
 	c->late = true;
+	if (c->unfinished == NULL && (any_decides(c->set->header) || any_decides(c->set->mime)))
+		c->unfinished = xasprintf("from line %u of the message on", c->line);
 	return false;
 }
 
@@ -320,6 +361,7 @@ header_check_free(struct header_check **cp)
 	header_set_unref(&c->set);
 	free(c->barred);
 	free(c->hold);
+	free(c->unfinished);
 	free(c);
 }
 
@@ -367,4 +409,5 @@ header_check_finish(struct header_check *c)
 		mime_scan_finish(&c->scan);
 	if (c->scan.notes != c->told)
 		tell_notes(c);
+	heed_unfinished(c);
 }

@@ -14,7 +14,9 @@
  * also as decoded (common/mime_decode); a rule with ! fits when neither form matches.
  *
  * A pattern that reaches its limits has not matched, and is not tried again in this message. When the rules have
- * used HEADER_CHECK_TIME on it the rest of a message is not looked at. Both are told.
+ * used HEADER_CHECK_TIME on it the rest of a message is not looked at. Both are told. Else a sender could switch a rule
+ * off: where it may have decided about the message (REJECT, DISCARD, HOLD, REDIRECT, if) the message's fate at its end
+ * is that of header_set's unfinished.
  */
 #ifndef CONF_HEADER_CHECK_H
 #define CONF_HEADER_CHECK_H
@@ -26,6 +28,7 @@
 #include "common/mime_scan.h"
 #include "common/verdict.h"
 #include "conf/header_rules.h"
+#include "conf/header_unfinished.h"
 
 /* Processor time that the rules may take for one message, in microseconds. */
 #define HEADER_CHECK_TIME 100000
@@ -48,7 +51,8 @@ struct header_set {
 	struct header_rules
 	    *mime; /* of MIME-Version and Content-* there, and of parts; NULL: header's */
 	struct header_matcher *matcher;
-	uint64_t time; /* HEADER_CHECK_TIME */
+	uint64_t time;			   /* HEADER_CHECK_TIME */
+	enum header_unfinished unfinished; /* ACCEPT, unless set anew behind header_set_new */
 };
 
 /* What a file says, and its name; path NULL: there is none. */
@@ -63,7 +67,7 @@ struct header_set *header_set_new(const struct header_text *header,
 struct header_set *header_set_ref(struct header_set *s);
 void header_set_unref(struct header_set **s); /* NULL is fine */
 
-/* Is there a rule that changes what is stored (HOLD, REDIRECT, PREPEND)? */
+/* May what is stored be changed (HOLD, REDIRECT, PREPEND, or an unfinished check)? */
 bool header_set_changes(const struct header_set *s);
 
 /* A rule has fired. */
@@ -108,8 +112,9 @@ struct header_check {
 	unsigned line;		 /* of the field at hand */
 	unsigned tried;		 /* rules */
 	uint64_t used;		 /* microseconds */
-	uint64_t since; /* when was last looked at the clock; 0: not since content came */
-	bool late;	/* the time is up */
+	uint64_t since;	  /* when was last looked at the clock; 0: not since content came */
+	bool late;	  /* the time is up */
+	char *unfinished; /* the check that could not be finished; NULL: none */
 	bool finished;
 };
 

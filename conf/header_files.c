@@ -23,6 +23,7 @@ struct header_files {
 	struct one files
 	    [FILES]; /* in force; their stamps those of what was looked at last, good or bad */
 	uid_t owner;
+	enum header_unfinished unfinished;
 	uint64_t looked_ms;
 	char version[HEADER_VERSION_SIZE];
 };
@@ -83,7 +84,7 @@ header_files_load(const struct config *c, uid_t owner, struct config_errors *err
 	return set;
 }
 
-/* A digest of names and texts: it means the same whoever made it. */
+/* A digest of names, texts and what is set for them: it means the same whoever made it. */
 static void
 set_version(struct header_files *f)
 {
@@ -91,6 +92,7 @@ set_version(struct header_files *f)
 	struct buf all;
 
 	buf_init(&all, 2 * HEADER_RULES_MAX + 65536);
+	buf_addf(&all, "%s\n", header_unfinished_name(f->unfinished));
 	for (size_t i = 0; i < FILES; i++) {
 		const struct one *one = &f->files[i];
 
@@ -154,6 +156,7 @@ header_files_new(const struct config *c, uid_t owner)
 		return NULL;
 	f = xcalloc(1, sizeof *f);
 	f->owner = owner;
+	f->unfinished = c->header_unfinished;
 	f->files[HEADER].path = c->header_checks != NULL ? xstrdup(c->header_checks) : NULL;
 	f->files[MIME].path =
 	    c->mime_header_checks != NULL ? xstrdup(c->mime_header_checks) : NULL;
@@ -216,6 +219,7 @@ header_files_answer(const struct header_files *f, struct wire_out *w)
 		    "The header checks cannot be read; the log says why");
 	wire_add_verdict(w, &v);
 	wire_add_str(w, "version", f->version);
+	wire_add_str(w, "unfinished", header_unfinished_name(f->unfinished));
 	for (size_t i = 0; i < FILES && v.kind == VERDICT_OK; i++) {
 		if (f->files[i].path == NULL)
 			continue;
@@ -242,6 +246,9 @@ header_files_parse(const struct wire_msg *m, struct config_errors *errors)
 			text[i].text = span_make("", 0);
 	}
 	set = header_set_new(&text[HEADER], &text[MIME], errors);
+	if (set != NULL && (wire_get(m, "unfinished", &s) != 0 ||
+			       header_unfinished_parse(s, &set->unfinished) != 0))
+		set->unfinished = HEADER_UNFINISHED_HOLD;
 	free(paths[HEADER]);
 	free(paths[MIME]);
 	return set;

@@ -33,7 +33,7 @@ void header_files_refresh(struct header_files *f, uint64_t now_ms);
 const char *header_files_version(const struct header_files *f);
 
 /*
- * The answer to `header-rules` (doc/IPC.md): version=, header-file=, header-text=, mime-file=, mime-text=, behind a
+ * The answer to `header-rules` (doc/IPC.md): version=, unfinished=, header-file=, header-text=, mime-file=, mime-text=, behind a
  * verdict that is temporary if the files never could be read.
  */
 void header_files_answer(const struct header_files *f, struct wire_out *w);

@@ -198,7 +198,7 @@ def test_changes_take_effect_on_save(world):
 
 
 def test_a_pattern_without_end(world):
-    """It counts as no match, the log names it, and nobody waits for it."""
+    """It counts as no match, the log names it, nobody waits for it, and the message is held."""
     world.rules.write_text("/^Subject: (a|aa)+$/ REJECT\n/^X-Last:/ REJECT\n")
     time.sleep(0.3)
     began = time.monotonic()
@@ -206,6 +206,8 @@ def test_a_pattern_without_end(world):
     assert send(world, "a" * 500 + "!", header=b"X-Last: 1\r\n").startswith("550")
     assert time.monotonic() - began < 2
     log_has(world, "rule=header-checks", "checks:1: the pattern reached its limit in line 1")
+    shown = wait_for(lambda: world.mta.command("queue", "list").stdout, 5, "the message in the queue")
+    assert "held" in shown
 
 
 def manual_rules():

@@ -57,6 +57,7 @@ takes_values(void **state)
 				"greeting-delay = 200ms /* and\nmore */ retry = { 1s, 2m }\n"
 				"allow-loopback-destinations = yes\n"
 				"double-bounce = postmaster\n"
+				"header-checks-unfinished = refuse\n"
 				"log-level = \"debug\"\n");
 
 	(void)state;
@@ -82,6 +83,7 @@ takes_values(void **state)
 	assert_true(c->allow_loopback_destinations);
 	assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(c->double_bounce, DOUBLE_BOUNCE_POSTMASTER);
+	assert_int_equal(c->header_unfinished, HEADER_UNFINISHED_REFUSE);
 	config_free(&c);
 }
 
@@ -189,6 +191,7 @@ reports_each_error(void **state)
 	    {"postmaster = root", ":4:", "expected an address"},
 	    {"allow-loopback-destinations = maybe", ":4:", "expected yes or no"},
 	    {"double-bounce = bounce", ":4:", "expected drop or postmaster"},
+	    {"header-checks-unfinished = no", ":4:", "expected accept, hold or refuse"},
 	    {"log-level = loud", ":4:", "expected debug, info or warn"},
 	    {"system-call-filter = yes", ":4:", "expected enforce, log or off"},
 	    {"tls { certificate = /nonexistent }",

@@ -305,6 +305,57 @@ test_time_is_up(void **state)
 	buf_release(&content);
 }
 
+/* A sender who makes a pattern take too long must not get past a rule that would have stopped his message. */
+static void
+test_unfinished(void **state)
+{
+	static const struct {
+		const char *rules;
+		enum header_unfinished set;
+		uint64_t time;
+		enum header_fate fate;
+		const char *hold;
+	} rows[] = {
+	    {"/^X: (a|aa)+$/ REJECT\n", HEADER_UNFINISHED_ACCEPT, 0, HEADER_PASSED, NULL},
+	    {"/^X: (a|aa)+$/ REJECT\n", HEADER_UNFINISHED_HOLD, 0, HEADER_PASSED,
+		"header check not finished: h:1"},
+	    {"/^X: (a|aa)+$/ REJECT\n", HEADER_UNFINISHED_REFUSE, 0, HEADER_REJECTED, NULL},
+	    {"/^X: (a|aa)+$/ WARN\n", HEADER_UNFINISHED_REFUSE, 0, HEADER_PASSED, NULL},
+	    {"/^Z/ WARN\nif /^X: (a|aa)+$/\n/b/ DISCARD\nendif\n", HEADER_UNFINISHED_HOLD, 0,
+		HEADER_PASSED, "header check not finished: h:2"},
+	    {"/^X: (a|aa)+$/ REJECT\n/^Y/ HOLD own\n", HEADER_UNFINISHED_HOLD, 0, HEADER_PASSED,
+		"own"},
+	    {"/^X: (a|aa)+$/ HOLD\n/^Y/ DISCARD\n", HEADER_UNFINISHED_REFUSE, 0,
+		HEADER_DISCARDED, NULL},
+	    {"/^X: (a|aa)+$/ WARN\n/^W/ REJECT\n", HEADER_UNFINISHED_HOLD, 1, HEADER_PASSED,
+		"header check not finished: from line 1 of the message on"},
+	    {"/^X: (a|aa)+$/ WARN\n", HEADER_UNFINISHED_HOLD, 1, HEADER_PASSED, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct header_set *set = rules(rows[i].rules, NULL);
+		const char *hold;
+		struct seen s;
+
+		set->unfinished = rows[i].set;
+		if (rows[i].time != 0)
+			set->time = rows[i].time;
+		check_row(rows[i].rules,
+		    header_set_changes(set) || rows[i].set != HEADER_UNFINISHED_HOLD);
+		run(set,
+		    span_str("X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			     "!\nY: 1\n\n"),
+		    &s);
+		hold = s.check->hold;
+		check_row(rows[i].rules, s.check->fate == rows[i].fate);
+		if ((hold == NULL) != (rows[i].hold == NULL) ||
+		    (hold != NULL && strcmp(hold, rows[i].hold) != 0))
+			fail_msg("%s: %s", rows[i].rules, hold != NULL ? hold : "not held");
+		end(&s);
+	}
+}
+
 static void
 test_notes(void **state)
 {
@@ -334,6 +385,7 @@ main(void)
 	    cmocka_unit_test(test_conditions),
 	    cmocka_unit_test(test_catastrophe),
 	    cmocka_unit_test(test_time_is_up),
+	    cmocka_unit_test(test_unfinished),
 	    cmocka_unit_test(test_notes),
 	};
 

@@ -1,0 +1,27 @@
+/*
+ * header_unfinished: the values of header-checks-unfinished. See header_unfinished.h. Called for the
+ * configuration, and for the answer to `header-rules` (doc/IPC.md).
+ */
+#include "conf/header_unfinished.h"
+
+static const char *const names[] = {[HEADER_UNFINISHED_ACCEPT] = "accept",
+    [HEADER_UNFINISHED_HOLD] = "hold",
+    [HEADER_UNFINISHED_REFUSE] = "refuse"};
+
+const char *
+header_unfinished_name(enum header_unfinished u)
+{
+	return names[u];
+}
+
+int
+header_unfinished_parse(struct span s, enum header_unfinished *u)
+{
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		if (!span_is(s, names[i]))
+			continue;
+		*u = (enum header_unfinished)i;
+		return 0;
+	}
+	return -1;
+}
