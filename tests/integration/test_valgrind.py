@@ -124,4 +124,5 @@ def test_life_of_messages_under_valgrind(world):
     logs = read_logs(mta.root / "logs")
     bad = [f"{name}: {problem(text)}\n{text[-6000:]}" for name, text in logs if problem(text)]
     assert not bad, "\n".join(bad)
-    assert sorted(name for name, _ in logs) == PROCESSES
+    # How many children local has depends on owners and domains; that each kind of process was looked at does not.
+    assert {name for name, _ in logs} == set(PROCESSES)
