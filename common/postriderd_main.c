@@ -125,7 +125,7 @@ read_client_ca(struct loaded *l)
 	return r;
 }
 
-/* Every error in the log; NULL then. */
+/* Every error in the log, and NULL then; warnings as well. */
 static struct loaded *
 load(const char *path)
 {
@@ -135,6 +135,8 @@ load(const char *path)
 	l->config = config_load(path, &errors);
 	for (size_t i = 0; i < errors.n; i++)
 		log_warnx("%s", errors.v[i].text);
+	for (size_t i = 0; i < errors.nwarnings; i++)
+		log_warnx("%s", errors.warnings[i].text);
 	config_errors_release(&errors);
 	if (l->config == NULL || find_users(l) != 0 || read_client_ca(l) != 0) {
 		loaded_free(&l);

@@ -1,6 +1,7 @@
 /* certificate_check: is a domain's TLS certificate of any use? See certificate_check.h. */
 #include "conf/certificate_check.h"
 
+#include "common/clock.h"
 #include "conf/certificate_files.h"
 #include "conf/key_pair.h"
 
@@ -8,6 +9,7 @@ static void
 check_texts(const struct domain *domain, const struct certificate_files *f,
     struct config_errors *errors)
 {
+	char term[KEY_PAIR_TERM_SIZE];
 	enum key_pair_file file;
 	struct key_pair pair;
 	struct buf why;
@@ -18,9 +20,8 @@ check_texts(const struct domain *domain, const struct certificate_files *f,
 		config_errors_add(errors, file == KEY_PAIR_KEY ? f->key : f->certificate, 0,
 		    "%s", buf_str(&why));
 	} else {
-		if (key_pair_expiry(&pair) != NULL)
-			config_errors_add(
-			    errors, f->certificate, 0, "%s", key_pair_expiry(&pair));
+		if (key_pair_term(&pair, clock_wall(), term) != KEY_PAIR_VALID)
+			config_errors_warn(errors, f->certificate, 0, "%s", term);
 		if (!key_pair_is_of(&pair, span_str(domain->name)))
 			config_errors_add(errors, f->certificate, 0,
 			    "is a certificate neither for %s nor for a name below it: no "

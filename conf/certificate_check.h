@@ -8,7 +8,7 @@
 #include "conf/config_errors.h"
 #include "conf/domains.h"
 
-/* Adds a complaint for what is wrong. Whatever it says, the domain's mail does not depend on it. */
+/* Adds a complaint for what is wrong, a warning of a term that is over or soon will be. The domain's mail does not depend on it. */
 void certificate_check(
     struct domains *d, const struct domain *domain, struct config_errors *errors);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "conf/datafile.h"
 #include "conf/key_pair.h"
 
@@ -50,6 +51,7 @@ read_file(const struct check *k, const char *name, const char *path, struct buf 
 static void
 check_pair(const struct check *k, struct span certificate, struct span key)
 {
+	char term[KEY_PAIR_TERM_SIZE];
 	enum key_pair_file file;
 	struct key_pair pair;
 	struct buf why;
@@ -62,6 +64,9 @@ check_pair(const struct check *k, struct span certificate, struct span key)
 		    is_key ? "key" : "certificate",
 		    is_key ? k->c->tls_key : k->c->tls_certificate, buf_str(&why));
 	} else {
+		if (key_pair_term(&pair, clock_wall(), term) != KEY_PAIR_VALID)
+			config_errors_warn(k->errors, k->c->path, line_of(k, "certificate"),
+			    "certificate = %s: %s", k->c->tls_certificate, term);
 		key_pair_release(&pair);
 	}
 	buf_release(&why);
@@ -155,6 +160,19 @@ check_ciphers(const struct check *k)
 	ERR_clear_error();
 }
 
+/* Whoever has said `tls = none` everywhere knows; who has said nothing may not. */
+static void
+warn_of_none(const struct check *k)
+{
+	if (k->c->tls_certificate == NULL && k->c->tls_key == NULL && k->lines->tls_unsaid)
+		config_errors_warn(k->errors, k->c->path, 0,
+		    "there is no TLS certificate: STARTTLS is not offered, mail comes in "
+		    "unencrypted, and without TLS there is no AUTH, so nobody can log in to "
+		    "send; get one for %s and name it in tls { certificate = \"...\"  key = "
+		    "\"...\" }, or say tls = none in every listen { } if that is what you want",
+		    k->c->hostname);
+}
+
 void
 config_check_tls(
     const struct config *c, const struct config_lines *lines, struct config_errors *errors)
@@ -162,6 +180,7 @@ config_check_tls(
 	struct check k = {c, lines, errors};
 
 	check_certificate(&k);
+	warn_of_none(&k);
 	check_client_ca(&k);
 	check_ciphers(&k);
 	for (size_t i = 0; i < c->nlisteners; i++) {

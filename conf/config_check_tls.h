@@ -13,7 +13,7 @@
 /* Octets of a file of CA certificates: it travels as the payload of one message. */
 #define CONFIG_CLIENT_CA_MAX (1000U << 10)
 
-/* Adds a complaint for everything that is wrong. */
+/* Adds a complaint for everything that is wrong, and warnings: of a certificate that has expired or soon will, of none. */
 void config_check_tls(
     const struct config *c, const struct config_lines *lines, struct config_errors *errors);
 

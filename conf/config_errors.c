@@ -18,11 +18,31 @@ keep(struct config_errors *errors, char *text, unsigned line)
 	errors->v[errors->n++] = (struct config_error){text, line};
 }
 
+/* "file:line: text", in printable characters. */
+static char *__attribute__((format(printf, 3, 0)))
+format(const char *path, unsigned line, const char *fmt, va_list ap)
+{
+	struct buf raw, clean;
+	char *text;
+
+	buf_init(&raw, 1 << 20);
+	buf_init(&clean, 4 << 20);
+	if (line > 0)
+		buf_addf(&raw, "%s:%u: ", path, line);
+	else
+		buf_addf(&raw, "%s: ", path);
+	if (buf_vaddf(&raw, fmt, ap) != 0)
+		buf_add_str(&raw, "(too long to show)");
+	log_escape(&clean, span_first(buf_span(&raw), TEXT_MAX));
+	text = buf_take(&clean);
+	buf_release(&raw);
+	return text;
+}
+
 void
 config_errors_add(
     struct config_errors *errors, const char *path, unsigned line, const char *fmt, ...)
 {
-	struct buf raw, clean;
 	va_list ap;
 
 	if (errors == NULL)
@@ -31,19 +51,25 @@ config_errors_add(
 		errors->dropped++;
 		return;
 	}
-	buf_init(&raw, 1 << 20);
-	buf_init(&clean, 4 << 20);
-	if (line > 0)
-		buf_addf(&raw, "%s:%u: ", path, line);
-	else
-		buf_addf(&raw, "%s: ", path);
 	va_start(ap, fmt);
-	if (buf_vaddf(&raw, fmt, ap) != 0)
-		buf_add_str(&raw, "(too long to show)");
+	keep(errors, format(path, line, fmt, ap), line);
 	va_end(ap);
-	log_escape(&clean, span_first(buf_span(&raw), TEXT_MAX));
-	keep(errors, buf_take(&clean), line);
-	buf_release(&raw);
+}
+
+void
+config_errors_warn(
+    struct config_errors *errors, const char *path, unsigned line, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (errors == NULL || errors->nwarnings >= CONFIG_ERRORS_MAX)
+		return;
+	errors->warnings =
+	    xreallocarray(errors->warnings, errors->nwarnings + 1, sizeof *errors->warnings);
+	va_start(ap, fmt);
+	errors->warnings[errors->nwarnings++] =
+	    (struct config_error){format(path, line, fmt, ap), line};
+	va_end(ap);
 }
 
 void
@@ -88,5 +114,8 @@ config_errors_release(struct config_errors *errors)
 	for (size_t i = 0; i < errors->n; i++)
 		free(errors->v[i].text);
 	free(errors->v);
-	*errors = (struct config_errors){NULL, 0, 0};
+	for (size_t i = 0; i < errors->nwarnings; i++)
+		free(errors->warnings[i].text);
+	free(errors->warnings);
+	*errors = (struct config_errors){.v = NULL};
 }

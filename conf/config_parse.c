@@ -225,10 +225,12 @@ fill_listeners(struct loader *l)
 		buf_release(&why);
 	}
 	for (size_t i = 0; i < c->nlisteners; i++) {
-		if (c->listeners[i].tls == LISTENER_TLS_UNSET)
-			c->listeners[i].tls = c->tls_certificate != NULL && c->tls_key != NULL
-						  ? LISTENER_TLS_STARTTLS
-						  : LISTENER_TLS_NONE;
+		if (c->listeners[i].tls != LISTENER_TLS_UNSET)
+			continue;
+		l->lines->tls_unsaid = true;
+		c->listeners[i].tls = c->tls_certificate != NULL && c->tls_key != NULL
+					  ? LISTENER_TLS_STARTTLS
+					  : LISTENER_TLS_NONE;
 	}
 }
 

@@ -18,6 +18,7 @@ struct config_lines {
 	unsigned *titled
 	    [CONFIG_SECTIONS]; /* by index among the sections of a kind as they stand in the
 					    * file; NULL if there are none (listeners: the defaults) */
+	bool tls_unsaid; /* there is a listener that does not say what it does about TLS */
 };
 
 /*

@@ -107,7 +107,7 @@ void
 confile_parse(struct span text, const char *path, const struct confile_key *keys, size_t nkeys,
     struct config_errors *errors, confile_fn *fn, void *arg)
 {
-	struct config_errors mine = {NULL, 0, 0};
+	struct config_errors mine = {.v = NULL};
 	struct config_errors *to = errors != NULL ? errors : &mine;
 	size_t before = to->n + to->dropped;
 	struct confile_scan scan;

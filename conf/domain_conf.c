@@ -179,7 +179,7 @@ int
 domain_conf_parse(
     struct domain_conf *c, struct span text, const char *path, struct config_errors *errors)
 {
-	struct config_errors mine = {NULL, 0, 0};
+	struct config_errors mine = {.v = NULL};
 	struct loader l = {c, path, errors != NULL ? errors : &mine};
 	size_t first = l.errors->n, before = l.errors->n + l.errors->dropped;
 	int r;

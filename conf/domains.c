@@ -159,7 +159,7 @@ entry_watch(struct domains *d, struct entry *e, int fd)
 static enum lookup
 entry_refresh(struct domains *d, struct entry *e, struct buf *why)
 {
-	struct config_errors errors = {NULL, 0, 0};
+	struct config_errors errors = {.v = NULL};
 	ino_t etc_before = e->domain->etc_ino, ino_before = e->domain->ino;
 	enum lookup r;
 	int fd;
@@ -360,7 +360,7 @@ enum lookup
 domains_include(struct domains *d, struct domain *domain, struct span path,
     const struct aliases_file **list, const char **file, struct buf *why)
 {
-	struct config_errors errors = {NULL, 0, 0};
+	struct config_errors errors = {.v = NULL};
 	enum lookup r;
 
 	r = domain_include(domain, d->rootfd, path, d->decision, list, file, &errors, why);

@@ -1,11 +1,14 @@
 /* key_pair: a TLS certificate and its key. See key_pair.h. */
 #include "conf/key_pair.h"
 
+#include <inttypes.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <time.h>
 
+#include "common/clock.h"
 #include "common/limits.h"
 #include "common/log.h"
 
@@ -189,14 +192,68 @@ key_pair_is_of(const struct key_pair *p, struct span domain)
 	return found;
 }
 
-const char *
-key_pair_expiry(const struct key_pair *p)
+/* Seconds since 1970; a date that cannot be read is before all others. */
+static int64_t
+seconds_of(const ASN1_TIME *t)
 {
-	if (X509_cmp_current_time(X509_get0_notAfter(p->leaf)) < 0)
-		return "the certificate has expired";
-	if (X509_cmp_current_time(X509_get0_notBefore(p->leaf)) > 0)
-		return "the certificate is not valid yet";
-	return NULL;
+	struct tm tm;
+
+	return ASN1_TIME_to_tm(t, &tm) == 1 ? timegm(&tm) : 0;
+}
+
+/* "3 days", in the largest unit that fits. Returns out. */
+static const char *
+format_span(int64_t seconds, char out[32])
+{
+	static const struct {
+		int64_t seconds;
+		const char *name;
+	} units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+	size_t i = 0;
+
+	while (i < 3 && seconds < units[i].seconds)
+		i++;
+	snprintf(out, 32, "%" PRId64 " %s%s", seconds / units[i].seconds, units[i].name,
+	    seconds / units[i].seconds == 1 ? "" : "s");
+	return out;
+}
+
+enum key_pair_term
+key_pair_term(const struct key_pair *p, int64_t now, char text[KEY_PAIR_TERM_SIZE])
+{
+	int64_t from = seconds_of(X509_get0_notBefore(p->leaf));
+	int64_t to = seconds_of(X509_get0_notAfter(p->leaf));
+	char date[CLOCK_DATE_SIZE], far[32];
+
+	text[0] = '\0';
+	clock_format_iso(now < from && to > now ? from : to, date);
+	if (to <= now) {
+		snprintf(text, KEY_PAIR_TERM_SIZE, "the certificate has expired %s ago, on %s",
+		    format_span(now - to, far), date);
+		return KEY_PAIR_ENDED;
+	}
+	if (now < from) {
+		snprintf(text, KEY_PAIR_TERM_SIZE,
+		    "the certificate is not valid yet, but in %s, from %s on",
+		    format_span(from - now, far), date);
+		return KEY_PAIR_NOT_YET;
+	}
+	if (to - now > KEY_PAIR_SOON_DAYS * INT64_C(86400))
+		return KEY_PAIR_VALID;
+	snprintf(text, KEY_PAIR_TERM_SIZE, "the certificate expires in %s, on %s",
+	    format_span(to - now, far), date);
+	return KEY_PAIR_ENDS_SOON;
+}
+
+bool
+key_pair_is_timely(const struct key_pair *p, int64_t now, int64_t *begins)
+{
+	char text[KEY_PAIR_TERM_SIZE];
+	enum key_pair_term term = key_pair_term(p, now, text);
+
+	if (begins != NULL)
+		*begins = seconds_of(X509_get0_notBefore(p->leaf));
+	return term == KEY_PAIR_VALID || term == KEY_PAIR_ENDS_SOON;
 }
 
 int

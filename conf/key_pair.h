@@ -2,7 +2,7 @@
  * key_pair: a TLS certificate with those that lead from it to a root, and the
  * private key it is for, out of the PEM files people keep them in. Used by the
  * process `keys`, which holds them, and by `postrider check`, which wants to know
- * before anything depends on it. Pure but for the clock.
+ * before anything depends on it. Pure.
  */
 #ifndef CONF_KEY_PAIR_H
 #define CONF_KEY_PAIR_H
@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/buf.h"
 #include "common/span.h"
@@ -56,8 +57,26 @@ bool key_pair_covers(const struct key_pair *p, struct span name);
 /* Is it one for this domain, or for any name below it? */
 bool key_pair_is_of(const struct key_pair *p, struct span domain);
 
-/* Has the certificate run out, or is it not valid yet? A text for people, or NULL: it is valid now. */
-const char *key_pair_expiry(const struct key_pair *p);
+/* What time makes of a certificate. */
+enum key_pair_term {
+	KEY_PAIR_VALID,
+	KEY_PAIR_ENDS_SOON, /* valid, for no more than KEY_PAIR_SOON_DAYS */
+	KEY_PAIR_ENDED,
+	KEY_PAIR_NOT_YET,
+};
+
+#define KEY_PAIR_SOON_DAYS 14
+
+/*
+ * The term of the certificate, at this time (seconds since 1970); but for VALID text tells it to people,
+ * with the date and how long that is: "the certificate has expired 3 days ago, on 2026-11-19T08:00:00Z".
+ */
+#define KEY_PAIR_TERM_SIZE 128
+enum key_pair_term key_pair_term(
+    const struct key_pair *p, int64_t now, char text[KEY_PAIR_TERM_SIZE]);
+
+/* May it be used at this time? begins (NULL: nobody wants to know) gets when its term begins. */
+bool key_pair_is_timely(const struct key_pair *p, int64_t now, int64_t *begins);
 
 /* Appends certificate and chain as PEM. -1 if out has no room. */
 int key_pair_format(const struct key_pair *p, struct buf *out);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "common/clock.h"
 #include "common/hash.h"
 #include "common/log.h"
 #include "common/xalloc.h"
@@ -23,7 +24,8 @@ struct place {
 	char *path;
 	char *stamp;		   /* of the version seen last */
 	char id[KEY_PAIR_ID_SIZE]; /* of the pair in force; "": none */
-	bool kept;
+	int64_t again; /* the version was refused, and is good from then on; 0: or is not */
+	unsigned own;  /* as in struct key_files */
 };
 
 struct key_store {
@@ -129,25 +131,28 @@ find_place(struct key_store *s, struct span path)
 	return p;
 }
 
-/* Is this the pair of a place that is kept? */
+/* Is this a pair of this host's own? */
 static bool
-is_kept(struct key_store *s, const char *id)
+is_own(struct key_store *s, const char *id)
 {
 	struct place *p;
 
 	TAILQ_FOREACH (p, &s->place_list, link)
-		if (p->kept && strcmp(p->id, id) == 0)
+		if (p->own > 0 && strcmp(p->id, id) == 0)
 			return true;
 	return false;
 }
 
-/* Frees the place, or pair, that was not used for the longest time. What is kept counts as used. */
+/* Frees the place, or pair, that was not used for the longest time. This host's own counts as used. */
 static void
 make_room_for_place(struct key_store *s)
 {
 	struct place *p = TAILQ_LAST(&s->place_list, place_list_head);
 
-	place_free(s, p->kept ? TAILQ_PREV(p, place_list_head, link) : p);
+	while (p != NULL && p->own > 0)
+		p = TAILQ_PREV(p, place_list_head, link);
+	if (p != NULL)
+		place_free(s, p);
 }
 
 static void
@@ -155,7 +160,10 @@ make_room_for_pair(struct key_store *s)
 {
 	struct held *h = TAILQ_LAST(&s->pair_list, pair_list_head);
 
-	held_free(s, is_kept(s, h->pair.id) ? TAILQ_PREV(h, pair_list_head, link) : h);
+	while (h != NULL && is_own(s, h->pair.id))
+		h = TAILQ_PREV(h, pair_list_head, link);
+	if (h != NULL)
+		held_free(s, h);
 }
 
 static struct place *
@@ -181,6 +189,7 @@ key_store_is_current(struct key_store *s, struct span path, struct span stamp)
 
 	/* A pair that had to make room is read again. */
 	return p != NULL && span_is(stamp, p->stamp) &&
+	       (p->again == 0 || clock_wall() < p->again) &&
 	       (p->id[0] == '\0' || find_pair(s, span_str(p->id)) != NULL);
 }
 
@@ -189,10 +198,7 @@ static void
 put_in_force(struct key_store *s, struct place *p, struct key_pair *pair)
 {
 	struct held *h;
-	const char *expiry = key_pair_expiry(pair);
 
-	if (expiry != NULL)
-		complain(s, "%s: %s; it is in use all the same", p->path, expiry);
 	snprintf(p->id, sizeof p->id, "%s", pair->id);
 	if (find_pair(s, span_str(pair->id)) != NULL) {
 		key_pair_release(pair);
@@ -206,19 +212,63 @@ put_in_force(struct key_store *s, struct place *p, struct key_pair *pair)
 	TAILQ_INSERT_HEAD(&s->pair_list, h, link);
 }
 
+/* A pair that can be used: is it better than the one in force? */
+static void
+judge_term(struct key_store *s, struct place *p, struct key_pair *pair)
+{
+	struct held *before = p->id[0] != '\0' ? find_pair(s, span_str(p->id)) : NULL;
+	int64_t now = clock_wall(), begins;
+	char text[KEY_PAIR_TERM_SIZE];
+	enum key_pair_term term = key_pair_term(pair, now, text);
+	bool timely = key_pair_is_timely(pair, now, &begins);
+
+	if (!timely && before != NULL && strcmp(before->pair.id, pair->id) != 0 &&
+	    key_pair_is_timely(&before->pair, now, NULL)) {
+		complain(s, "%s: %s; the pair before, which is valid, stays in force", p->path,
+		    text);
+		if (term == KEY_PAIR_NOT_YET)
+			p->again = begins;
+		key_pair_release(pair);
+		return;
+	}
+	if (term != KEY_PAIR_VALID)
+		complain(s, "%s: %s%s", p->path, text,
+		    timely ? ""
+			   : "; it is in use all the same, and clients that look at it refuse");
+	put_in_force(s, p, pair);
+}
+
+/* The files of this host's own are elsewhere than before: what was in force there is so here, until there is better. */
+static void
+take_over(struct key_store *s, struct place *p)
+{
+	struct place *before;
+
+	TAILQ_FOREACH (before, &s->place_list, link) {
+		if (before == p || before->own != p->own)
+			continue;
+		before->own = 0;
+		if (p->id[0] == '\0')
+			memcpy(p->id, before->id, sizeof p->id);
+	}
+}
+
 void
 key_store_take(struct key_store *s, const struct key_files *f)
 {
 	struct place *p = obtain_place(s, f->path);
-	const char *rest =
-	    p->id[0] != '\0' ? "the pair before stays in force" : "it is not used";
+	const char *rest;
 	enum key_pair_file file;
 	struct key_pair pair;
 	struct buf why;
 
 	free(p->stamp);
 	p->stamp = xspandup(f->stamp);
-	p->kept = f->kept;
+	p->own = f->own;
+	p->again = 0;
+	if (p->own > 0)
+		take_over(s, p);
+	rest = p->id[0] != '\0' ? "the pair before stays in force" : "it is not used";
 	buf_init(&why, 1024);
 	if (f->problem.len > 0) {
 		complain(s, "%.*s; %s", SPAN_ARG(f->problem), rest);
@@ -227,9 +277,23 @@ key_store_take(struct key_store *s, const struct key_files *f)
 
 		complain(s, "%.*s: %s; %s", SPAN_ARG(path), buf_str(&why), rest);
 	} else {
-		put_in_force(s, p, &pair);
+		judge_term(s, p, &pair);
 	}
 	buf_release(&why);
+}
+
+void
+key_store_remind(struct key_store *s)
+{
+	char text[KEY_PAIR_TERM_SIZE];
+	struct place *p;
+
+	TAILQ_FOREACH (p, &s->place_list, link) {
+		struct held *h = hash_find(&s->pairs, span_str(p->id));
+
+		if (h != NULL && key_pair_term(&h->pair, clock_wall(), text) != KEY_PAIR_VALID)
+			complain(s, "%s: %s", p->path, text);
+	}
 }
 
 const struct key_pair *

@@ -23,6 +23,9 @@
 
 #define ANSWER_TIMEOUT_MS 5000
 
+/* How often it is said which certificates have expired, or will soon. */
+#define REMIND_SEC 86400
+
 struct listener {
 	TAILQ_ENTRY(listener) link;
 	struct client *client;
@@ -41,7 +44,7 @@ struct question {
 };
 
 struct keys {
-	struct event *rotate;
+	struct event *rotate, *remind;
 	struct peer *directory;
 	struct key_store *store;
 	struct ticket_key tickets[TICKET_KEYS];
@@ -76,6 +79,15 @@ on_rotate(evutil_socket_t fd, short what, void *arg)
 		tell_tickets(k, l->client);
 }
 
+static void
+on_remind(evutil_socket_t fd, short what, void *arg)
+{
+	struct keys *k = arg;
+
+	(void)fd, (void)what;
+	key_store_remind(k->store);
+}
+
 /* --- life --- */
 
 struct keys *
@@ -90,8 +102,10 @@ keys_new(struct event_base *base, const char *directory_socket)
 	k->directory = peer_new(base, directory_socket, "keys", &ops, k);
 	ticket_keys_make(k->tickets);
 	k->rotate = event_new(base, -1, EV_PERSIST, on_rotate, k);
-	if (k->rotate == NULL)
+	k->remind = event_new(base, -1, EV_PERSIST, on_remind, k);
+	if (k->rotate == NULL || k->remind == NULL)
 		fatalx("cannot make a timer");
+	event_add(k->remind, &(struct timeval){REMIND_SEC, 0});
 	event_add(k->rotate, &(struct timeval){TICKET_KEYS_ROTATE_SEC, 0});
 	return k;
 }
@@ -120,6 +134,7 @@ keys_free(struct keys **kp)
 	while (!TAILQ_EMPTY(&k->listeners))
 		keys_on_down(k, TAILQ_FIRST(&k->listeners)->client);
 	event_free(k->rotate);
+	event_free(k->remind);
 	peer_free(&k->directory);
 	key_store_free(&k->store);
 	explicit_bzero(k->tickets, sizeof k->tickets);
@@ -221,7 +236,7 @@ fall_back(struct question *q)
 static bool
 take_files(struct question *q, const struct wire_msg *m, struct span path)
 {
-	struct key_files f = {.path = path, .kept = q->name == NULL};
+	struct key_files f = {.path = path, .own = q->name == NULL ? 1 : 0};
 	bool told;
 
 	if (wire_get(m, "stamp", &f.stamp) != 0 ||

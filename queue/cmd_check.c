@@ -2,7 +2,7 @@
  * cmd_check: postrider check: is the configuration right, and everything that the
  * domain directories say? The same code that the daemon believes reads them here, and
  * resolves what it would put off.
- * Every problem is a line file:line: text on standard output.
+ * Every problem is a line file:line: text on standard output, a warning one with "warning: " in front.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -339,27 +339,40 @@ check_domains(struct check *k, const struct config *c)
 	domains_free(&k->domains);
 }
 
+static json_t *
+json_of(const struct config_error *v, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, cmd_json_string(span_str(v[i].text)));
+	return list;
+}
+
 static int
 print(const struct cmd_context *ctx, const struct check *k)
 {
-	json_t *json, *problems;
+	const struct config_errors *e = &k->errors;
+	json_t *json;
 
 	if (ctx->json) {
 		json = json_object();
-		problems = json_array();
-		for (size_t i = 0; i < k->errors.n; i++)
-			json_array_append_new(
-			    problems, cmd_json_string(span_str(k->errors.v[i].text)));
-		json_object_set_new(json, "problems", problems);
+		json_object_set_new(json, "problems", json_of(e->v, e->n));
+		json_object_set_new(json, "warnings", json_of(e->warnings, e->nwarnings));
 		json_object_set_new(json, "domains", json_integer((json_int_t)k->ndomains));
 		json_object_set_new(json, "aliases", json_integer((json_int_t)k->aliases));
 		return cmd_print_json(json);
 	}
-	for (size_t i = 0; i < k->errors.n; i++) {
-		cmd_print_span(span_str(k->errors.v[i].text));
+	for (size_t i = 0; i < e->n; i++) {
+		cmd_print_span(span_str(e->v[i].text));
 		putchar('\n');
 	}
-	if (k->errors.n == 0)
+	for (size_t i = 0; i < e->nwarnings; i++) {
+		printf("warning: ");
+		cmd_print_span(span_str(e->warnings[i].text));
+		putchar('\n');
+	}
+	if (e->n == 0)
 		printf("%s: no problems; domains: %zu, aliases of domains: %zu\n",
 		    cmd_config_path(ctx), k->ndomains, k->aliases);
 	return 0;

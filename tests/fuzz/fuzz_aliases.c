@@ -48,7 +48,7 @@ check_targets(const struct aliases_file *f)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct config_errors errors = {NULL, 0, 0};
+	struct config_errors errors = {.v = NULL};
 	struct aliases_file f;
 	struct span text = span_make(data, size);
 	int r = aliases_parse(&f, text, "etc/aliases", &errors);

@@ -46,7 +46,7 @@ check_errors(struct config_errors *errors)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct config_errors errors = {NULL, 0, 0};
+	struct config_errors errors = {.v = NULL};
 	struct config_lines lines;
 	struct domain_conf d;
 	struct config *c;

@@ -22,7 +22,7 @@ check_home(struct span home)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct config_errors errors = {NULL, 0, 0};
+	struct config_errors errors = {.v = NULL};
 	struct passwd_file f;
 	int r = passwd_parse(
 	    &f, span_make(data, size), "etc/passwd", span_str("/virtual/a.test"), &errors);

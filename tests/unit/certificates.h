@@ -59,6 +59,16 @@ certificate_extend(X509 *x, int nid, const char *value)
 	X509_EXTENSION_free(e);
 }
 
+/* The PEM text of the certificate as it is now. */
+static inline void
+certificate_write(struct certificate *c)
+{
+	BIO *b = BIO_new(BIO_s_mem());
+
+	PEM_write_bio_X509(b, c->x);
+	certificate_to_pem(b, &c->certificate);
+}
+
 /*
  * A name that begins with "ca." is that of an authority.
  * For these DNS names ("a.test" or "a.test,DNS:b.test"; NULL: none), the first one as CN, valid from days_from to
@@ -91,9 +101,7 @@ certificate_make(struct certificate *c, const char *kind, const char *name, int 
 	if (X509_sign(c->x, issuer != NULL ? issuer->key : c->key,
 		strcmp(kind, "ED25519") == 0 && issuer == NULL ? NULL : EVP_sha256()) == 0)
 		abort();
-	b = BIO_new(BIO_s_mem());
-	PEM_write_bio_X509(b, c->x);
-	certificate_to_pem(b, &c->certificate);
+	certificate_write(c);
 	b = BIO_new(BIO_s_mem());
 	PEM_write_bio_PrivateKey(b, c->key, NULL, NULL, 0, NULL, NULL);
 	certificate_to_pem(b, &c->private);

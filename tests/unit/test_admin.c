@@ -357,7 +357,7 @@ lists_domains(void **state)
 static void
 checks_all_domains(void **state)
 {
-	struct config_errors errors = {NULL, 0, 0};
+	struct config_errors errors = {.v = NULL};
 
 	(void)state;
 	files_domain(&files, "a.test", "x:*\n", "s: x\n", NULL);

@@ -197,24 +197,30 @@ those_of_the_configuration(void **state)
 static void
 checked_before_a_client_does(void **state)
 {
-	struct certificate good, expired, foreign;
+	struct certificate good, expired, foreign, ending;
 	const struct {
 		const char *domain;
 		const struct certificate *certificate, *key;
-		const char *complaint; /* NULL: none */
+		const char *complaint, *warning; /* NULL: none */
 	} rows[] = {
-	    {"good.test", &good, &good, NULL},
-	    {"mixed.test", &good, &expired, "key.pem: does not belong to the certificate"},
-	    {"old.test", &expired, &expired, "certificate.pem: the certificate has expired"},
-	    {"foreign.test", &foreign, &foreign, "neither for foreign.test nor"},
+	    {"good.test", &good, &good, NULL, NULL},
+	    {"mixed.test", &good, &expired, "key.pem: does not belong to the certificate",
+		NULL},
+	    {"old.test", &expired, &expired, NULL,
+		"/old.test/etc/tls/certificate.pem: the certificate has expired 1 day ago, on "
+		"2"},
+	    {"ending.test", &ending, &ending, NULL,
+		"/ending.test/etc/tls/certificate.pem: the certificate expires in 1"},
+	    {"foreign.test", &foreign, &foreign, "neither for foreign.test nor", NULL},
 	};
 
 	(void)state;
 	certificate_make(&good, "EC:P-256", "mail.good.test,DNS:mixed.test", -1, 30, NULL);
 	certificate_make(&expired, "EC:P-256", "old.test", -30, -1, NULL);
 	certificate_make(&foreign, "EC:P-256", "elsewhere.test", -1, 30, NULL);
+	certificate_make(&ending, "EC:P-256", "ending.test", -1, 13, NULL);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct config_errors errors = {NULL, 0, 0};
+		struct config_errors errors = {.v = NULL};
 		struct domain *d;
 		struct buf why;
 
@@ -230,12 +236,17 @@ checked_before_a_client_does(void **state)
 		check_row(rows[i].domain,
 		    rows[i].complaint == NULL ||
 			complaint_has(&errors, rows[i].domain, rows[i].complaint));
+		check_row(rows[i].domain, errors.nwarnings == (rows[i].warning != NULL));
+		check_row(rows[i].domain,
+		    rows[i].warning == NULL ||
+			strstr(errors.warnings[0].text, rows[i].warning) != NULL);
 		config_errors_release(&errors);
 		buf_release(&why);
 	}
 	certificate_release(&good);
 	certificate_release(&expired);
 	certificate_release(&foreign);
+	certificate_release(&ending);
 }
 
 int

@@ -4,7 +4,7 @@
 #include "tests/unit/certificates.h"
 #include "tests/unit/config_fixture.h"
 
-static struct certificate good, other, expired;
+static struct certificate good, other, expired, ending;
 
 static void
 put(const char *name, struct span text, mode_t mode)
@@ -23,6 +23,8 @@ setup_files(void **state)
 	put("other.key", buf_span(&other.private), 0600);
 	put("expired.pem", buf_span(&expired.certificate), 0644);
 	put("expired.key", buf_span(&expired.private), 0600);
+	put("ending.pem", buf_span(&ending.certificate), 0644);
+	put("ending.key", buf_span(&ending.private), 0600);
 	put("open.key", buf_span(&good.private), 0640);
 	put("writable.pem", buf_span(&good.certificate), 0666);
 	put("text", span_str("nothing\n"), 0600);
@@ -126,6 +128,39 @@ what_is_refused(void **state)
 	}
 }
 
+/* What is taken as it is, and yet wants a person. */
+static void
+what_is_warned_of(void **state)
+{
+	static const struct {
+		const char *text, *warning; /* NULL: none */
+	} rows[] = {
+	    {TLS, NULL},
+	    {"listen \"127.0.0.1:25\" { tls = none }\n", NULL},
+	    {"\n", "conf: there is no TLS certificate: STARTTLS is not offered"},
+	    {"listen \"127.0.0.1:25\" { tls = none }\nlisten \"127.0.0.1:26\" { }\n",
+		"there is no AUTH, so nobody can log in to send; get one for a.test and"},
+	    {"tls { key = @/expired.key\n certificate = @/expired.pem }\n",
+		"expired.pem: the certificate has expired 1 day ago, on 2"},
+	    {"tls { key = @/ending.key\n certificate = @/ending.pem }\n",
+		"ending.pem: the certificate expires in 1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct config *c = load_there(rows[i].text);
+
+		complaints_print(&errors);
+		check_row(rows[i].text, c != NULL);
+		check_row(rows[i].text, errors.nwarnings == (rows[i].warning != NULL));
+		check_row(
+		    rows[i].text, rows[i].warning == NULL ||
+				      strstr(errors.warnings[0].text, rows[i].warning) != NULL);
+		config_free(&c);
+	}
+	assert_non_null(strstr(errors.warnings[0].text, "conf:6: certificate = /"));
+}
+
 static void
 client_certificates(void **state)
 {
@@ -166,6 +201,7 @@ make(void **state)
 	certificate_make(&good, "EC:P-256", "a.test", -1, 30, NULL);
 	certificate_make(&other, "EC:P-256", "b.test", -1, 30, NULL);
 	certificate_make(&expired, "EC:P-256", "ca.test", -30, -1, NULL);
+	certificate_make(&ending, "EC:P-256", "a.test", -1, 13, NULL);
 	return 0;
 }
 
@@ -176,6 +212,7 @@ unmake(void **state)
 	certificate_release(&good);
 	certificate_release(&other);
 	certificate_release(&expired);
+	certificate_release(&ending);
 	return 0;
 }
 
@@ -185,6 +222,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(listeners_and_their_default, setup_files, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_refused, setup_files, teardown),
+	    cmocka_unit_test_setup_teardown(what_is_warned_of, setup_files, teardown),
 	    cmocka_unit_test_setup_teardown(client_certificates, setup_files, teardown),
 	};
 

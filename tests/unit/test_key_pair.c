@@ -57,7 +57,7 @@ takes_what_clients_know(void **state)
 			fail_msg("%s: %s", kinds[i], buf_str(&why));
 		check_row(kinds[i], strlen(p.id) == KEY_PAIR_ID_SIZE - 1);
 		check_row(kinds[i], sk_X509_num(p.chain) == 0);
-		check_row(kinds[i], key_pair_expiry(&p) == NULL);
+		check_row(kinds[i], key_pair_is_timely(&p, clock_wall(), NULL));
 		key_pair_release(&p);
 		key_pair_release(&p);
 		certificate_release(&c);
@@ -188,9 +188,60 @@ knows_names_and_time(void **state)
 	assert_int_equal(key_pair_parse(buf_span(&f->rsa.certificate),
 			     buf_span(&f->rsa.private), &p, &file, &why),
 	    0);
-	assert_non_null(key_pair_expiry(&p));
+	assert_false(key_pair_is_timely(&p, clock_wall(), NULL));
 	key_pair_release(&p);
 	buf_release(&why);
+}
+
+static void
+the_term_and_how_far_it_is(void **state)
+{
+	static const int64_t day = 86400;
+	const struct {
+		const char *name;
+		int64_t after; /* the beginning */
+		enum key_pair_term want;
+		const char *text;
+	} rows[] = {
+	    {"begins", 0, KEY_PAIR_VALID, ""},
+	    {"valid", 86 * day - 1, KEY_PAIR_VALID, ""},
+	    {"a fortnight left", 86 * day, KEY_PAIR_ENDS_SOON,
+		"the certificate expires in 14 days, on 2020-04-10T00:00:00Z"},
+	    {"a day left", 99 * day, KEY_PAIR_ENDS_SOON,
+		"the certificate expires in 1 day, on 2020-04-10T00:00:00Z"},
+	    {"two hours left", 100 * day - 7201, KEY_PAIR_ENDS_SOON,
+		"the certificate expires in 2 hours, on 2020-04-10T00:00:00Z"},
+	    {"over", 100 * day, KEY_PAIR_ENDED,
+		"the certificate has expired 0 seconds ago, on 2020-04-10T00:00:00Z"},
+	    {"long over", 103 * day + 5, KEY_PAIR_ENDED,
+		"the certificate has expired 3 days ago, on 2020-04-10T00:00:00Z"},
+	    {"to come", -60, KEY_PAIR_NOT_YET,
+		"the certificate is not valid yet, but in 1 minute, from 2020-01-01T00:00:00Z "
+		"on"},
+	};
+	const int64_t from = 1577836800; /* 2020 */
+	struct certificate c;
+	struct key_pair p = {.leaf = NULL};
+	char text[KEY_PAIR_TERM_SIZE];
+	int64_t begins = 0;
+
+	(void)state;
+	certificate_make(&c, "EC:P-256", "a.test", -1, 30, NULL);
+	p.leaf = X509_dup(c.x);
+	assert_non_null(ASN1_TIME_set(X509_getm_notBefore(p.leaf), from));
+	assert_non_null(ASN1_TIME_set(X509_getm_notAfter(p.leaf), from + 100 * day));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int64_t now = from + rows[i].after;
+		bool timely =
+		    rows[i].want == KEY_PAIR_VALID || rows[i].want == KEY_PAIR_ENDS_SOON;
+
+		check_row(rows[i].name, key_pair_term(&p, now, text) == rows[i].want);
+		assert_string_equal(text, rows[i].text);
+		check_row(rows[i].name, key_pair_is_timely(&p, now, &begins) == timely);
+		assert_int_equal(begins, from);
+	}
+	key_pair_release(&p);
+	certificate_release(&c);
 }
 
 #define SPACES "                                                                "
@@ -296,6 +347,7 @@ main(void)
 	    cmocka_unit_test(says_what_is_wrong),
 	    cmocka_unit_test(an_id_for_each_version),
 	    cmocka_unit_test(knows_names_and_time),
+	    cmocka_unit_test(the_term_and_how_far_it_is),
 	    cmocka_unit_test(signs_handshakes_alone),
 	    cmocka_unit_test(signs_as_asked),
 	};

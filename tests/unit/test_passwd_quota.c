@@ -91,7 +91,7 @@ is_kept_with_the_user(void **state)
 		uint32_t kib;
 	} rows[] = {{"ann", PASSWD_NO_QUOTA}, {"bob", 1024}, {"cyd", 1},
 	    {"dan", PASSWD_NO_QUOTA}, {"eve", 0}};
-	struct config_errors errors = {NULL, 0, 0};
+	struct config_errors errors = {.v = NULL};
 	struct passwd_file f;
 
 	(void)state;

@@ -160,7 +160,7 @@ static int
 setup_directory(void **state)
 {
 	const struct domain_ids self = {geteuid(), getegid()};
-	struct config_errors errors = {NULL, 0, 0};
+	struct config_errors errors = {.v = NULL};
 	struct config *c;
 	char *text;
 
@@ -180,6 +180,7 @@ setup_directory(void **state)
 	free(text);
 	c = config_load(files_path(&files, "conf"), &errors);
 	complaints_print(&errors);
+	config_errors_release(&errors);
 	assert_non_null(c);
 	directory = directory_new(geteuid() == 0, &self);
 	directory_configure(directory, c);

@@ -240,7 +240,8 @@ def shown(mta):
 
 
 def test_co_16(mta):
-    """The certificate in force stays while its files are no better one."""
+    """The certificate in force stays while its files are no better one: missing, torn, mismatched, or expired, which is
+    told by the log and by `postrider check`, with how long ago that was."""
     mta.certificate = make_certificate(mta.root)
     mta.listeners = [Listener(tls="starttls")]
     mta.start()
@@ -258,11 +259,65 @@ def test_co_16(mta):
         mta.command("reload")
         assert shown(mta) == first, texts
         wait_for(lambda start=before: re.search(r"(?i)certificate|\.pem|key", mta.log()[start:]), 10, "the complaint")
-    for path, text in zip((certificate, key), other):
-        path.write_bytes(text)
-        path.chmod(0o600)
+
+    def replace(pair):
+        before = len(mta.log())
+        for path, text in zip((certificate, key), pair):
+            path.write_bytes(text)
+            path.chmod(0o600)
+        mta.command("reload")
+        return before
+
+    for term, words in (((-10, -3), "has expired 3 days ago, on 20"), ((2.5, 20), "is not valid yet, but in 2 days")):
+        late = [Path(one).read_bytes() for one in make_certificate(mta.root, stem="late", valid=term)]
+        before = replace(late)
+        assert shown(mta) == first, words
+        wait_for(lambda start=before: re.search(rf"certificate = {re.escape(str(certificate))}: the certificate {words}",
+                                                mta.log()[start:]), 10, "the warning")
+        stays = rf"{words}.*the pair before, which is valid, stays in force"
+        # It is looked at with a handshake, once a second at most.
+        wait_for(lambda start=before: shown(mta) == first and re.search(stays, mta.log()[start:]), 10, "what is done about it")
+        assert shown(mta) == first, words
+        done = mta.command("check")
+        assert done.returncode == 0 and f"warning: {mta.conf}:" in done.stdout and words in done.stdout, done
+    # Other files, and those expired too: the one before is still the better one.
+    mta.certificate = make_certificate(mta.root, stem="elsewhere", valid=(-10, -3))
+    mta.write_config()
     mta.command("reload")
+    time.sleep(1.2)
+    assert shown(mta) == first
+    mta.certificate = str(certificate), str(key)
+    mta.write_config()
+    replace(other)
     wait_for(lambda: shown(mta) != first, 10, "the new certificate")
+
+
+def test_an_expired_certificate_alone(mta):
+    """It is shown for want of another, and said to be of no use; one that ends soon is told in time."""
+    mta.certificate = make_certificate(mta.root, valid=(-10, -3))
+    mta.listeners = [Listener(tls="starttls")]
+    mta.start()
+    assert shown(mta)
+    mta.wait_log(r"the certificate has expired 3 days ago, on \S+; it is in use all the same")
+    done = mta.command("check")
+    assert done.returncode == 0 and re.search(r"warning: \S+: certificate = \S+: the certificate has expired 3 days", done.stdout)
+    make_certificate(mta.root, valid=(-1, 13.5))
+    done = mta.command("check")
+    assert re.search(r"warning: \S+: certificate = \S+: the certificate expires in 13 days, on 20", done.stdout), done
+    make_certificate(mta.root, valid=(-1, 15.5))
+    assert "warning" not in mta.command("check").stdout
+
+
+def test_no_certificate_at_all(mta):
+    """Who has said nothing about TLS hears what that means, at the start and from `postrider check`."""
+    mta.start()
+    words = r"there is no TLS certificate: STARTTLS is not offered.*there is no AUTH.*tls \{ certificate"
+    mta.wait_log(words)
+    done = mta.command("check")
+    assert done.returncode == 0 and re.search("warning: .*" + words, done.stdout), done
+    mta.listeners[0].tls = "none"
+    mta.write_config()
+    assert "warning" not in mta.command("check").stdout
 
 
 # --- who may ask ---
