@@ -12,9 +12,14 @@
 #include "conf/datafile.h"
 #include "conf/key_pair.h"
 
-#define DOMAIN_DIRECTORY   "etc/tls"
-#define DOMAIN_CERTIFICATE "etc/tls/certificate.pem"
-#define DOMAIN_KEY	   "etc/tls/key.pem"
+#define DOMAIN_DIRECTORY "etc/tls"
+
+static const struct {
+	const char *certificate, *key;
+} domain_names[CERTIFICATE_PAIRS] = {
+    {DOMAIN_DIRECTORY "/certificate.pem", DOMAIN_DIRECTORY "/key.pem"},
+    {DOMAIN_DIRECTORY "/second-certificate.pem", DOMAIN_DIRECTORY "/second-key.pem"},
+};
 
 /* Where to read, and whom to believe. */
 struct place {
@@ -33,8 +38,8 @@ files_init(struct certificate_files *f, char *certificate, char *key)
 	buf_init(&f->problem, 2048);
 }
 
-void
-certificate_files_release(struct certificate_files *f)
+static void
+files_release(struct certificate_files *f)
 {
 	free(f->certificate);
 	free(f->key);
@@ -43,7 +48,14 @@ certificate_files_release(struct certificate_files *f)
 	buf_release(&f->certificate_text);
 	buf_release(&f->key_text);
 	buf_release(&f->problem);
-	f->certificate = f->key = NULL;
+}
+
+void
+certificate_set_release(struct certificate_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		files_release(&set->v[i]);
+	set->n = 0;
 }
 
 static void
@@ -110,10 +122,11 @@ look(struct certificate_files *f, const struct place *p, bool read)
 }
 
 void
-certificate_files_at(const char *certificate, const char *key, uid_t owner, bool read,
-    struct certificate_files *f)
+certificate_set_add(struct certificate_set *set, const char *certificate, const char *key,
+    uid_t owner, bool read)
 {
 	struct place p = {AT_FDCWD, false, certificate, key, owner};
+	struct certificate_files *f = &set->v[set->n++];
 
 	files_init(f, xstrdup(certificate), xstrdup(key));
 	if (look(f, &p, read) == LOOKUP_NOT_FOUND && read)
@@ -142,48 +155,51 @@ judge_directory(struct certificate_files *f, const struct domain *domain, int di
 }
 
 enum lookup
-certificate_files_in(
-    struct domains *d, const struct domain *domain, bool read, struct certificate_files *f)
+certificate_set_find_in(
+    struct domains *d, const struct domain *domain, bool read, struct certificate_set *set)
 {
-	struct place p = {.beneath = true,
-	    .certificate = DOMAIN_CERTIFICATE,
-	    .key = DOMAIN_KEY,
-	    .owner = domain->uid};
-	enum lookup r;
+	struct place p = {.beneath = true, .owner = domain->uid};
 
-	files_init(f, xasprintf("%s/" DOMAIN_CERTIFICATE, domain->path),
-	    xasprintf("%s/" DOMAIN_KEY, domain->path));
 	/* What is wrong with the directory itself is wrong with everything in it. */
 	if (domain->problem != NULL)
 		return LOOKUP_NOT_FOUND;
 	p.dirfd = domains_open(d, domain);
 	if (p.dirfd < 0)
 		return errno == ENOENT ? LOOKUP_NOT_FOUND : LOOKUP_UNKNOWN;
-	r = look(f, &p, read);
-	if (r == LOOKUP_FOUND && read)
-		judge_directory(f, domain, p.dirfd);
+	for (size_t i = 0; i < CERTIFICATE_PAIRS; i++) {
+		struct certificate_files *f = &set->v[set->n];
+
+		p.certificate = domain_names[i].certificate;
+		p.key = domain_names[i].key;
+		files_init(f, xasprintf("%s/%s", domain->path, p.certificate),
+		    xasprintf("%s/%s", domain->path, p.key));
+		if (look(f, &p, read) == LOOKUP_NOT_FOUND) {
+			files_release(f);
+			continue;
+		}
+		if (read)
+			judge_directory(f, domain, p.dirfd);
+		set->n++;
+	}
 	close(p.dirfd);
-	return r;
+	return set->n > 0 ? LOOKUP_FOUND : LOOKUP_NOT_FOUND;
 }
 
 enum lookup
-certificate_files_of(
-    struct domains *d, struct span name, bool read, struct certificate_files *f)
+certificate_set_find(
+    struct domains *d, struct span name, bool read, struct certificate_set *set)
 {
 	enum lookup r = LOOKUP_NOT_FOUND;
 	struct buf why;
 
-	files_init(f, NULL, NULL);
 	buf_init(&why, 1024);
 	for (int i = 0; i < CERTIFICATE_FILES_DEPTH && span_index(name, '.') > 0; i++) {
 		struct domain *domain;
 
 		buf_clear(&why);
 		r = domains_find(d, name, &domain, &why);
-		if (r == LOOKUP_FOUND) {
-			certificate_files_release(f);
-			r = certificate_files_in(d, domain, read, f);
-		}
+		if (r == LOOKUP_FOUND)
+			r = certificate_set_find_in(d, domain, read, set);
 		if (r != LOOKUP_NOT_FOUND)
 			break;
 		span_cut(&name, '.');

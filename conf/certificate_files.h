@@ -3,6 +3,10 @@
  * name: those of postrider.conf, or of a domain,
  *
  *	<root>/<domain>/etc/tls/certificate.pem, key.pem
+ *	<root>/<domain>/etc/tls/second-certificate.pem, second-key.pem
+ *
+ * The second pair, if there is one, has a key of another kind, for clients that do
+ * not know the first.
  *
  * The directory process finds and reads them for the process `keys`, which may
  * open no file, and looks at nothing in them: what is wrong inside is found there.
@@ -28,25 +32,34 @@ struct certificate_files {
 	struct buf problem; /* why they must not be believed: "path: reason"; empty: fine */
 };
 
-/*
- * Those at these two paths, which the administrator has configured: that they are missing is a problem.
- * owner besides root may own them. read: the texts, too, or the first problem found. The caller releases *f.
- */
-void certificate_files_at(const char *certificate, const char *key, uid_t owner, bool read,
-    struct certificate_files *f);
+/* At most so many pairs for one name. */
+#define CERTIFICATE_PAIRS 2
 
-/* Those of this domain. NOT_FOUND: it has none. As above. */
-enum lookup certificate_files_in(
-    struct domains *d, const struct domain *domain, bool read, struct certificate_files *f);
+struct certificate_set {
+	struct certificate_files v[CERTIFICATE_PAIRS];
+	size_t n;
+};
+
+/*
+ * Adds the pair at these two paths, which the administrator has configured: that they are missing is a problem.
+ * owner besides root may own them. read: the texts, too, or the first problem found. set begins zeroed; the
+ * caller releases it.
+ */
+void certificate_set_add(struct certificate_set *set, const char *certificate, const char *key,
+    uid_t owner, bool read);
+
+/* Those of this domain. NOT_FOUND: it has none. As above, into an empty set. */
+enum lookup certificate_set_find_in(
+    struct domains *d, const struct domain *domain, bool read, struct certificate_set *set);
 
 /*
  * Those of the hosted domain that is the canonical name or the nearest above it which has at least one of
- * them. NOT_FOUND: there is none; UNKNOWN: a domain cannot be looked at. As above; *f is to be released in any case.
+ * the files. NOT_FOUND: there is none; UNKNOWN: a domain cannot be looked at. As above.
  */
-enum lookup certificate_files_of(
-    struct domains *d, struct span name, bool read, struct certificate_files *f);
+enum lookup certificate_set_find(
+    struct domains *d, struct span name, bool read, struct certificate_set *set);
 
-/* Wipes the key. */
-void certificate_files_release(struct certificate_files *f);
+/* Wipes the keys. */
+void certificate_set_release(struct certificate_set *set);
 
 #endif

@@ -36,6 +36,8 @@ config_free(struct config **cp)
 	free(c->domains);
 	free(c->spool);
 	free(c->tls_certificate);
+	free(c->tls_second_certificate);
+	free(c->tls_second_key);
 	free(c->tls_key);
 	free(c->tls_client_ca);
 	free(c->header_checks);

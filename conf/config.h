@@ -130,8 +130,9 @@ struct config {
 	size_t nretry_statuses;
 	struct config_dnslist *dnsbls, *dnswls; /* as in the file */
 	size_t ndnsbls, ndnswls;
-	char *tls_certificate, *tls_key; /* NULL if not set */
-	bool tls_only_13;		 /* TLS 1.2 is refused */
+	char *tls_certificate, *tls_key;	       /* NULL if not set */
+	char *tls_second_certificate, *tls_second_key; /* with a key of another kind */
+	bool tls_only_13;			       /* TLS 1.2 is refused */
 	char *
 	    tls_ciphers; /* of TLS 1.2, as OpenSSL has them; NULL: those of smtpd/tls_context.c */
 	char *tls_ciphersuites;			  /* of TLS 1.3; NULL: those of OpenSSL */

@@ -28,7 +28,8 @@ line_of(const struct check *k, const char *name)
 
 /* Reads a file that must be believed into text. False if it is not: said. */
 static bool
-read_file(const struct check *k, const char *name, const char *path, struct buf *text)
+read_file(
+    const struct check *k, const char *name, const char *path, bool private, struct buf *text)
 {
 	struct datafile_stamp stamp;
 	enum datafile_result r;
@@ -38,7 +39,7 @@ read_file(const struct check *k, const char *name, const char *path, struct buf 
 	r = datafile_read(AT_FDCWD, path, false, geteuid(), text, &stamp, &why);
 	if (r == DATAFILE_MISSING)
 		buf_add_str(&why, "does not exist");
-	else if (r == DATAFILE_OK && strcmp(name, "key") == 0 && (stamp.mode & 077) != 0)
+	else if (r == DATAFILE_OK && private && (stamp.mode & 077) != 0)
 		buf_addf(&why, "may be read by others (mode %04o): chmod 600 it",
 		    (unsigned)stamp.mode & 07777);
 	if (why.len > 0)
@@ -47,54 +48,83 @@ read_file(const struct check *k, const char *name, const char *path, struct buf 
 	return r == DATAFILE_OK;
 }
 
+/* A pair as the file names it: the keys, and their values, NULL if not set. */
+struct named {
+	const char *certificate_name, *key_name, *certificate, *key;
+};
+
 /* Do the texts of both make a pair? */
-static void
-check_pair(const struct check *k, struct span certificate, struct span key)
+static bool
+parse_pair(const struct check *k, const struct named *n, struct span certificate,
+    struct span key, struct key_pair *pair)
 {
 	char term[KEY_PAIR_TERM_SIZE];
 	enum key_pair_file file;
-	struct key_pair pair;
 	struct buf why;
+	bool good;
 
 	buf_init(&why, 1024);
-	if (key_pair_parse(certificate, key, &pair, &file, &why) != 0) {
-		bool is_key = file == KEY_PAIR_KEY;
+	good = key_pair_parse(certificate, key, pair, &file, &why) == 0;
+	if (!good) {
+		const char *name = file == KEY_PAIR_KEY ? n->key_name : n->certificate_name;
 
-		COMPLAIN(k, line_of(k, is_key ? "key" : "certificate"), "%s = %s: %s",
-		    is_key ? "key" : "certificate",
-		    is_key ? k->c->tls_key : k->c->tls_certificate, buf_str(&why));
-	} else {
-		if (key_pair_term(&pair, clock_wall(), term) != KEY_PAIR_VALID)
-			config_errors_warn(k->errors, k->c->path, line_of(k, "certificate"),
-			    "certificate = %s: %s", k->c->tls_certificate, term);
-		key_pair_release(&pair);
+		COMPLAIN(k, line_of(k, name), "%s = %s: %s", name,
+		    file == KEY_PAIR_KEY ? n->key : n->certificate, buf_str(&why));
+	} else if (key_pair_term(pair, clock_wall(), term) != KEY_PAIR_VALID) {
+		config_errors_warn(k->errors, k->c->path, line_of(k, n->certificate_name),
+		    "%s = %s: %s", n->certificate_name, n->certificate, term);
 	}
 	buf_release(&why);
+	return good;
 }
 
-static void
-check_certificate(const struct check *k)
+/* True: they are there and can be used, and *pair is to be released. */
+static bool
+check_pair(const struct check *k, const struct named *n, struct key_pair *pair)
 {
-	const struct config *c = k->c;
 	struct buf certificate, key;
-	bool both = c->tls_certificate != NULL && c->tls_key != NULL;
+	bool both = n->certificate != NULL && n->key != NULL;
 
 	buf_init(&certificate, KEY_PAIR_FILE_MAX);
 	buf_init(&key, KEY_PAIR_FILE_MAX);
-	if (c->tls_certificate != NULL &&
-	    !read_file(k, "certificate", c->tls_certificate, &certificate))
+	if (n->certificate != NULL &&
+	    !read_file(k, n->certificate_name, n->certificate, false, &certificate))
 		both = false;
-	if (c->tls_key != NULL && !read_file(k, "key", c->tls_key, &key))
+	if (n->key != NULL && !read_file(k, n->key_name, n->key, true, &key))
 		both = false;
 	if (both)
-		check_pair(k, buf_span(&certificate), buf_span(&key));
-	if ((c->tls_certificate == NULL) != (c->tls_key == NULL))
-		COMPLAIN(k, line_of(k, c->tls_key != NULL ? "key" : "certificate"),
-		    "tls { } has only one of certificate and key, expected both");
+		both = parse_pair(k, n, buf_span(&certificate), buf_span(&key), pair);
+	if ((n->certificate == NULL) != (n->key == NULL))
+		COMPLAIN(k, line_of(k, n->key != NULL ? n->key_name : n->certificate_name),
+		    "tls { } has only one of %s and %s, expected both", n->certificate_name,
+		    n->key_name);
 	if (key.p != NULL)
 		explicit_bzero(key.p, key.len);
 	buf_release(&key);
 	buf_release(&certificate);
+	return both;
+}
+
+static void
+check_certificates(const struct check *k)
+{
+	const struct config *c = k->c;
+	const struct named first = {"certificate", "key", c->tls_certificate, c->tls_key};
+	const struct named second = {
+	    "second-certificate", "second-key", c->tls_second_certificate, c->tls_second_key};
+	struct key_pair a = {.leaf = NULL}, b = {.leaf = NULL};
+	bool both = check_pair(k, &first, &a);
+
+	if (check_pair(k, &second, &b) && both && key_pair_same_kind(&a, &b))
+		COMPLAIN(k, line_of(k, second.certificate_name),
+		    "second-certificate = %s: " KEY_PAIR_SAME_KIND, second.certificate,
+		    key_pair_kind(&b), first.certificate);
+	if (second.certificate != NULL && first.certificate == NULL)
+		COMPLAIN(k, line_of(k, second.certificate_name),
+		    "second-certificate is for a second kind of key, expected certificate = "
+		    "\"...\" first");
+	key_pair_release(&a);
+	key_pair_release(&b);
 }
 
 /* Nothing but certificates that can be read, and at least one? As smtpd/tls_context.c wants it. */
@@ -127,7 +157,7 @@ check_client_ca(const struct check *k)
 	if (c->tls_client_ca == NULL)
 		return;
 	buf_init(&text, CONFIG_CLIENT_CA_MAX);
-	if (read_file(k, "client-ca", c->tls_client_ca, &text) &&
+	if (read_file(k, "client-ca", c->tls_client_ca, false, &text) &&
 	    !holds_certificates(buf_span(&text)))
 		COMPLAIN(k, line_of(k, "client-ca"),
 		    "client-ca = %s: expected certificates as PEM text, all of which can be "
@@ -179,7 +209,7 @@ config_check_tls(
 {
 	struct check k = {c, lines, errors};
 
-	check_certificate(&k);
+	check_certificates(&k);
 	warn_of_none(&k);
 	check_client_ca(&k);
 	check_ciphers(&k);

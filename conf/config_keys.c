@@ -115,6 +115,8 @@ static const struct config_key table[] = {
     {"replies", "dnswl", CONFIG_REPLIES, IN_DNSLIST(replies), NULL, 0, 0, true},
     {"certificate", "tls", CONFIG_PATH, MEMBER(tls_certificate), NULL, 0, 0, true},
     {"key", "tls", CONFIG_PATH, MEMBER(tls_key), NULL, 0, 0, true},
+    {"second-certificate", "tls", CONFIG_PATH, MEMBER(tls_second_certificate), NULL, 0, 0, true},
+    {"second-key", "tls", CONFIG_PATH, MEMBER(tls_second_key), NULL, 0, 0, true},
     {"minimum", "tls", CONFIG_TLS_LEAST, MEMBER(tls_only_13), "1.2", 0, 0, false},
     {"ciphers", "tls", CONFIG_CIPHERS, MEMBER(tls_ciphers), NULL, 0, 0, true},
     {"ciphersuites", "tls", CONFIG_CIPHERS, MEMBER(tls_ciphersuites), NULL, 0, 0, true},

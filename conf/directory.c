@@ -9,7 +9,7 @@
 #include "common/xalloc.h"
 #include "conf/account.h"
 #include "conf/bounce_text.h"
-#include "conf/certificate_files.h"
+#include "conf/certificate_answer.h"
 #include "conf/header_files.h"
 #include "conf/directory_fields.h"
 #include "conf/directory_notes.h"
@@ -402,44 +402,10 @@ answer_status(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 	return 0;
 }
 
-/* Which files hold the TLS certificate and key of a name, or without one this host's; and what is in them. */
 static int
 answer_certificate(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 {
-	struct certificate_files f = {.key = NULL};
-	enum lookup r = LOOKUP_NOT_FOUND;
-	struct verdict v;
-	struct span name;
-	bool read = wire_is_yes(m, "texts");
-
-	wire_out_keep_nothing(w);
-
-	if (wire_get(m, "name", &name) == 0) {
-		r = certificate_files_of(d->domains, name, read, &f);
-	} else if (d->config->tls_certificate != NULL && d->config->tls_key != NULL) {
-		certificate_files_at(
-		    d->config->tls_certificate, d->config->tls_key, d->env.self.uid, read, &f);
-		r = LOOKUP_FOUND;
-	}
-	if (r == LOOKUP_FOUND)
-		verdict_set(&v, VERDICT_OK, 0, "2.0.0", "found");
-	else if (r == LOOKUP_NOT_FOUND)
-		verdict_set(&v, VERDICT_PERMANENT, 0, "5.7.5", "there is no certificate");
-	else
-		verdict_init(&v);
-	wire_add_verdict(w, &v);
-	if (r == LOOKUP_FOUND) {
-		wire_add_str(w, "certificate", f.certificate);
-		wire_add_str(w, "key", f.key);
-		wire_add_str(w, "stamp", f.stamp);
-	}
-	if (r == LOOKUP_FOUND && f.problem.len > 0) {
-		wire_add(w, "problem", buf_span(&f.problem));
-	} else if (r == LOOKUP_FOUND && read) {
-		wire_add(w, "certificate-text", buf_span(&f.certificate_text));
-		wire_add(w, "key-text", buf_span(&f.key_text));
-	}
-	certificate_files_release(&f);
+	certificate_answer(d->config, d->domains, d->env.self.uid, m, w);
 	return 0;
 }
 

@@ -192,6 +192,20 @@ key_pair_is_of(const struct key_pair *p, struct span domain)
 	return found;
 }
 
+const char *
+key_pair_kind(const struct key_pair *p)
+{
+	EVP_PKEY *key = X509_get0_pubkey(p->leaf);
+
+	return EVP_PKEY_is_a(key, "RSA") ? "RSA" : EVP_PKEY_is_a(key, "EC") ? "EC" : "ED25519";
+}
+
+bool
+key_pair_same_kind(const struct key_pair *a, const struct key_pair *b)
+{
+	return strcmp(key_pair_kind(a), key_pair_kind(b)) == 0;
+}
+
 /* Seconds since 1970; a date that cannot be read is before all others. */
 static int64_t
 seconds_of(const ASN1_TIME *t)

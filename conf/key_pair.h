@@ -23,6 +23,9 @@
 
 #define KEY_PAIR_ID_SIZE 33
 
+/* Of what is shown for one name: the id of a pair, or those of two with a space between. */
+#define KEY_PAIR_IDS_SIZE (2 * KEY_PAIR_ID_SIZE)
+
 struct key_pair {
 	X509 *leaf;
 	STACK_OF(X509) * chain; /* what follows it in the file, may be empty */
@@ -56,6 +59,17 @@ bool key_pair_covers(const struct key_pair *p, struct span name);
 
 /* Is it one for this domain, or for any name below it? */
 bool key_pair_is_of(const struct key_pair *p, struct span domain);
+
+/* "RSA", "EC" or "ED25519". */
+const char *key_pair_kind(const struct key_pair *p);
+
+/* Are their keys of one kind? Then a client that cannot use the one cannot use the other, either. */
+bool key_pair_same_kind(const struct key_pair *a, const struct key_pair *b);
+
+/* What is said of a second pair that is no use beside the first: its kind, the path of the first certificate. */
+#define KEY_PAIR_SAME_KIND                                                                     \
+	"its key is of the kind %s, as that of %s: expected one of each kind, or it is not "   \
+	"used"
 
 /* What time makes of a certificate. */
 enum key_pair_term {

@@ -14,6 +14,8 @@
 #include "common/log.h"
 #include "common/peer.h"
 #include "common/xalloc.h"
+#include "conf/certificate_answer.h"
+#include "conf/certificate_files.h"
 #include "conf/key_sign.h"
 #include "conf/key_store.h"
 #include "conf/ticket_keys.h"
@@ -39,7 +41,7 @@ struct question {
 	uint64_t id;	 /* of the question, for its answer */
 	uint64_t asking; /* our question to the directory */
 	char *name;	 /* NULL: this host's own */
-	char have[KEY_PAIR_ID_SIZE];
+	char have[KEY_PAIR_IDS_SIZE];
 	bool texts; /* the texts were asked for */
 };
 
@@ -177,26 +179,42 @@ keys_on_down(struct keys *k, struct client *c)
 
 /* --- certificates --- */
 
-static void
-answer(struct question *q, const struct key_pair *pair)
+/* Says the id of what is shown: of both pairs, if there are two. */
+static const char *
+format_id(const struct key_pair *const pairs[], size_t n, char id[KEY_PAIR_IDS_SIZE])
 {
+	snprintf(id, KEY_PAIR_IDS_SIZE, "%s%s%s", pairs[0]->id, n > 1 ? " " : "",
+	    n > 1 ? pairs[1]->id : "");
+	return id;
+}
+
+/* With the pairs that are to be shown; n 0: there is none. */
+static void
+answer(struct question *q, const struct key_pair *const pairs[], size_t n)
+{
+	char id[KEY_PAIR_IDS_SIZE];
 	struct wire_out w;
 	struct verdict v;
 	struct buf pem;
+	size_t first;
 
 	buf_init(&pem, WIRE_PAYLOAD_MAX);
 	wire_out_init(&w, "answer", q->id);
-	if (pair == NULL || key_pair_format(pair, &pem) != 0) {
-		verdict_set(&v, VERDICT_TEMPORARY, 454, "4.7.0", "TLS is not available");
-		wire_add_verdict(&w, &v);
-	} else {
+	verdict_set(&v, VERDICT_TEMPORARY, 454, "4.7.0", "TLS is not available");
+	if (n > 0 && key_pair_format(pairs[0], &pem) == 0)
 		verdict_set(&v, VERDICT_OK, 0, "2.0.0", "certificate");
-		wire_add_verdict(&w, &v);
-		wire_add_str(&w, "id", pair->id);
-		if (strcmp(q->have, pair->id) == 0)
-			wire_add_str(&w, "unchanged", "yes");
-		else
-			w.payload = buf_span(&pem);
+	first = pem.len;
+	if (n > 1 && key_pair_format(pairs[1], &pem) != 0)
+		n = 1;
+	wire_add_verdict(&w, &v);
+	if (v.kind == VERDICT_OK)
+		wire_add_str(&w, "id", format_id(pairs, n, id));
+	if (v.kind == VERDICT_OK && strcmp(q->have, id) == 0) {
+		wire_add_str(&w, "unchanged", "yes");
+	} else if (v.kind == VERDICT_OK) {
+		if (n > 1)
+			wire_add_u64(&w, "first", first);
+		w.payload = span_first(buf_span(&pem), n > 1 ? pem.len : first);
 	}
 	(void)client_send(q->client, &w, -1);
 	buf_release(&pem);
@@ -223,7 +241,7 @@ static void
 fall_back(struct question *q)
 {
 	if (q->name == NULL) {
-		answer(q, NULL);
+		answer(q, NULL, 0);
 		return;
 	}
 	free(q->name);
@@ -232,50 +250,72 @@ fall_back(struct question *q)
 	ask_directory(q);
 }
 
-/* What lies at path. False if its texts are asked for first. */
+/* What the directory says of a pair. False: its texts are to be asked for first. */
 static bool
-take_files(struct question *q, const struct wire_msg *m, struct span path)
+take_files(struct question *q, const struct wire_msg *m, size_t i, struct span path)
 {
-	struct key_files f = {.path = path, .own = q->name == NULL ? 1 : 0};
+	struct key_files f = {.path = path, .own = q->name == NULL ? (unsigned)i + 1 : 0};
 	bool told;
 
-	if (wire_get(m, "stamp", &f.stamp) != 0 ||
+	if (certificate_answer_get(m, i, "stamp", &f.stamp) != 0 ||
 	    key_store_is_current(q->keys->store, path, f.stamp))
 		return true;
-	told =
-	    wire_get(m, "problem", &f.problem) == 0 ||
-	    (wire_get(m, "certificate-text", &f.certificate) == 0 &&
-		wire_get(m, "key-text", &f.key) == 0 && wire_get(m, "key", &f.key_path) == 0);
+	told = certificate_answer_get(m, i, "problem", &f.problem) == 0 ||
+	       (certificate_answer_get(m, i, "certificate-text", &f.certificate) == 0 &&
+		   certificate_answer_get(m, i, "key-text", &f.key) == 0 &&
+		   certificate_answer_get(m, i, "key", &f.key_path) == 0);
 	if (told)
 		key_store_take(q->keys->store, &f);
-	if (told || q->texts)
-		return true;
-	q->texts = true;
-	ask_directory(q);
-	return false;
+	return told || q->texts;
+}
+
+/* Those of the pairs at these paths that may be shown for the name, one of each kind. Returns how many. */
+static size_t
+choose(struct question *q, const struct span paths[], size_t n, const struct key_pair *chosen[])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct key_pair *p = key_store_at(q->keys->store, paths[i]);
+
+		if (p != NULL && (q->name == NULL || key_pair_covers(p, span_str(q->name))) &&
+		    (count == 0 || !key_pair_same_kind(chosen[0], p)))
+			chosen[count++] = p;
+	}
+	return count;
 }
 
 static void
 on_directory_answer(struct wire_msg *m, void *arg)
 {
 	struct question *q = arg;
-	const struct key_pair *pair;
+	const struct key_pair *chosen[CERTIFICATE_PAIRS];
+	struct span paths[CERTIFICATE_PAIRS];
 	struct verdict v;
-	struct span path;
+	bool told = true;
+	size_t n = 0;
 
 	q->asking = 0;
 	if (m == NULL || wire_get_verdict(m, &v) != 0 || v.kind != VERDICT_OK ||
-	    wire_get(m, "certificate", &path) != 0) {
+	    wire_get(m, "certificate", &paths[0]) != 0) {
 		fall_back(q);
 		return;
 	}
-	if (!take_files(q, m, path))
+	while (n < CERTIFICATE_PAIRS &&
+	       certificate_answer_get(m, n, "certificate", &paths[n]) == 0) {
+		told = take_files(q, m, n, paths[n]) && told;
+		n++;
+	}
+	if (!told) {
+		q->texts = true;
+		ask_directory(q);
 		return;
-	pair = key_store_at(q->keys->store, path);
-	if (pair == NULL || (q->name != NULL && !key_pair_covers(pair, span_str(q->name))))
+	}
+	n = choose(q, paths, n, chosen);
+	if (n == 0)
 		fall_back(q);
 	else
-		answer(q, pair);
+		answer(q, chosen, n);
 }
 
 static int

@@ -27,11 +27,15 @@ on_answer(struct wire_msg *m, void *arg)
 	struct tls_source_call *call = arg;
 	struct tls_source_answer a = {.told = false};
 	struct verdict v;
+	uint64_t first;
 
-	if (m != NULL && wire_get_verdict(m, &v) == 0 && v.kind == VERDICT_OK &&
-	    wire_get(m, "id", &a.id) == 0) {
+	if (m != NULL && wire_get_verdict(m, &v) == 0 && v.kind == VERDICT_OK) {
 		a.unchanged = wire_is_yes(m, "unchanged");
 		a.chain = m->payload;
+		if (wire_get_u64(m, "first", m->payload.len, &first) == 0) {
+			a.chain = span_first(m->payload, first);
+			a.second = span_skip(m->payload, first);
+		}
 		a.told = a.unchanged || a.chain.len > 0;
 	}
 	call->id = 0;

@@ -1,6 +1,7 @@
 /*
  * tls_identity: a certificate as it is shown to clients, with its chain and its
- * key, which is elsewhere (smtpd/tls_provider.h). Counted by the event loop's
+ * key, which is elsewhere (smtpd/tls_provider.h); or two for one name, of which OpenSSL
+ * shows the one whose kind of key the client knows, ECDSA rather than RSA. Counted by the event loop's
  * thread alone; once made it does not change, so the handshakes' thread may use it.
  */
 #ifndef SMTPD_TLS_IDENTITY_H
@@ -14,15 +15,17 @@
 
 struct tls_identity {
 	unsigned refs;
-	struct key_pair pair; /* its key is one of the provider's */
+	struct key_pair pairs[2]; /* their keys are the provider's */
+	size_t n;
+	char id[KEY_PAIR_IDS_SIZE];
 };
 
 /*
- * From PEM text. One reference belongs to the caller. NULL: it cannot be used, which is said in the log.
+ * From PEM text; second is empty if there is one alone. One reference belongs to the caller. NULL: it cannot be used, which is said in the log.
  * sign gets signatures for it, with arg.
  */
-struct tls_identity *tls_identity_new(
-    struct tls_provider *p, struct span chain, tls_sign_fn *sign, void *arg);
+struct tls_identity *tls_identity_new(struct tls_provider *p, struct span chain,
+    struct span second, tls_sign_fn *sign, void *arg);
 
 /* One more reference; one less (clears *i; frees at none; NULL is fine). */
 struct tls_identity *tls_identity_ref(struct tls_identity *i);

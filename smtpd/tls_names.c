@@ -116,7 +116,7 @@ on_answer(const struct tls_source_answer *a, void *arg)
 	if (a->told && a->unchanged)
 		i = e->identity;
 	else if (a->told)
-		i = tls_identity_new(n->provider, a->chain, n->ops->sign, n->source);
+		i = tls_identity_new(n->provider, a->chain, a->second, n->ops->sign, n->source);
 	if (i != NULL) {
 		if (i != e->identity)
 			tls_identity_unref(&e->identity);

@@ -13,10 +13,10 @@
 #include "smtpd/tls_provider.h"
 
 struct tls_source_answer {
-	bool told;	   /* false: there is none to be had now */
-	bool unchanged;	   /* it is the one that the asker has */
-	struct span id;	   /* of the certificate */
-	struct span chain; /* certificate and chain, PEM, unless unchanged */
+	bool told;	    /* false: there is none to be had now */
+	bool unchanged;	    /* it is the one that the asker has */
+	struct span chain;  /* certificate and chain, PEM, unless unchanged */
+	struct span second; /* the same with a key of another kind; empty: there is one alone */
 };
 
 typedef void tls_source_fn(const struct tls_source_answer *a, void *arg);

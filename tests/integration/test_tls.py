@@ -33,7 +33,7 @@ class Secured:
         self.mta.start()
         return self
 
-    def domain_certificate(self, domain, pair):
+    def domain_certificate(self, domain, pair, prefix=""):
         """Puts the pair into a domain's etc/tls, each file by rename as certificate tools do."""
         folder = self.mta.domains.root / domain / "etc/tls"
         folder.mkdir(exist_ok=True)
@@ -41,7 +41,7 @@ class Secured:
             shutil.copy(source, folder / ".new")
             (folder / ".new").chmod(0o600 if name == "key.pem" else 0o644)
             self.give(folder / ".new", domain)
-            (folder / ".new").rename(folder / name)
+            (folder / ".new").rename(folder / f"{prefix}{name}")
         folder.chmod(0o755)
         self.give(folder, domain)
 
@@ -176,6 +176,42 @@ def test_a_certificate_for_each_domain(make_secured):
         client.starttls(context=client_context())
         client.sendmail("a@else.test", "bob@domain1.com", MESSAGE)
     assert b"sni=mail.domain1.com)" in mta.wait_messages("bob@domain1.com")[0].raw
+
+
+RSA_ALONE = ["-sigalgs", "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA+SHA256"]
+ECDSA_ALONE = ["-sigalgs", "ECDSA+SHA256:ECDSA+SHA384"]
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_two_kinds_of_key(make_secured, version):
+    """Of RSA and ECDSA for one name a client gets what it knows; a domain's own two as well."""
+    secured = make_secured()
+    mta = secured.mta
+    second = make_certificate(mta.root, stem="second", kind="rsa")
+    render = mta.render
+    mta.render = lambda: render().replace("tls { ", f'tls {{ second-certificate = "{second[0]}"  second-key = "{second[1]}"  ')
+    own = {kind: make_certificate(mta.root, "domain1.com", f"one-{kind}", kind=kind) for kind in ("rsa", "ec")}
+    secured.domain_certificate("domain1.com", own["rsa"])
+    secured.domain_certificate("domain1.com", own["ec"], prefix="second-")
+    secured.start()
+    done = mta.command("check")
+    assert done.returncode == 0, done.stdout
+
+    def kind(*args):
+        text = s_client(secured, version, *args)
+        assert "221 2.0.0" in text, text
+        return re.search(r"Peer signature type: (.*)", text)[1], text
+
+    for name in ([], ["-servername", "domain1.com"]):
+        assert kind(*name)[0] == "ECDSA"
+        assert kind(*name, *ECDSA_ALONE)[0] == "ECDSA"
+        assert kind(*name, *RSA_ALONE)[0] == "RSA-PSS"
+    certificate = re.search(r"-----BEGIN.*?-----END CERTIFICATE-----\n", kind("-servername", "domain1.com", *RSA_ALONE)[1], re.S)[0]
+    assert certificate.strip() in open(own["rsa"][0], encoding="ascii").read()
+    # Two of one kind: the second is not used, and `check` says so.
+    secured.domain_certificate("domain1.com", make_certificate(mta.root, "domain1.com", "again", kind="rsa"), prefix="second-")
+    done = mta.command("check")
+    assert done.returncode != 0 and "second-certificate.pem: its key is of the kind RSA, as that of" in done.stdout, done
 
 
 def test_new_files_without_a_reload(secured):

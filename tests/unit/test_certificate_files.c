@@ -57,17 +57,18 @@ add(const char *name, const char *certificate, const char *key)
 static char *
 found(const char *name)
 {
-	struct certificate_files f;
+	struct certificate_set set = {.n = 0};
+	const struct certificate_files *f = &set.v[0];
 	enum lookup r;
 	char *text;
 
 	domains_begin(domains);
-	r = certificate_files_of(domains, span_str(name), true, &f);
+	r = certificate_set_find(domains, span_str(name), true, &set);
 	text = r == LOOKUP_NOT_FOUND ? xstrdup("none")
 	       : r == LOOKUP_UNKNOWN ? xstrdup("cannot tell")
-	       : f.problem.len > 0   ? xstrdup(buf_str(&f.problem))
-				     : xstrdup(buf_str(&f.certificate_text));
-	certificate_files_release(&f);
+	       : f->problem.len > 0  ? xstrdup(buf_str(&f->problem))
+				     : xstrdup(buf_str(&f->certificate_text));
+	certificate_set_release(&set);
 	return text;
 }
 
@@ -137,30 +138,31 @@ what_must_not_be_believed(void **state)
 static void
 a_change_is_another_stamp(void **state)
 {
-	struct certificate_files f, again;
+	struct certificate_set f = {.n = 0}, again = {.n = 0};
 
 	(void)state;
 	add("a.test", "A", "k");
 	domains_begin(domains);
 	assert_int_equal(
-	    certificate_files_of(domains, span_str("a.test"), false, &f), LOOKUP_FOUND);
-	assert_int_equal(f.certificate_text.len + f.key_text.len + f.problem.len, 0);
-	assert_true(strlen(f.stamp) < sizeof f.stamp - 1);
-	assert_string_equal(f.key, files_path(&files, "a.test/etc/tls/key.pem"));
+	    certificate_set_find(domains, span_str("a.test"), false, &f), LOOKUP_FOUND);
 	assert_int_equal(
-	    certificate_files_of(domains, span_str("mx.a.test"), true, &again), LOOKUP_FOUND);
-	assert_string_equal(f.stamp, again.stamp);
-	assert_string_equal(buf_str(&again.key_text), "k");
-	certificate_files_release(&again);
+	    f.v[0].certificate_text.len + f.v[0].key_text.len + f.v[0].problem.len, 0);
+	assert_true(strlen(f.v[0].stamp) < sizeof f.v[0].stamp - 1);
+	assert_string_equal(f.v[0].key, files_path(&files, "a.test/etc/tls/key.pem"));
+	assert_int_equal(
+	    certificate_set_find(domains, span_str("mx.a.test"), true, &again), LOOKUP_FOUND);
+	assert_string_equal(f.v[0].stamp, again.v[0].stamp);
+	assert_string_equal(buf_str(&again.v[0].key_text), "k");
+	certificate_set_release(&again);
 	assert_int_equal(rename(files_path(&files, "a.test/etc/tls/key.pem"),
 			     files_path(&files, "a.test/etc/tls/old.pem")),
 	    0);
 	files_write(&files, "a.test/etc/tls/key.pem", span_str("k"));
 	assert_int_equal(
-	    certificate_files_of(domains, span_str("a.test"), true, &again), LOOKUP_FOUND);
-	assert_string_not_equal(f.stamp, again.stamp);
-	certificate_files_release(&again);
-	certificate_files_release(&f);
+	    certificate_set_find(domains, span_str("a.test"), true, &again), LOOKUP_FOUND);
+	assert_string_not_equal(f.v[0].stamp, again.v[0].stamp);
+	certificate_set_release(&again);
+	certificate_set_release(&f);
 }
 
 static void
@@ -168,29 +170,58 @@ those_of_the_configuration(void **state)
 {
 	char *c = xstrdup(files_path(&files, "c.pem")),
 	     *k = xstrdup(files_path(&files, "k.pem"));
-	struct certificate_files f;
+	struct certificate_set f = {.n = 0};
 
 	(void)state;
-	certificate_files_at(c, k, FIXTURE_UID, true, &f);
-	assert_non_null(strstr(buf_str(&f.problem), "c.pem: does not exist"));
-	assert_string_equal(f.stamp, "-/-");
-	certificate_files_release(&f);
+	certificate_set_add(&f, c, k, FIXTURE_UID, true);
+	assert_non_null(strstr(buf_str(&f.v[0].problem), "c.pem: does not exist"));
+	assert_string_equal(f.v[0].stamp, "-/-");
+	certificate_set_release(&f);
 	files_write(&files, "c.pem", span_str("C"));
 	files_write(&files, "k.pem", span_str("K"));
-	certificate_files_at(c, k, FIXTURE_UID, true, &f);
-	assert_non_null(strstr(buf_str(&f.problem), "k.pem: may be read by others"));
-	certificate_files_release(&f);
+	certificate_set_add(&f, c, k, FIXTURE_UID, true);
+	assert_non_null(strstr(buf_str(&f.v[0].problem), "k.pem: may be read by others"));
+	certificate_set_release(&f);
 	assert_int_equal(chmod(k, 0600), 0);
-	certificate_files_at(c, k, FIXTURE_UID, true, &f);
-	assert_int_equal(f.problem.len, 0);
-	assert_string_equal(buf_str(&f.certificate_text), "C");
-	assert_string_equal(buf_str(&f.key_text), "K");
-	certificate_files_release(&f);
-	certificate_files_at(c, k, FIXTURE_UID + 1, true, &f);
-	assert_non_null(strstr(buf_str(&f.problem), "belongs to uid"));
-	certificate_files_release(&f);
+	certificate_set_add(&f, c, k, FIXTURE_UID, true);
+	assert_int_equal(f.v[0].problem.len, 0);
+	assert_string_equal(buf_str(&f.v[0].certificate_text), "C");
+	assert_string_equal(buf_str(&f.v[0].key_text), "K");
+	certificate_set_release(&f);
+	certificate_set_add(&f, c, k, FIXTURE_UID + 1, true);
+	assert_non_null(strstr(buf_str(&f.v[0].problem), "belongs to uid"));
+	certificate_set_release(&f);
 	free(c);
 	free(k);
+}
+
+/* A second pair, for clients that know another kind of key. */
+static void
+two_pairs(void **state)
+{
+	struct certificate_set set = {.n = 0};
+
+	(void)state;
+	add("a.test", "A", "k");
+	files_write(&files, "a.test/etc/tls/second-certificate.pem", span_str("B"));
+	files_write(&files, "a.test/etc/tls/second-key.pem", span_str("l"));
+	assert_int_equal(chmod(files_path(&files, "a.test/etc/tls/second-key.pem"), 0600), 0);
+	domains_begin(domains);
+	assert_int_equal(
+	    certificate_set_find(domains, span_str("mx.a.test"), true, &set), LOOKUP_FOUND);
+	assert_int_equal(set.n, 2);
+	assert_string_equal(buf_str(&set.v[0].certificate_text), "A");
+	assert_string_equal(buf_str(&set.v[1].certificate_text), "B");
+	assert_string_equal(buf_str(&set.v[1].key_text), "l");
+	assert_string_not_equal(set.v[0].stamp, set.v[1].stamp);
+	certificate_set_release(&set);
+	/* The second alone is as good as the first alone. */
+	assert_int_equal(unlink(files_path(&files, "a.test/etc/tls/certificate.pem")), 0);
+	check_found("a.test", "a.test/etc/tls/certificate.pem: does not exist");
+	assert_int_equal(unlink(files_path(&files, "a.test/etc/tls/key.pem")), 0);
+	check_found("a.test", "B");
+	assert_int_equal(unlink(files_path(&files, "a.test/etc/tls/second-key.pem")), 0);
+	check_found("a.test", "second-key.pem: does not exist");
 }
 
 /* What postrider check says of a domain's certificate. */
@@ -256,6 +287,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(the_nearest_domain_above, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_must_not_be_believed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_change_is_another_stamp, setup, teardown),
+	    cmocka_unit_test_setup_teardown(two_pairs, setup, teardown),
 	    cmocka_unit_test_setup_teardown(those_of_the_configuration, setup, teardown),
 	    cmocka_unit_test_setup_teardown(checked_before_a_client_does, setup, teardown),
 	};

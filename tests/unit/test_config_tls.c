@@ -4,7 +4,7 @@
 #include "tests/unit/certificates.h"
 #include "tests/unit/config_fixture.h"
 
-static struct certificate good, other, expired, ending;
+static struct certificate good, other, expired, ending, rsa;
 
 static void
 put(const char *name, struct span text, mode_t mode)
@@ -25,6 +25,9 @@ setup_files(void **state)
 	put("expired.key", buf_span(&expired.private), 0600);
 	put("ending.pem", buf_span(&ending.certificate), 0644);
 	put("ending.key", buf_span(&ending.private), 0600);
+	put("other.pem", buf_span(&other.certificate), 0644);
+	put("rsa.pem", buf_span(&rsa.certificate), 0644);
+	put("rsa.key", buf_span(&rsa.private), 0600);
 	put("open.key", buf_span(&good.private), 0640);
 	put("writable.pem", buf_span(&good.certificate), 0666);
 	put("text", span_str("nothing\n"), 0600);
@@ -69,6 +72,9 @@ listeners_and_their_default(void **state)
 	    {TLS "listen \"127.0.0.1:465\" { tls = implicit }\n", LISTENER_TLS_IMPLICIT},
 	    {"tls { certificate = @/expired.pem  key = @/expired.key }\n",
 		LISTENER_TLS_STARTTLS},
+	    {"tls { certificate = @/good.pem  key = @/good.key  second-certificate = "
+	     "@/rsa.pem  second-key = @/rsa.key }\n",
+		LISTENER_TLS_STARTTLS},
 	};
 
 	(void)state;
@@ -105,6 +111,16 @@ what_is_refused(void **state)
 		":5:", "tls = starttls needs tls { certificate"},
 	    {"listen \"127.0.0.1:465\" { tls = implicit }",
 		":5:", "tls = implicit needs tls { certificate"},
+	    {"tls { certificate = @/good.pem  key = @/good.key\n second-key = @/other.key }",
+		":6:", "only one of second-certificate and second-key"},
+	    {"tls { certificate = @/good.pem  key = @/good.key\n second-certificate = "
+	     "@/other.pem  second-key = @/other.key }",
+		":6:", "its key is of the kind EC, as that of /"},
+	    {"tls { certificate = @/good.pem  key = @/good.key\n second-certificate = "
+	     "@/rsa.pem  second-key = @/other.key }",
+		":6:", "second-key = /"},
+	    {"tls {\n second-certificate = @/rsa.pem  second-key = @/rsa.key }",
+		":6:", "expected certificate = \"...\" first"},
 	    {TLS "tls { }", ":6:", "given twice, first on line 5"},
 	    {"tls { client-certificates = require }", ":5:", "expected no or ask"},
 	    {TLS "tls-x { }", ":6:", "unknown"},
@@ -201,6 +217,7 @@ make(void **state)
 	certificate_make(&good, "EC:P-256", "a.test", -1, 30, NULL);
 	certificate_make(&other, "EC:P-256", "b.test", -1, 30, NULL);
 	certificate_make(&expired, "EC:P-256", "ca.test", -30, -1, NULL);
+	certificate_make(&rsa, "RSA:2048", "a.test", -1, 30, NULL);
 	certificate_make(&ending, "EC:P-256", "a.test", -1, 13, NULL);
 	return 0;
 }
@@ -213,6 +230,7 @@ unmake(void **state)
 	certificate_release(&other);
 	certificate_release(&expired);
 	certificate_release(&ending);
+	certificate_release(&rsa);
 	return 0;
 }
 

@@ -33,7 +33,8 @@ struct world {
 	/* of the last answer */
 	bool told, unchanged;
 	enum verdict_kind kind;
-	char id[64];
+	char id[KEY_PAIR_IDS_SIZE];
+	uint64_t first; /* octets of the first pair, if there are two; else 0 */
 	struct buf payload;
 };
 
@@ -120,6 +121,8 @@ on_answer(struct wire_msg *m, void *arg)
 	w->unchanged = wire_is_yes(m, "unchanged");
 	buf_clear(&w->payload);
 	buf_add_span(&w->payload, m->payload);
+	if (wire_get_u64(m, "first", m->payload.len, &w->first) != 0)
+		w->first = 0;
 	if (wire_get(m, "id", &id) == 0)
 		snprintf(w->id, sizeof w->id, "%.*s", SPAN_ARG(id));
 }
@@ -153,8 +156,13 @@ certificate(struct world *w, const char *name, const char *have)
 	if (w->unchanged)
 		return "";
 	buf_init(&why, 1024);
-	assert_int_equal(key_pair_parse_certificate(buf_span(&w->payload), &p, &why), 0);
-	assert_string_equal(p.id, w->id);
+	assert_int_equal(
+	    key_pair_parse_certificate(
+		span_first(buf_span(&w->payload), w->first > 0 ? w->first : w->payload.len), &p,
+		&why),
+	    0);
+	assert_int_equal(strncmp(p.id, w->id, strlen(p.id)), 0);
+	assert_int_equal(w->id[strlen(p.id)] == ' ', w->first > 0);
 	X509_NAME_get_text_by_NID(
 	    X509_get_subject_name(p.leaf), NID_commonName, subject, sizeof subject);
 	key_pair_release(&p);
@@ -205,8 +213,8 @@ write_main(struct world *w, const struct certificate *c, const struct certificat
 	assert_int_equal(chown(files_path(&w->files, "./key.pem"), geteuid(), getegid()), 0);
 }
 
-static void
-configure(struct world *w)
+static struct config *
+make_config(struct world *w)
 {
 	struct config *c = xcalloc(1, sizeof *c);
 
@@ -215,6 +223,22 @@ configure(struct world *w)
 	c->domains = xasprintf("%s/virtual", w->files.root);
 	c->tls_certificate = xasprintf("%s/certificate.pem", w->files.root);
 	c->tls_key = xasprintf("%s/key.pem", w->files.root);
+	return c;
+}
+
+static void
+configure(struct world *w)
+{
+	directory_configure(w->directory, make_config(w));
+}
+
+static void
+configure_second(struct world *w)
+{
+	struct config *c = make_config(w);
+
+	c->tls_second_certificate = xasprintf("%s/second-certificate.pem", w->files.root);
+	c->tls_second_key = xasprintf("%s/second-key.pem", w->files.root);
 	directory_configure(w->directory, c);
 }
 
@@ -296,7 +320,7 @@ static void
 new_files_come_into_force(void **state)
 {
 	struct world *w = *state;
-	char before[64];
+	char before[KEY_PAIR_IDS_SIZE];
 
 	assert_string_equal(certificate(w, NULL, NULL), "mx.test");
 	snprintf(before, sizeof before, "%s", w->id);
@@ -317,6 +341,94 @@ new_files_come_into_force(void **state)
 	unlink(files_path(&w->files, "virtual/a.test/etc/tls/key.pem"));
 	unlink(files_path(&w->files, "virtual/a.test/etc/tls/certificate.pem"));
 	assert_string_equal(certificate(w, "a.test", NULL), "other.test");
+}
+
+/* The second pair at this directory. */
+static void
+write_second(struct world *w, const char *directory, const struct certificate *c)
+{
+	char path[300];
+
+	snprintf(path, sizeof path, "%s/second-certificate.pem", directory);
+	unlink(files_path(&w->files, path));
+	files_write(&w->files, path, buf_span(&c->certificate));
+	if (strcmp(directory, ".") == 0)
+		assert_int_equal(chown(files_path(&w->files, path), geteuid(), getegid()), 0);
+	snprintf(path, sizeof path, "%s/second-key.pem", directory);
+	unlink(files_path(&w->files, path));
+	files_write(&w->files, path, buf_span(&c->private));
+	assert_int_equal(chmod(files_path(&w->files, path), 0600), 0);
+	if (strcmp(directory, ".") == 0)
+		assert_int_equal(chown(files_path(&w->files, path), geteuid(), getegid()), 0);
+}
+
+/* The name of the second pair of the last answer, "-" if there was one alone. */
+static const char *
+second_of(struct world *w)
+{
+	static char subject[256];
+	struct key_pair p;
+	struct buf why;
+
+	if (w->first == 0)
+		return "-";
+	buf_init(&why, 1024);
+	assert_int_equal(
+	    key_pair_parse_certificate(span_skip(buf_span(&w->payload), w->first), &p, &why),
+	    0);
+	assert_string_equal(w->id + KEY_PAIR_ID_SIZE, p.id);
+	assert_true(sign(w, p.id, "SHA256", LITERAL(verify13)));
+	X509_NAME_get_text_by_NID(
+	    X509_get_subject_name(p.leaf), NID_commonName, subject, sizeof subject);
+	key_pair_release(&p);
+	buf_release(&why);
+	return subject;
+}
+
+static void
+two_kinds_of_key(void **state)
+{
+	struct world *w = *state;
+	struct certificate rsa, own;
+	char before[KEY_PAIR_IDS_SIZE];
+
+	certificate_make(&rsa, "RSA:2048", "a.test", -1, 30, NULL);
+	certificate_make(&own, "RSA:2048", "rsa.mx.test", -1, 30, NULL);
+	write_second(w, "virtual/a.test/etc/tls", &rsa);
+	assert_string_equal(certificate(w, "a.test", NULL), "a.test");
+	assert_string_equal(second_of(w), "a.test");
+	assert_string_equal(certificate(w, "a.test", NULL), "a.test");
+	snprintf(before, sizeof before, "%s", w->id);
+	assert_string_equal(certificate(w, "a.test", before), "");
+	/* That one is not for this name. */
+	assert_string_equal(certificate(w, "mail.a.test", before), "a.test");
+	assert_string_equal(second_of(w), "-");
+	/* One of the same kind is no use. */
+	write_second(w, "virtual/a.test/etc/tls", &a_pair);
+	assert_string_equal(certificate(w, "a.test", before), "a.test");
+	assert_string_equal(second_of(w), "-");
+	/* A version that cannot be used leaves the one before. */
+	write_second(w, "virtual/a.test/etc/tls", &rsa);
+	assert_string_equal(certificate(w, "a.test", before), "");
+	files_write(&w->files, "virtual/a.test/etc/tls/second-key.pem", buf_span(&own.private));
+	assert_string_equal(certificate(w, "a.test", before), "");
+	/* Taken away, it is gone. */
+	unlink(files_path(&w->files, "virtual/a.test/etc/tls/second-key.pem"));
+	unlink(files_path(&w->files, "virtual/a.test/etc/tls/second-certificate.pem"));
+	assert_string_equal(certificate(w, "a.test", before), "a.test");
+	assert_string_equal(second_of(w), "-");
+
+	/* This host's. */
+	write_second(w, ".", &own);
+	assert_string_equal(certificate(w, NULL, NULL), "mx.test");
+	assert_string_equal(second_of(w), "-");
+	configure_second(w);
+	assert_string_equal(certificate(w, NULL, NULL), "mx.test");
+	assert_string_equal(second_of(w), "rsa.mx.test");
+	assert_string_equal(certificate(w, "unknown.test", NULL), "mx.test");
+	assert_string_equal(second_of(w), "rsa.mx.test");
+	certificate_release(&rsa);
+	certificate_release(&own);
 }
 
 static void
@@ -454,6 +566,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(the_certificate_of_a_name, setup, teardown),
 	    cmocka_unit_test_setup_teardown(new_files_come_into_force, setup, teardown),
+	    cmocka_unit_test_setup_teardown(two_kinds_of_key, setup, teardown),
 	    cmocka_unit_test_setup_teardown(without_the_directory, setup, teardown),
 	    cmocka_unit_test_setup_teardown(signs_by_id, setup, teardown),
 	    cmocka_unit_test_setup_teardown(

@@ -29,6 +29,7 @@
 struct tls_fake {
 	/* What it answers: for names that begin with "b." the second, else the first. */
 	struct certificate *first, *second;
+	bool both;		/* the second goes with the first: they are of two kinds */
 	bool hold;		/* questions wait until it is not */
 	bool away;		/* there is nothing to be had */
 	atomic_bool no_signing; /* signatures are refused */
@@ -135,10 +136,11 @@ tls_fake_answer(struct tls_fake *f)
 		buf_init(&why, 1024);
 		if (key_pair_parse_certificate(buf_span(&c->certificate), &p, &why) != 0)
 			abort();
-		a.id = span_str(p.id);
 		a.unchanged = strcmp(p.id, f->haves[i]) == 0;
 		if (!a.unchanged)
 			a.chain = buf_span(&c->certificate);
+		if (f->both)
+			a.second = buf_span(&f->second->certificate);
 		call->id = 0;
 		call->fn(&a, call->arg);
 		key_pair_release(&p);
