@@ -26,6 +26,7 @@ config_free(struct config **cp)
 	*cp = NULL;
 	config_sections_release(c);
 	strings_release(&c->relay_domains);
+	strings_release(&c->relay_client_certs);
 	strings_release(&c->resolver);
 	free(c->relay_from.v);
 	free(c->proxy_from.v);
@@ -35,6 +36,7 @@ config_free(struct config **cp)
 	free(c->hostname);
 	free(c->domains);
 	free(c->spool);
+	free(c->access_table);
 	free(c->tls_certificate);
 	free(c->tls_second_certificate);
 	free(c->tls_second_key);

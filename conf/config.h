@@ -141,8 +141,10 @@ struct config {
 	char *access_table;			  /* the file, NULL if not set */
 	char *header_checks, *mime_header_checks; /* files, NULL if not set */
 	struct config_netblocks relay_from;
-	struct config_netblocks proxy_from;   /* who may connect where proxy is set */
-	struct config_netblocks xclient_from; /* whose XCLIENT is believed */
+	struct config_strings relay_client_certs; /* SHA-256, as conf/fingerprint.h has it */
+	bool relay_verified_clients;		  /* whom client_ca vouches for */
+	struct config_netblocks proxy_from;	  /* who may connect where proxy is set */
+	struct config_netblocks xclient_from;	  /* whose XCLIENT is believed */
 	struct config_strings
 	    relay_domains; /* canonical, sorted; ".example.org": all below it */
 	char *

@@ -150,10 +150,6 @@ check_client_ca(const struct check *k)
 	const struct config *c = k->c;
 	struct buf text;
 
-	if (c->tls_ask_client && c->tls_client_ca == NULL)
-		COMPLAIN(k, line_of(k, "client-certificates"),
-		    "client-certificates = ask needs client-ca = \"…\", whom they are to come "
-		    "from");
 	if (c->tls_client_ca == NULL)
 		return;
 	buf_init(&text, CONFIG_CLIENT_CA_MAX);
@@ -164,6 +160,27 @@ check_client_ca(const struct check *k)
 		    "read",
 		    c->tls_client_ca);
 	buf_release(&text);
+}
+
+/* Whoever may relay by a certificate must be asked for it, and what is asked for must be of use. */
+static void
+check_client_certificates(const struct check *k)
+{
+	const struct config *c = k->c;
+
+	if (c->tls_ask_client && c->tls_client_ca == NULL && c->relay_client_certs.n == 0)
+		COMPLAIN(k, line_of(k, "client-certificates"),
+		    "client-certificates = ask needs client-ca = \"...\", whom they are to "
+		    "come from, or relay-client-certs");
+	if (c->relay_client_certs.n > 0 && !c->tls_ask_client)
+		COMPLAIN(k, config_lines_find(k->lines, NULL, "relay-client-certs"),
+		    "relay-client-certs: no client is asked for a certificate, expected tls { "
+		    "client-certificates = ask }");
+	if (c->relay_verified_clients && (!c->tls_ask_client || c->tls_client_ca == NULL))
+		COMPLAIN(k, config_lines_find(k->lines, NULL, "relay-verified-clients"),
+		    "relay-verified-clients: expected tls { client-certificates = ask  "
+		    "client-ca = \"...\" }");
+	check_client_ca(k);
 }
 
 /* Does OpenSSL know any of them? */
@@ -211,7 +228,7 @@ config_check_tls(
 
 	check_certificates(&k);
 	warn_of_none(&k);
-	check_client_ca(&k);
+	check_client_certificates(&k);
 	check_ciphers(&k);
 	for (size_t i = 0; i < c->nlisteners; i++) {
 		const unsigned *at = lines->titled[CONFIG_LISTEN];

@@ -39,6 +39,8 @@ static const struct config_key table[] = {
     {"spool", NULL, CONFIG_PATH, MEMBER(spool), "/var/spool/postrider", 0, 0, false},
     {"postmaster", NULL, CONFIG_ADDRESS, MEMBER(postmaster), NULL, 0, 0, true},
     {"relay-from", NULL, CONFIG_NETBLOCKS, MEMBER(relay_from), NULL, 0, 0, true},
+    {"relay-client-certs", NULL, CONFIG_FINGERPRINTS, MEMBER(relay_client_certs), NULL, 0, 0, true},
+    {"relay-verified-clients", NULL, CONFIG_BOOL, MEMBER(relay_verified_clients), "no", 0, 0, false},
     {"proxy-from", NULL, CONFIG_NETBLOCKS, MEMBER(proxy_from), NULL, 0, 0, true},
     {"xclient-from", NULL, CONFIG_NETBLOCKS, MEMBER(xclient_from), NULL, 0, 0, true},
     {"relay-domains", NULL, CONFIG_DOMAINS, MEMBER(relay_domains), NULL, 0, 0, true},
@@ -144,7 +146,7 @@ config_key_is_list(const struct config_key *k)
 {
 	return k->type == CONFIG_DURATIONS || k->type == CONFIG_DOMAINS ||
 	       k->type == CONFIG_REPLIES || k->type == CONFIG_NETBLOCKS ||
-	       k->type == CONFIG_RESOLVERS;
+	       k->type == CONFIG_RESOLVERS || k->type == CONFIG_FINGERPRINTS;
 }
 
 const char *
@@ -222,6 +224,7 @@ config_key_is_set(const struct config *c, const struct config_key *k, size_t i)
 		return *(char *const *)m != NULL;
 	case CONFIG_DOMAINS:
 	case CONFIG_RESOLVERS:
+	case CONFIG_FINGERPRINTS:
 		return ((const struct config_strings *)m)->n > 0;
 	case CONFIG_NETBLOCKS:
 		return ((const struct config_netblocks *)m)->n > 0;

@@ -16,28 +16,29 @@
 #include "conf/config.h"
 
 enum config_type {
-	CONFIG_HOSTNAME,   /* a domain name, canonical */
-	CONFIG_PATH,	   /* an absolute path */
-	CONFIG_TEXT,	   /* a non-empty text */
-	CONFIG_ADDRESS,	   /* local@domain, canonical */
-	CONFIG_SMARTHOST,  /* host, host:port, [address]:port */
-	CONFIG_NUMBER,	   /* uint32_t */
-	CONFIG_SIZE,	   /* uint64_t octets */
-	CONFIG_DURATION,   /* uint64_t milliseconds */
-	CONFIG_BOOL,	   /* yes or no */
-	CONFIG_AUTO_BOOL,  /* enum config_auto: auto, yes or no */
-	CONFIG_ASK,	   /* bool: no or ask */
-	CONFIG_TLS_LEAST,  /* bool, TLS 1.3 is wanted: 1.2 or 1.3 */
-	CONFIG_CIPHERS,	   /* a text that OpenSSL has to understand */
-	CONFIG_DOUBLE,	   /* double-bounce: drop or postmaster */
-	CONFIG_UNFINISHED, /* accept, hold, refuse */
-	CONFIG_LOG_LEVEL,  /* debug, info, warn */
-	CONFIG_DURATIONS,  /* list of durations: uint64_t *, and the size_t behind it */
-	CONFIG_CALLS,	   /* enforce, log, off */
-	CONFIG_DOMAINS,	   /* list of domains; a leading dot means every domain below */
-	CONFIG_NETBLOCKS,  /* list of addresses and blocks */
-	CONFIG_RESOLVERS,  /* list of address:port */
-	CONFIG_CHECK,	   /* off, warn, reject; max 1: and lookup */
+	CONFIG_HOSTNAME,     /* a domain name, canonical */
+	CONFIG_PATH,	     /* an absolute path */
+	CONFIG_TEXT,	     /* a non-empty text */
+	CONFIG_ADDRESS,	     /* local@domain, canonical */
+	CONFIG_SMARTHOST,    /* host, host:port, [address]:port */
+	CONFIG_NUMBER,	     /* uint32_t */
+	CONFIG_SIZE,	     /* uint64_t octets */
+	CONFIG_DURATION,     /* uint64_t milliseconds */
+	CONFIG_BOOL,	     /* yes or no */
+	CONFIG_AUTO_BOOL,    /* enum config_auto: auto, yes or no */
+	CONFIG_ASK,	     /* bool: no or ask */
+	CONFIG_TLS_LEAST,    /* bool, TLS 1.3 is wanted: 1.2 or 1.3 */
+	CONFIG_CIPHERS,	     /* a text that OpenSSL has to understand */
+	CONFIG_DOUBLE,	     /* double-bounce: drop or postmaster */
+	CONFIG_UNFINISHED,   /* accept, hold, refuse */
+	CONFIG_LOG_LEVEL,    /* debug, info, warn */
+	CONFIG_DURATIONS,    /* list of durations: uint64_t *, and the size_t behind it */
+	CONFIG_CALLS,	     /* enforce, log, off */
+	CONFIG_DOMAINS,	     /* list of domains; a leading dot means every domain below */
+	CONFIG_NETBLOCKS,    /* list of addresses and blocks */
+	CONFIG_RESOLVERS,    /* list of address:port */
+	CONFIG_FINGERPRINTS, /* list of SHA-256 */
+	CONFIG_CHECK,	     /* off, warn, reject; max 1: and lookup */
 	CONFIG_REPLIES, /* list of replies of a DNS list: struct reply_filter *, and the size_t behind it */
 	CONFIG_REPLY, /* a text for clients, with %c, %z, %% */
 	CONFIG_ROLE,  /* of the listener named last */

@@ -13,6 +13,7 @@
 #include "common/xalloc.h"
 #include "conf/config_keys.h"
 #include "conf/config_section.h"
+#include "conf/fingerprint.h"
 #include "conf/units.h"
 
 /* Elements of one list: relay-domains of a large provider, and still one settings message. */
@@ -278,6 +279,18 @@ add_resolver(struct config *c, const struct config_key *k, struct span s, struct
 }
 
 static int
+add_fingerprint(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	char text[FINGERPRINT_SIZE];
+
+	if (fingerprint_parse(s, text) != 0)
+		return refuse(why, "expected the SHA-256 of a certificate or public key, 64 "
+				   "hexadecimal digits, as openssl x509 -fingerprint -sha256 "
+				   "prints it");
+	return append(member(c, k), span_str(text), why);
+}
+
+static int
 set_role(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
 	enum listener_role role;
@@ -459,6 +472,8 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 		return add_netblock(c, k, s, why);
 	case CONFIG_RESOLVERS:
 		return add_resolver(c, k, s, why);
+	case CONFIG_FINGERPRINTS:
+		return add_fingerprint(c, k, s, why);
 	case CONFIG_ROLE:
 		return set_role(c, k, s, why);
 	case CONFIG_TLS:

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "conf/fingerprint.h"
+
 /* A number that may be missing: 0. -1 if it is none. */
 static int
 get_count(const struct wire_msg *m, const char *name, uint64_t most, uint64_t *out)
@@ -11,6 +13,22 @@ get_count(const struct wire_msg *m, const char *name, uint64_t most, uint64_t *o
 
 	*out = 0;
 	return wire_get(m, name, &s) != 0 || span_to_u64(s, most, out) == 0 ? 0 : -1;
+}
+
+/* What it has shown of itself in the TLS handshake. */
+static int
+get_certificate(const struct wire_msg *m, struct policy_client *c)
+{
+	char text[FINGERPRINT_SIZE];
+
+	c->verified = wire_is_yes(m, "verified");
+	if (wire_get(m, "certificate", &c->certificate) == 0 &&
+	    fingerprint_parse(c->certificate, text) != 0)
+		return -1;
+	if (wire_get(m, "public-key", &c->public_key) == 0 &&
+	    fingerprint_parse(c->public_key, text) != 0)
+		return -1;
+	return 0;
 }
 
 int
@@ -34,7 +52,8 @@ directory_get_client(const struct wire_msg *m, struct policy_client *c)
 	c->uid = (uid_t)uid;
 	wire_get(m, "helo", &c->helo);
 	wire_get(m, "auth", &c->auth);
-	if (get_count(m, "recipients", UINT32_MAX - 1, &recipients) != 0 ||
+	if (get_certificate(m, c) != 0 ||
+	    get_count(m, "recipients", UINT32_MAX - 1, &recipients) != 0 ||
 	    get_count(m, "size", INT64_MAX, &c->size) != 0)
 		return -1;
 	c->recipients = (uint32_t)recipients;

@@ -5,7 +5,8 @@
  *
  * Who may do what:
  *	mx		everybody, to mailboxes of hosted domains and to relay-domains;
- *			clients in relay-from to everywhere
+ *			clients of ours (relay-from, relay-client-certs,
+ *			relay-verified-clients) to everywhere
  *	submission	authenticated users, as themselves, to everywhere
  *	submit		users of this system (known by uid), to everywhere
  * The access table (conf/access_table.h) comes first: it refuses clients, senders and recipients, lets clients
@@ -31,7 +32,10 @@ struct policy_client {
 	struct netaddr address; /* family 0: a Unix socket */
 	uid_t uid;		/* of role submit */
 	struct span helo;
-	struct span auth;	   /* account that has authenticated; empty: none */
+	struct span auth; /* account that has authenticated; empty: none */
+	/* SHA-256 of the certificate it has shown, and of its key, as conf/fingerprint.h has it; empty: none */
+	struct span certificate, public_key;
+	bool verified;		   /* that certificate comes from client-ca, and is valid */
 	const struct facts *facts; /* what the DNS says; NULL: nothing is known */
 	uint32_t recipients;	   /* accepted so far in this transaction */
 	uint64_t size;		   /* SIZE of MAIL, 0 if it was not given */

@@ -49,8 +49,8 @@ why_no_stranger(const struct resolve_env *env, const struct policy_client *clien
 {
 	if (client->role != LISTENER_MX || client->auth.len > 0)
 		return "the client has logged in, or is a user of this system";
-	if (policy_relay_block(env, client) != NULL)
-		return "relay-from has the client";
+	if (policy_ours(env, client, NULL) != NULL)
+		return "the client is one of ours, and may relay";
 	if (table != NULL && spares(policy_table_client(table, client)))
 		return "the access table spares the client";
 	return NULL;

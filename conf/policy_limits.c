@@ -133,7 +133,7 @@ find_client_limits(const struct resolve_env *env, const struct policy_client *cl
 	bool ip4 = client->address.family == AF_INET;
 	char name[NAME_SIZE], network[NAME_SIZE];
 
-	if (client->address.family == 0 || policy_relay_block(env, client) != NULL)
+	if (client->address.family == 0 || policy_ours(env, client, NULL) != NULL)
 		return;
 	if (client->auth.len > 0 && (deed == DEED_MESSAGE || deed == DEED_RECIPIENT))
 		return;
@@ -174,7 +174,7 @@ find_domain_limits(const struct resolve_env *env, const struct policy_client *cl
 	enum lookup l;
 
 	if (from->literal || (client->auth.len == 0 && client->role != LISTENER_SUBMIT &&
-				 policy_relay_block(env, client) == NULL))
+				 policy_ours(env, client, NULL) == NULL))
 		return;
 	buf_init(&why, 1024);
 	l = env->source.find(env->source.arg, address_domain(from), &d, &why);

@@ -51,9 +51,12 @@ bool policy_lacks_login(
 const struct access_entry *policy_table_client(
     const struct access_table *table, const struct policy_client *client);
 
-/* The network of relay-from that has the client, or NULL. */
-const struct netblock *policy_relay_block(
-    const struct resolve_env *env, const struct policy_client *client);
+/*
+ * The rule by which the client is one of ours, who may send mail to everywhere, or NULL: "relay-from",
+ * "relay-client-certs", "relay-verified-clients". What was looked at are steps of the trace.
+ */
+const char *policy_ours(
+    const struct resolve_env *env, const struct policy_client *client, struct trace *trace);
 
 /* The entry of relay-domains for a canonical domain: itself, or a parent's with a leading dot. NULL: none. */
 const char *policy_relay_domain(const struct resolve_env *env, const char *domain);

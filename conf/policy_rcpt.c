@@ -8,19 +8,6 @@
 #include "conf/policy_quota.h"
 #include "conf/policy_private.h"
 
-const struct netblock *
-policy_relay_block(const struct resolve_env *env, const struct policy_client *client)
-{
-	const struct config_netblocks *blocks = &env->config->relay_from;
-	const struct netaddr *a = &client->address;
-
-	for (size_t i = 0; a->family != 0 && i < blocks->n; i++) {
-		if (netblock_contains(&blocks->v[i], a))
-			return &blocks->v[i];
-	}
-	return NULL;
-}
-
 static int
 compare_domain(const void *key, const void *element)
 {
@@ -91,7 +78,7 @@ decide_relay(const struct resolve_env *env, const struct policy_client *client,
     struct policy_answer *answer)
 {
 	const struct config *c = env->config;
-	const struct netblock *block = policy_relay_block(env, client);
+	const char *ours = NULL;
 	const char *domain = address_domain(rcpt).p; /* it ends where the address does */
 	const char *relay = policy_relay_domain(env, domain);
 	const struct trace_place here = {NULL, c->path, 0};
@@ -101,10 +88,8 @@ decide_relay(const struct resolve_env *env, const struct policy_client *client,
 		policy_allow(answer, trace, "local-user", "2.1.5");
 	} else if (client->role == LISTENER_SUBMISSION) {
 		policy_allow(answer, trace, "login", "2.1.5");
-	} else if (block != NULL) {
-		trace_look(trace, "relay-from", here, "%s/%u has the client",
-		    netaddr_format(&block->base, name), block->bits);
-		policy_allow(answer, trace, "relay-from", "2.1.5");
+	} else if ((ours = policy_ours(env, client, trace)) != NULL) {
+		policy_allow(answer, trace, ours, "2.1.5");
 	} else if (relay != NULL) {
 		trace_look(trace, "relay-domains", here, "%s", relay);
 		policy_allow(answer, trace, "relay-domains", "2.1.5");
@@ -115,7 +100,6 @@ decide_relay(const struct resolve_env *env, const struct policy_client *client,
 		    "Cannot tell your name now, and with it whether you may relay");
 		policy_decide(answer, trace, "client-name");
 	} else {
-		trace_look(trace, "relay-from", here, "no network of it has the client");
 		trace_look(trace, "relay-domains", here, "%s is not in it", domain);
 		verdict_set(&answer->verdict, VERDICT_PERMANENT, 550, "5.7.1",
 		    "Relaying denied: %s is not hosted here and %s is no client of ours",

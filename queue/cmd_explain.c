@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "common/netaddr.h"
+#include "conf/fingerprint.h"
 #include "queue/cmd_explain_header.h"
 #include "queue/cmd_table.h"
 #include "queue/cmd_verbs.h"
@@ -175,8 +176,11 @@ print_json(const char *address, const struct verdict *v, const struct wire_msg *
 /* What the command line says, in the order of the table in cmd_explain. */
 struct wish {
 	const char *rcpt, *from, *client, *helo, *auth, *role;
-	const char *header_file;	 /* a message to be checked, and no address */
-	char address[NETADDR_TEXT_SIZE]; /* what client points to when it has been read */
+	const char *certificate; /* of the client: a fingerprint */
+	bool verified;		 /* that certificate */
+	const char *header_file; /* a message to be checked, and no address */
+	/* What client and certificate point to when they have been read. */
+	char address[NETADDR_TEXT_SIZE], fingerprint[FINGERPRINT_SIZE];
 };
 
 static void
@@ -198,6 +202,10 @@ format_question(const struct wish *w, struct wire_out *out)
 		wire_add_str(out, "helo", w->helo);
 	if (w->auth != NULL)
 		wire_add_str(out, "auth", w->auth);
+	if (w->certificate != NULL)
+		wire_add_str(out, "certificate", w->certificate);
+	if (w->verified)
+		wire_add_str(out, "verified", "yes");
 }
 
 /* The client's address, perhaps in brackets, as the log has it; else the exit status. */
@@ -215,28 +223,49 @@ read_client(struct wish *w)
 	return CMD_GO_ON;
 }
 
+static int
+read_certificate(struct cmd_context *ctx, struct wish *w)
+{
+	if (w->certificate == NULL)
+		return w->verified
+			   ? cmd_fail_usage(ctx, "--client-cert-verified wants --client-cert")
+			   : CMD_GO_ON;
+	if (fingerprint_parse(span_str(w->certificate), w->fingerprint) != 0)
+		return cmd_fail(EX_USAGE,
+		    "--client-cert %s: expected a SHA-256, 64 hexadecimal digits",
+		    w->certificate);
+	w->certificate = w->fingerprint;
+	return CMD_GO_ON;
+}
+
 /* The recipient, after --rcpt or alone; else the exit status. */
 static int
 check(struct cmd_context *ctx, struct wish *w, const struct cmd_args *args)
 {
+	int r;
+
 	if ((w->rcpt != NULL) == (args->n > 0))
 		return cmd_fail_usage(ctx, "one recipient, please: ADDRESS or --rcpt ADDRESS");
 	if (w->rcpt == NULL)
 		w->rcpt = args->v[0];
-	if (w->client == NULL &&
-	    (w->from != NULL || w->helo != NULL || w->auth != NULL || w->role != NULL))
-		return cmd_fail_usage(
-		    ctx, "--from, --helo, --auth and --role want --client ADDRESS");
+	if (w->client == NULL && (w->from != NULL || w->helo != NULL || w->auth != NULL ||
+				     w->role != NULL || w->certificate != NULL || w->verified))
+		return cmd_fail_usage(ctx,
+		    "--from, --helo, --auth, --role and --client-cert want --client ADDRESS");
 	if (w->role != NULL && strcmp(w->role, "mx") != 0 && strcmp(w->role, "submission") != 0)
 		return cmd_fail_usage(ctx, "--role is mx or submission");
-	return w->client != NULL ? read_client(w) : CMD_GO_ON;
+	if (w->client == NULL)
+		return CMD_GO_ON;
+	r = read_client(w);
+	return r == CMD_GO_ON ? read_certificate(ctx, w) : r;
 }
 
 static int
 explain_header(struct cmd_context *ctx, const struct wish *w, const struct cmd_args *args)
 {
 	if (args->n > 0 || w->rcpt != NULL || w->from != NULL || w->client != NULL ||
-	    w->helo != NULL || w->auth != NULL || w->role != NULL)
+	    w->helo != NULL || w->auth != NULL || w->role != NULL || w->certificate != NULL ||
+	    w->verified)
 		return cmd_fail_usage(ctx, "--header-file stands alone");
 	return cmd_explain_header(ctx, w->header_file);
 }
@@ -274,6 +303,8 @@ cmd_explain(struct cmd_context *ctx, char **argv)
 	    {.name = "helo", .value = &wish.helo},
 	    {.name = "auth", .value = &wish.auth},
 	    {.name = "role", .value = &wish.role},
+	    {.name = "client-cert", .value = &wish.certificate},
+	    {.name = "client-cert-verified", .given = &wish.verified},
 	    {.name = "header-file", .value = &wish.header_file},
 	};
 	struct control_client *c;

@@ -32,6 +32,7 @@ static const struct command commands[] = {
 	"usage: postrider explain ADDRESS\n"
 	"       postrider explain --client IP [--helo NAME] [--role mx|submission] "
 	"[--auth ACCOUNT]\n"
+	"                         [--client-cert SHA256 [--client-cert-verified]]\n"
 	"                         [--from ADDRESS] --rcpt ADDRESS\n"
 	"       postrider explain --header-file FILE\n",
 	cmd_explain},

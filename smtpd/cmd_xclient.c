@@ -197,6 +197,9 @@ cmd_xclient_run(struct session *s, const struct command *c)
 	}
 	change_account(s, x);
 	change_helo(s, x);
+	/* What the proxy has shown of itself says nothing of whom it speaks for. */
+	if (s->tls != NULL)
+		tls_info_forget_client(s->tls);
 	s->introduced = true;
 	log_info("session=%s xclient=%s client=%s%s%s", s->id,
 	    netaddr_format(&s->origin.peer, peer), s->origin.text,

@@ -61,6 +61,15 @@ add_authors(struct wire_out *w, const struct question *q)
 }
 
 static void
+add_certificate(struct wire_out *w, const struct question *q)
+{
+	wire_add(w, "certificate", q->certificate);
+	wire_add(w, "public-key", q->public_key);
+	if (q->verified)
+		wire_add_str(w, "verified", "yes");
+}
+
+static void
 add_question(struct wire_out *w, const struct question *q)
 {
 	wire_add(w, "client", q->client);
@@ -73,6 +82,8 @@ add_question(struct wire_out *w, const struct question *q)
 		add_login(w, q);
 	if (q->commands > 0)
 		wire_add_u64(w, "commands", q->commands);
+	if (q->certificate.len > 0)
+		add_certificate(w, q);
 	if (q->kind == QUESTION_CONNECT || q->kind == QUESTION_LOGIN ||
 	    q->kind == QUESTION_MECHANISMS)
 		return;

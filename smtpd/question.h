@@ -35,8 +35,10 @@ struct question {
 	struct span from, rcpt; /* canonical */
 	struct span
 	    server; /* the host name the client wanted to talk to (SNI), canonical, or empty */
-	struct span authors, unclear; /* of QUESTION_AUTHOR: see smtpd/author_scan.h */
-	struct span user, password;   /* of QUESTION_LOGIN */
+	struct span certificate, public_key; /* SHA-256 of those it has shown; empty: none */
+	bool verified;			     /* that certificate comes from client-ca */
+	struct span authors, unclear;	     /* of QUESTION_AUTHOR: see smtpd/author_scan.h */
+	struct span user, password;	     /* of QUESTION_LOGIN */
 	bool scram; /* instead of the password: nonce, or then message and proof */
 	struct span nonce, message, proof;
 	const struct facts

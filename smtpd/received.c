@@ -44,6 +44,8 @@ add_tls(struct buf *out, const struct tls_info *tls)
 		buf_add_str(out, " sni=");
 		add_name(out, span_str(tls->name));
 	}
+	if (tls->certificate != NULL)
+		buf_addf(out, "\n\tclient certificate sha256=%s", tls->certificate);
 	if (tls->subject != NULL)
 		buf_addf(out, "\n\tverified client %s", tls->subject);
 	buf_add_char(out, ')');

@@ -13,8 +13,8 @@
 #include "common/span.h"
 #include "smtpd/tls_info.h"
 
-/* Upper bound of what received_format appends: names of 255, an address of 320 octets, a subject, the rest. */
-#define RECEIVED_MAX 2560
+/* Upper bound of what received_format appends: names of 255, an address of 320 octets, a subject, a fingerprint, the rest. */
+#define RECEIVED_MAX 2688
 
 struct received {
 	struct span hostname; /* ours */

@@ -89,10 +89,12 @@ session_tls_text(const struct session *s, char out[SESSION_TLS_TEXT_SIZE])
 
 	out[0] = '\0';
 	if (i != NULL)
-		snprintf(out, SESSION_TLS_TEXT_SIZE, " tls=%s cipher=%s%s sni=%s%s%s%s",
+		snprintf(out, SESSION_TLS_TEXT_SIZE, " tls=%s cipher=%s%s sni=%s%s%s%s%s%s",
 		    i->protocol, i->cipher, i->resumed ? " resumed=yes" : "", i->name,
 		    i->subject != NULL ? " subject=\"" : "",
-		    i->subject != NULL ? i->subject : "", i->subject != NULL ? "\"" : "");
+		    i->subject != NULL ? i->subject : "", i->subject != NULL ? "\"" : "",
+		    i->certificate != NULL ? " client-cert=" : "",
+		    i->certificate != NULL ? i->certificate : "");
 	return out;
 }
 

@@ -22,7 +22,7 @@ void session_tls_begin(struct session *s, int fd);
 void session_tls_succeed(struct session **s);
 
 /* What was agreed on, for a log line: " tls=… cipher=… sni=…", or "" in clear. Returns out. */
-#define SESSION_TLS_TEXT_SIZE 640
+#define SESSION_TLS_TEXT_SIZE 720
 const char *session_tls_text(const struct session *s, char out[SESSION_TLS_TEXT_SIZE]);
 
 /*

@@ -49,7 +49,7 @@ struct smtpd {
 	struct keys_client *keys; /* NULL: there is no certificate */
 	struct tls *tls; /* made with keys, after the rights are gone: it has a thread */
 	struct buf client_ca;
-	bool wants_tls, tls_only_13;
+	bool wants_tls, tls_only_13, tls_ask_clients;
 	char *tls_ciphers, *tls_ciphersuites; /* NULL: not configured */
 	bool wants_checks;		      /* of headers */
 	struct event *counting, *start_poll, *stop_poll, *deadline;
@@ -85,7 +85,8 @@ configure_tls(struct smtpd *d)
 		d->keys = keys_client_new(d->server.base, process_socket(d->process, "keys"));
 		d->tls = tls_new(d->server.base, &keys_client_ops, d->keys, clock_mono_ms);
 	}
-	rules = (struct tls_rules){.client_ca = buf_span(&d->client_ca),
+	rules = (struct tls_rules){.ask_clients = d->tls_ask_clients,
+	    .client_ca = buf_span(&d->client_ca),
 	    .only_13 = d->tls_only_13,
 	    .ciphers = d->tls_ciphers,
 	    .ciphersuites = d->tls_ciphersuites};
@@ -107,6 +108,7 @@ take_tls(struct smtpd *d, const struct config *c)
 {
 	d->wants_tls = c->tls_certificate != NULL;
 	d->tls_only_13 = c->tls_only_13;
+	d->tls_ask_clients = c->tls_ask_client;
 	free(d->tls_ciphers);
 	free(d->tls_ciphersuites);
 	d->tls_ciphers = copy(c->tls_ciphers);

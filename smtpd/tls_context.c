@@ -101,16 +101,12 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsig
 static int
 on_verify(int ok, X509_STORE_CTX *store)
 {
-	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-
-	(void)ok;
-	if (ssl != NULL)
-		tls_tickets_forbid(ssl);
+	(void)ok, (void)store;
 	return 1;
 }
 
 static int
-ask_client(SSL_CTX *ctx, struct span ca, struct buf *why)
+trust_authorities(SSL_CTX *ctx, struct span ca, struct buf *why)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
 	BIO *in = BIO_new_mem_buf(ca.p, (int)ca.len);
@@ -129,10 +125,17 @@ ask_client(SSL_CTX *ctx, struct span ca, struct buf *why)
 		return -1;
 	}
 	ERR_clear_error();
+	return 0;
+}
+
+/* Without authorities nobody's is verified; it may be known all the same. */
+static int
+ask_client(SSL_CTX *ctx, struct span ca, struct buf *why)
+{
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, on_verify);
 	SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH_MAX);
 	SSL_CTX_set_max_cert_list(ctx, CLIENT_CHAIN_MAX);
-	return 0;
+	return ca.len > 0 ? trust_authorities(ctx, ca, why) : 0;
 }
 
 static void
@@ -180,7 +183,7 @@ tls_context_new(struct tls_provider *p, struct tls_tickets *tickets,
 	set_rules(ctx);
 	tls_tickets_attach(tickets, ctx);
 	if (obey_rules(ctx, rules, why) != 0 ||
-	    (rules->client_ca.len > 0 && ask_client(ctx, rules->client_ca, why) != 0)) {
+	    (rules->ask_clients && ask_client(ctx, rules->client_ca, why) != 0)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
@@ -196,7 +199,12 @@ tls_context_connection(SSL_CTX *ctx, int fd, const char *role, struct tls_hello 
 		return NULL;
 	SSL_set_app_data(ssl, hello);
 	SSL_set_accept_state(ssl);
-	if (!tls_tickets_are_there(SSL_CTX_get_app_data(ctx)))
+	/*
+	 * Who is resumed is not asked for a certificate: one that counts would be lost, or be another's. So where
+	 * clients are asked, nobody is resumed, not even by a ticket from before they were.
+	 */
+	if (!tls_tickets_are_there(SSL_CTX_get_app_data(ctx)) ||
+	    (SSL_CTX_get_verify_mode(ctx) & SSL_VERIFY_PEER) != 0)
 		tls_tickets_forbid(ssl);
 	/* Passwords pass; of other mail nothing is kept longer than it takes, either, and it is much. */
 	if (strcmp(role, listener_role_name(LISTENER_SUBMISSION)) == 0)

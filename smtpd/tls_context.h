@@ -25,9 +25,9 @@ struct tls_hello {
 
 /* What the administrator may say about it. */
 struct tls_rules {
-	struct span
-	    client_ca; /* PEM of the CAs of client certificates; empty: clients are not asked */
-	bool only_13;  /* TLS 1.2 is refused */
+	bool ask_clients;	  /* for a certificate */
+	struct span client_ca;	  /* PEM of the CAs they are to come from; may be empty */
+	bool only_13;		  /* TLS 1.2 is refused */
 	const char *ciphers;	  /* of TLS 1.2, as OpenSSL has them; NULL: ours */
 	const char *ciphersuites; /* of TLS 1.3; NULL: OpenSSL's */
 };

@@ -1,11 +1,13 @@
 /* tls_info: what a handshake has agreed on. See tls_info.h. */
 #include "smtpd/tls_info.h"
 
+#include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/xalloc.h"
+#include "conf/fingerprint.h"
 
 /* Octets of a subject that are kept. */
 #define SUBJECT_MAX 200
@@ -34,6 +36,32 @@ subject_of(const X509 *x)
 	return out;
 }
 
+/* The fingerprint of DER text (which is freed). */
+static char *
+fingerprint_of(unsigned char *der, int len)
+{
+	char text[FINGERPRINT_SIZE];
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	char *out = NULL;
+
+	if (len > 0 && EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(), NULL) == 1)
+		out = xstrdup(fingerprint_format(digest, text));
+	OPENSSL_free(der);
+	return out;
+}
+
+static void
+take_fingerprints(struct tls_info *i, const X509 *x)
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509(x, &der);
+
+	i->certificate = fingerprint_of(der, len);
+	der = NULL;
+	len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
+	i->public_key = fingerprint_of(der, len);
+}
+
 struct tls_info *
 tls_info_new(SSL *ssl, const char *name)
 {
@@ -49,7 +77,18 @@ tls_info_new(SSL *ssl, const char *name)
 		i->subject = subject_of(x);
 	else if (x != NULL)
 		i->distrust = X509_verify_cert_error_string(verified);
+	if (x != NULL)
+		take_fingerprints(i, x);
 	return i;
+}
+
+void
+tls_info_forget_client(struct tls_info *i)
+{
+	free(i->subject);
+	free(i->certificate);
+	free(i->public_key);
+	i->subject = i->certificate = i->public_key = NULL;
 }
 
 void
@@ -60,7 +99,7 @@ tls_info_free(struct tls_info **ip)
 	if (i == NULL)
 		return;
 	*ip = NULL;
+	tls_info_forget_client(i);
 	free(i->name);
-	free(i->subject);
 	free(i);
 }

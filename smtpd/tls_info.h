@@ -18,12 +18,16 @@ struct tls_info {
 	 * a CA of client-ca; else NULL.
 	 */
 	char *subject;
+	/* SHA-256 of the certificate that the client has shown, believed or not, and of its public key; or NULL */
+	char *certificate, *public_key;
 	const char
 	    *distrust; /* why a certificate that was shown is not believed; static; else NULL */
 };
 
 /* Of a handshake that has succeeded. name as above. The caller frees it. */
 struct tls_info *tls_info_new(SSL *ssl, const char *name);
+/* Who the client is by its certificate is not to count any more. */
+void tls_info_forget_client(struct tls_info *i);
 void tls_info_free(struct tls_info **i);
 
 #endif

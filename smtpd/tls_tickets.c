@@ -1,6 +1,6 @@
 /*
- * tls_tickets: seals and opens session tickets. See tls_tickets.h. Who has shown a
- * certificate of his own gets none: whether it is believed is looked at in each
+ * tls_tickets: seals and opens session tickets. See tls_tickets.h. A connection
+ * whose client is asked for a certificate has none: who he is, is found out in each
  * handshake, and not taken over from an old one.
  */
 #include "smtpd/tls_tickets.h"
@@ -102,7 +102,7 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 	struct ticket_key key;
 	int found = -1, r = -1;
 
-	if (!seal || SSL_get0_peer_certificate(ssl) == NULL)
+	if ((SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) == 0)
 		found = find_key(t, seal ? NULL : name, &key);
 	if (found < 0)
 		return 0;

@@ -54,6 +54,10 @@ load_there(const char *text)
 	return c;
 }
 
+#define FINGERPRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ASK                                                                                    \
+	"tls { certificate = @/good.pem  key = @/good.key  client-certificates = ask  "        \
+	"client-ca = @/expired.pem }\n"
 #define TLS "tls { certificate = @/good.pem  key = @/good.key }\n"
 
 static void
@@ -121,6 +125,15 @@ what_is_refused(void **state)
 		":6:", "second-key = /"},
 	    {"tls {\n second-certificate = @/rsa.pem  second-key = @/rsa.key }",
 		":6:", "expected certificate = \"...\" first"},
+	    {TLS "relay-client-certs = { \"" FINGERPRINT "\" }",
+		":6:", "relay-client-certs: no client is asked"},
+	    {ASK "relay-client-certs = { \"" FINGERPRINT "0\" }",
+		":6:", "expected the SHA-256 of a certificate"},
+	    {TLS "relay-verified-clients = yes",
+		":6:", "expected tls { client-certificates = ask"},
+	    {"tls { certificate = @/good.pem  key = @/good.key client-certificates = ask }\n"
+	     "relay-verified-clients = yes\nrelay-client-certs = { \"" FINGERPRINT "\" }",
+		":6:", "relay-verified-clients: expected tls { client-certificates = ask"},
 	    {TLS "tls { }", ":6:", "given twice, first on line 5"},
 	    {"tls { client-certificates = require }", ":5:", "expected no or ask"},
 	    {TLS "tls-x { }", ":6:", "unknown"},
@@ -181,8 +194,9 @@ static void
 client_certificates(void **state)
 {
 	struct config *c = load_there(
-	    "tls { certificate = @/good.pem  key = @/good.key  client-certificates = "
-	    "ask  client-ca = @/expired.pem }\n");
+	    ASK "relay-verified-clients = yes\nrelay-client-certs = { \"" FINGERPRINT "\", "
+		"\"01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:"
+		"23:45:67:89:AB:CD:EF\" }\n");
 	struct wire_fields fields = {NULL, 0};
 	struct config *copy;
 	struct wire_out w;
@@ -201,6 +215,10 @@ client_certificates(void **state)
 	assert_non_null(copy);
 	assert_true(copy->tls_ask_client);
 	assert_string_equal(copy->tls_client_ca, c->tls_client_ca);
+	assert_true(copy->relay_verified_clients);
+	assert_int_equal(copy->relay_client_certs.n, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_string_equal(copy->relay_client_certs.v[i], FINGERPRINT);
 	assert_string_equal(copy->tls_certificate, c->tls_certificate);
 	assert_int_equal(copy->listeners[0].tls, LISTENER_TLS_STARTTLS);
 	config_free(&copy);

@@ -107,6 +107,59 @@ decides_about_recipients(void **state)
 	}
 }
 
+#define ONE   "1111111111111111111111111111111111111111111111111111111111111111"
+#define TWO   "2222222222222222222222222222222222222222222222222222222222222222"
+#define OTHER "3333333333333333333333333333333333333333333333333333333333333333"
+
+/* By the certificate that a client has shown, and by nothing else of it. */
+static void
+lets_known_certificates_relay(void **state)
+{
+	static const struct {
+		const char *certificate, *key;
+		bool verified, all_verified;
+		enum listener_role role;
+		const char *rcpt, *want;
+	} rows[] = {
+	    {ONE, OTHER, false, false, LISTENER_MX, "x@evil.test", "2.1.5 relay-client-certs"},
+	    {OTHER, TWO, false, false, LISTENER_MX, "x@evil.test", "2.1.5 relay-client-certs"},
+	    {OTHER, OTHER, false, false, LISTENER_MX, "x@evil.test", "5.7.1 relay-denied"},
+	    {OTHER, OTHER, true, false, LISTENER_MX, "x@evil.test", "5.7.1 relay-denied"},
+	    {OTHER, OTHER, false, true, LISTENER_MX, "x@evil.test", "5.7.1 relay-denied"},
+	    {OTHER, OTHER, true, true, LISTENER_MX, "x@evil.test",
+		"2.1.5 relay-verified-clients"},
+	    {ONE, OTHER, true, true, LISTENER_MX, "x@evil.test", "2.1.5 relay-client-certs"},
+	    /* without a certificate nothing is verified */
+	    {"", "", true, true, LISTENER_MX, "x@evil.test", "5.7.1 relay-denied"},
+	    {"", "", false, false, LISTENER_MX, "x@evil.test", "5.7.1 relay-denied"},
+	    /* it opens nothing else */
+	    {ONE, TWO, true, true, LISTENER_MX, "nobody@a.test", "5.1.1 no-such-user"},
+	    {ONE, TWO, true, true, LISTENER_SUBMISSION, "x@evil.test", "5.7.0 login-required"},
+	};
+	char *list[] = {(char[]){ONE}, (char[]){TWO}};
+
+	(void)state;
+	fake.config.relay_client_certs = (struct config_strings){list, 2};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct policy_client client = {.role = rows[i].role,
+		    .certificate = span_str(rows[i].certificate),
+		    .public_key = span_str(rows[i].key),
+		    .verified = rows[i].verified};
+		struct address from = {.len = 0}, rcpt;
+		struct policy_answer a;
+		char got[64];
+
+		fake.config.relay_verified_clients = rows[i].all_verified;
+		assert_int_equal(netaddr_parse(span_str("203.0.113.5"), &client.address), 0);
+		assert_int_equal(address_parse(span_str(rows[i].rcpt), 0, &rcpt, NULL), 0);
+		policy_rcpt(&fake.env, &client, &from, &rcpt, NULL, &a);
+		snprintf(got, sizeof got, "%s %s", a.verdict.status, a.rule);
+		if (strcmp(got, rows[i].want) != 0)
+			fail_msg("row %zu: got %s, want %s", i, got, rows[i].want);
+	}
+	fake.config.relay_client_certs = (struct config_strings){NULL, 0};
+}
+
 static void
 lets_those_who_logged_in_send(void **state)
 {
@@ -375,6 +428,7 @@ main(void)
 #define SOCKET(f) cmocka_unit_test_setup_teardown(f, setup_directory, teardown_directory)
 	const struct CMUnitTest tests[] = {
 	    TEST(decides_about_recipients),
+	    TEST(lets_known_certificates_relay),
 	    TEST(lets_those_who_logged_in_send),
 	    TEST(writes_down_why),
 	    SOCKET(answers_questions),

@@ -5,6 +5,7 @@
 #include "smtpd/session_tls.h"
 
 #include "common/log.h"
+#include "conf/fingerprint.h"
 #include "tests/unit/dialogues.h"
 #include "tests/unit/testing.h"
 #include "tests/unit/tls_fake.h"
@@ -32,7 +33,8 @@ secure_init(struct secure *s, bool prepared)
 	ticket_keys_make(s->source.tickets);
 	s->tls = tls_new(s->c.fake.base, &tls_fake_ops, &s->source, fake_clock);
 	assert_int_equal(tls_configure(s->tls, "mx.test",
-			     &(struct tls_rules){.client_ca = buf_span(&ca.certificate)}),
+			     &(struct tls_rules){
+				 .ask_clients = true, .client_ca = buf_span(&ca.certificate)}),
 	    0);
 	s->c.fake.server.tls = s->tls;
 	if (prepared) {
@@ -369,10 +371,13 @@ static void
 the_trace_field_and_the_log_tell(void **state)
 {
 	const struct fake_message *m;
-	char text[SESSION_TLS_TEXT_SIZE];
+	char text[SESSION_TLS_TEXT_SIZE], fingerprint[FINGERPRINT_SIZE], want[512];
+	unsigned char digest[32];
 	struct secure s;
 
 	(void)state;
+	X509_digest(client_certificate.x, EVP_sha256(), digest, NULL);
+	fingerprint_format(digest, fingerprint);
 	secure_open(&s, LISTENER_TLS_STARTTLS);
 	assert_string_equal(say(&s.c, E STARTTLS), "220,250,220");
 	secure_prepare_client(&s, "MX.test");
@@ -381,18 +386,20 @@ the_trace_field_and_the_log_tell(void **state)
 	    1);
 	assert_int_equal(secure_shake(&s), 0);
 	session_tls_text(TAILQ_FIRST(&s.c.fake.server.sessions), text);
-	assert_string_equal(text, " tls=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 sni=mx.test "
-				  "subject=\"CN=client.test\"");
+	snprintf(want, sizeof want,
+	    " tls=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 sni=mx.test subject=\"CN=client.test\" "
+	    "client-cert=%s",
+	    fingerprint);
+	assert_string_equal(text, want);
 	assert_string_equal(say(&s.c, E M R D), "250,250,250,354");
 	assert_string_equal(say(&s.c, B), "250");
 	m = &s.c.fake.messages[0];
-	assert_int_equal(
-	    strncmp(m->content,
-		"Received: from c.test ([192.0.2.7])\n\t(TLSv1.3 TLS_AES_256_GCM_SHA384 "
-		"sni=mx.test\n\tverified client CN=client.test)\n\tby mx.test (Postrider) "
-		"with ESMTPS id ",
-		148),
-	    0);
+	snprintf(want, sizeof want,
+	    "Received: from c.test ([192.0.2.7])\n\t(TLSv1.3 TLS_AES_256_GCM_SHA384 "
+	    "sni=mx.test\n\tclient certificate sha256=%s\n\tverified client CN=client.test)\n"
+	    "\tby mx.test (Postrider) with ESMTPS id ",
+	    fingerprint);
+	assert_int_equal(strncmp(m->content, want, strlen(want)), 0);
 	/* RFC 3848 has no name for HELO inside TLS. */
 	assert_string_equal(say(&s.c, H M R D), "250,250,250,354");
 	assert_string_equal(say(&s.c, B), "250");

@@ -47,6 +47,44 @@ every_key_and_version(void **state)
 	}
 }
 
+/* Of RSA and ECDSA a client gets what it knows, and ECDSA if that is both. */
+static void
+two_kinds_of_key(void **state)
+{
+	static const struct {
+		const char *algorithms; /* of the client; NULL: all */
+		bool rsa;
+	} rows[] = {
+	    {NULL, false},
+	    {"ECDSA+SHA256", false},
+	    {"RSA-PSS+SHA256:RSA+SHA256", true},
+	    {"RSA-PSS+SHA256:RSA+SHA256:ECDSA+SHA256", false},
+	};
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	struct stage s;
+
+	(void)state;
+	stage_init_two(&s, &rsa, &ec);
+	s.fake.both = true;
+	for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+		bool want_rsa = rows[i / 2].rsa;
+		struct tls_peer p;
+		int fds[2];
+
+		pair(fds);
+		tls_peer_init(&p, fds[0], "mx.test", NULL);
+		SSL_set_max_proto_version(p.ssl, versions[i % 2]);
+		if (rows[i / 2].algorithms != NULL)
+			assert_int_equal(
+			    SSL_set1_sigalgs_list(p.ssl, rows[i / 2].algorithms), 1);
+		assert_int_equal(shake(&s, &p, fds[1], LISTENER_MX), 0);
+		assert_int_equal(
+		    X509_cmp(SSL_get0_peer_certificate(p.ssl), want_rsa ? rsa.x : ec.x), 0);
+		tls_peer_release(&p);
+	}
+	stage_release(&s);
+}
+
 static void
 old_versions_and_suites_are_refused(void **state)
 {
@@ -507,6 +545,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_key_and_version),
+	    cmocka_unit_test(two_kinds_of_key),
 	    cmocka_unit_test(old_versions_and_suites_are_refused),
 	    cmocka_unit_test(the_name_decides_and_is_checked),
 	    cmocka_unit_test(shows_the_certificate_of_the_name),

@@ -1,9 +1,10 @@
 /* test_tls_trust: what clients bring along to be believed: session tickets, and certificates of their own. */
 #include "smtpd/tls.h"
 
+#include "conf/fingerprint.h"
 #include "tests/unit/tls_stage.h"
 
-static struct certificate ec, ca, client_good, client_bad;
+static struct certificate ec, ca, client_good, client_bad, client_old, client_server;
 
 /* --- tickets --- */
 
@@ -139,6 +140,28 @@ without_ticket_keys(void **state)
 
 /* --- client certificates --- */
 
+/* Those of the certificate (NULL: none), and of its key as RFC 7469 has it. */
+static void
+check_fingerprints(const struct tls_info *i, const struct certificate *c)
+{
+	unsigned char digest[32], der[4096], *p = der;
+	char text[FINGERPRINT_SIZE];
+	unsigned n = 0;
+	int len;
+
+	if (c == NULL) {
+		assert_null(i->certificate);
+		assert_null(i->public_key);
+		return;
+	}
+	assert_int_equal(X509_digest(c->x, EVP_sha256(), digest, &n), 1);
+	assert_string_equal(i->certificate, fingerprint_format(digest, text));
+	len = i2d_PUBKEY(c->key, &p);
+	assert_in_range(len, 1, sizeof der);
+	assert_int_equal(EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(), NULL), 1);
+	assert_string_equal(i->public_key, fingerprint_format(digest, text));
+}
+
 static void
 client_certificates(void **state)
 {
@@ -152,6 +175,8 @@ client_certificates(void **state)
 	    {"none", NULL, NULL, false},
 	    {"of our CA", &client_good, "CN=client.test", false},
 	    {"of nobody's", &client_bad, NULL, true},
+	    {"of our CA, expired", &client_old, NULL, true},
+	    {"of our CA, a server's", &client_server, NULL, true},
 	};
 
 	(void)state;
@@ -164,9 +189,9 @@ client_certificates(void **state)
 			int fds[2];
 
 			stage_init(&s, &ec);
-			assert_int_equal(
-			    tls_configure(s.tls, "mx.test",
-				&(struct tls_rules){.client_ca = buf_span(&ca.certificate)}),
+			assert_int_equal(tls_configure(s.tls, "mx.test",
+					     &(struct tls_rules){.ask_clients = true,
+						 .client_ca = buf_span(&ca.certificate)}),
 			    0);
 			pair(fds);
 			tls_peer_init(&p, fds[0], NULL, &session);
@@ -183,15 +208,88 @@ client_certificates(void **state)
 				assert_string_equal(s.result.info->subject, rows[j].subject);
 			else
 				assert_null(s.result.info->subject);
-			/* What a certificate is worth is looked at anew each time: no ticket. */
+			check_fingerprints(s.result.info, rows[j].certificate);
+			/* Who it is, is found out anew each time: no ticket. */
 			(void)SSL_read(p.ssl, &octet, 1);
-			check_row(rows[j].name,
-			    (session != NULL && SSL_SESSION_has_ticket(session)) ==
-				(rows[j].certificate == NULL));
+			check_row(
+			    rows[j].name, session == NULL || !SSL_SESSION_has_ticket(session));
 			SSL_SESSION_free(session);
 			tls_peer_release(&p);
 			stage_release(&s);
 		}
+	}
+}
+
+/* Without authorities: it is known, and not verified. */
+static void
+known_without_an_authority(void **state)
+{
+	struct tls_peer p;
+	struct stage s;
+	int fds[2];
+
+	(void)state;
+	stage_init(&s, &ec);
+	assert_int_equal(
+	    tls_configure(s.tls, "mx.test", &(struct tls_rules){.ask_clients = true}), 0);
+	pair(fds);
+	tls_peer_init(&p, fds[0], NULL, NULL);
+	assert_int_equal(SSL_use_cert_and_key(p.ssl, client_bad.x, client_bad.key, NULL, 1), 1);
+	assert_int_equal(shake(&s, &p, fds[1], LISTENER_MX), 0);
+	check_fingerprints(s.result.info, &client_bad);
+	assert_null(s.result.info->subject);
+	assert_non_null(s.result.info->distrust);
+	tls_info_forget_client(s.result.info);
+	check_fingerprints(s.result.info, NULL);
+	tls_peer_release(&p);
+	stage_release(&s);
+}
+
+/* One handshake that offers *session; what is known of the client is his certificate's, or nothing. */
+static void
+shake_anew(struct stage *s, SSL_SESSION **session, int version, const struct certificate *c)
+{
+	struct tls_peer p;
+	int fds[2];
+
+	pair(fds);
+	tls_peer_init(&p, fds[0], "mx.test", session);
+	SSL_set_max_proto_version(p.ssl, version);
+	if (c != NULL)
+		assert_int_equal(SSL_use_cert_and_key(p.ssl, c->x, c->key, NULL, 1), 1);
+	assert_int_equal(shake(s, &p, fds[1], LISTENER_MX), 0);
+	assert_int_equal(SSL_session_reused(p.ssl), 0);
+	check_fingerprints(s->result.info, c);
+	if (version < TLS1_3_VERSION) {
+		SSL_SESSION_free(*session);
+		*session = SSL_get1_session(p.ssl);
+	}
+	SSL_shutdown(p.ssl);
+	tls_peer_release(&p);
+}
+
+/* A ticket from before clients were asked would hide who has come, and what one has shown is not the next one's. */
+static void
+nobody_is_resumed_who_is_to_be_asked(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		SSL_SESSION *session = NULL;
+		struct stage s;
+
+		stage_init(&s, &ec);
+		assert_false(resumes(&s, &session, versions[i], LISTENER_MX, "mx.test"));
+		assert_true(resumes(&s, &session, versions[i], LISTENER_MX, "mx.test"));
+		assert_int_equal(
+		    tls_configure(s.tls, "mx.test", &(struct tls_rules){.ask_clients = true}),
+		    0);
+		for (int round = 0; round < 4; round++)
+			shake_anew(
+			    &s, &session, versions[i], round % 2 == 0 ? &client_good : NULL);
+		SSL_SESSION_free(session);
+		stage_release(&s);
 	}
 }
 
@@ -212,7 +310,8 @@ a_subject_is_a_strangers_text(void **state)
 	X509_sign(evil.x, ca.key, EVP_sha256());
 	stage_init(&s, &ec);
 	assert_int_equal(tls_configure(s.tls, "mx.test",
-			     &(struct tls_rules){.client_ca = buf_span(&ca.certificate)}),
+			     &(struct tls_rules){
+				 .ask_clients = true, .client_ca = buf_span(&ca.certificate)}),
 	    0);
 	pair(fds);
 	tls_peer_init(&p, fds[0], NULL, NULL);
@@ -236,12 +335,13 @@ bad_authorities(void **state)
 	(void)state;
 	stage_init(&s, &ec);
 	before = s.tls->context;
-	assert_int_equal(tls_configure(s.tls, "mx.test",
-			     &(struct tls_rules){.client_ca = span_str("nothing")}),
+	assert_int_equal(
+	    tls_configure(s.tls, "mx.test",
+		&(struct tls_rules){.ask_clients = true, .client_ca = span_str("nothing")}),
 	    -1);
 	assert_int_equal(
 	    tls_configure(s.tls, "mx.test",
-		&(struct tls_rules){
+		&(struct tls_rules){.ask_clients = true,
 		    .client_ca = span_str(
 			"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")}),
 	    -1);
@@ -259,6 +359,10 @@ make(void **state)
 	certificate_make(&ca, "EC:P-256", "ca.test", -1, 30, NULL);
 	certificate_make(&client_good, "EC:P-256", "client.test", -1, 30, &ca);
 	certificate_make(&client_bad, "EC:P-256", "client.test", -1, 30, NULL);
+	certificate_make(&client_old, "EC:P-256", "client.test", -9, -1, &ca);
+	certificate_make(&client_server, "EC:P-256", "client.test", -1, 30, &ca);
+	certificate_extend(client_server.x, NID_ext_key_usage, "serverAuth");
+	assert_int_not_equal(X509_sign(client_server.x, ca.key, EVP_sha256()), 0);
 	return 0;
 }
 
@@ -282,6 +386,8 @@ main(void)
 	    cmocka_unit_test(ticket_keys_end),
 	    cmocka_unit_test(without_ticket_keys),
 	    cmocka_unit_test(client_certificates),
+	    cmocka_unit_test(known_without_an_authority),
+	    cmocka_unit_test(nobody_is_resumed_who_is_to_be_asked),
 	    cmocka_unit_test(a_subject_is_a_strangers_text),
 	    cmocka_unit_test(bad_authorities),
 	};
