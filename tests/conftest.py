@@ -1,12 +1,15 @@
-"""What every Python test shares: a time limit per test, skips for want of root, and the log of
-each Postrider that was running when a test failed.
+"""What every Python test shares: a time limit per test, skips for want of root, a directory of its own, and the
+log of each Postrider that was running when a test failed.
 
 pytest reads this file by itself.  Invariant: no test outlives its limit, so a daemon that hangs
 shows as a failure with a log, never as a suite that does not end.
 """
 
 import os
+import shutil
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +68,16 @@ def pytest_sessionfinish(session):
     """Stop instances that a broken fixture left behind; each ends only its own processes."""
     for mta in list(instance.LIVE):
         mta.destroy()
+
+
+@pytest.fixture
+def tmp_path():
+    """A directory that the processes can reach whoever they are.  pytest's own lie in one that is closed to others again
+    whenever another pytest starts."""
+    path = Path(tempfile.mkdtemp(prefix="prt-", dir="/tmp"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture

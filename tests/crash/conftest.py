@@ -1,25 +1,12 @@
 """Fixtures of the crash tests."""
 
 import os
-import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from crash.disks import Disks, Unavailable
 
 LONG = any(os.environ.get(name) == "1" for name in ("CRASH_LONG", "POSTRIDER_TEST_LONG"))
-
-
-@pytest.fixture
-def tmp_path():
-    """A directory that the processes can reach whoever they are.  pytest's own lie in one that is closed to others again
-    whenever another pytest starts."""
-    path = Path(tempfile.mkdtemp(prefix="prt-", dir="/tmp"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture
