@@ -16,7 +16,7 @@ import pytest
 from crash.inject import Injector
 from crash.machines import machine, subjects, submit
 from lib.smtp_raw import RawClient
-from lib.waiting import wait_for
+from lib.waiting import patience, wait_for
 
 ENVELOPE = (b"EHLO c.test\r\n", b"MAIL FROM:<s@else.test>\r\n", b"RCPT TO:<bob@domain1.com>\r\n", b"DATA\r\n")
 
@@ -140,7 +140,7 @@ def test_slow_flush_makes_nobody_else_wait(mta, long_run):
             thread.join(4 * seconds + 20)
     assert codes == ["250"] * 6
     assert min(times) >= seconds * 0.9
-    assert slowest < 1, f"another session waited {slowest:.2f} s"
+    assert slowest < 1 * patience(), f"another session waited {slowest:.2f} s"
     # Six flushes of their own would have taken six times as long.
     assert max(times) < seconds * 3
     mta.wait_queue_empty(20)

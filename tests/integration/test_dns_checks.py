@@ -12,7 +12,7 @@ import pytest
 from lib.instance import Instance
 from lib.smtp_raw import RawClient
 from lib.stub_dns import StubDNS
-from lib.waiting import wait_for
+from lib.waiting import patience, wait_for
 
 CHECKS = ("client-name", "helo-name", "helo-resolves", "helo-ours", "sender-domain")
 LISTED, GOOD, BOTH, FORGED, NAMELESS = "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"
@@ -246,7 +246,7 @@ def test_silence_refuses_nothing(dns):
             began = time.monotonic()
             assert ask(mta, source=LISTED, sender="a@nowhere.test").startswith("250")
             took = time.monotonic() - began
-            assert 0.3 < took < 3.0, took
+            assert 0.3 < took < 3 * patience(), took
             # Who needs no answer is served meanwhile.
             waiting = threading.Thread(target=ask, args=(mta, NAMELESS))
             waiting.start()
@@ -254,7 +254,7 @@ def test_silence_refuses_nothing(dns):
             with RawClient("127.0.0.1", mta.port) as client:
                 client.reply("220")
                 client.command("EHLO x", "250")
-            assert time.monotonic() - began < 0.3
+            assert time.monotonic() - began < 0.3 * patience()
             waiting.join(10)
     finally:
         slow.close()
@@ -267,7 +267,7 @@ def test_remote_is_killed(dns):
         mta.kill("remote")
         began = time.monotonic()
         assert ask(mta, source=LISTED)[:3] in ("250", "554")
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 4 * patience()
         wait_for(lambda: ask(mta, source=LISTED).startswith("554"), 10, "checks by a new remote", interval=0.3)
 
 
@@ -280,7 +280,7 @@ def test_remote_hangs(dns):
         try:
             began = time.monotonic()
             assert ask(mta, source=LISTED).startswith("250")
-            assert time.monotonic() - began < 2.5
+            assert time.monotonic() - began < 2.5 * patience()
         finally:
             os.kill(pid, signal.SIGCONT)
 

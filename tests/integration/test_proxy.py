@@ -11,7 +11,7 @@ import pytest
 from lib.certificates import make_certificate
 from lib.instance import Listener
 from lib.smtp_raw import Closed, RawClient, Silent
-from lib.waiting import wait_for
+from lib.waiting import patience, wait_for
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 MESSAGE = b"Subject: proxied\r\n\r\nhello\r\n.\r\n"
@@ -133,7 +133,7 @@ def test_closed_when_the_header_does_not_come(proxied, data):
     with connect(world) as client:
         client.send(data)
         assert client.wait_close() == []
-    assert 1.5 < time.monotonic() - began < 6
+    assert 1.5 < time.monotonic() - began < 6 * patience()
     world.mta.wait_log(r"rule=proxy-header .*why=\"no header in time\"")
 
 

@@ -1,6 +1,5 @@
 """postrider queue, status and the rest: what is in the queue, and what an administrator does about it."""
 
-import time
 
 import pytest
 

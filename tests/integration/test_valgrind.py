@@ -90,21 +90,21 @@ def problem(text):
 def run_postrider(mta, *args):
     """As Instance.command, but as who started the daemon: the configuration is theirs."""
     return subprocess.run([str(instance.BIN / "postrider"), "-c", str(mta.conf), *args], text=True, capture_output=True,
-                          timeout=30, env=mta.environment(), cwd="/", check=False, **mta.identity())
+                          timeout=120, env=mta.environment(), cwd="/", check=False, **mta.identity())
 
 
 def use(world):
     """One message into a mailbox, one out with one recipient refused and one put off, one by sendmail."""
     mta = world.mta
     sink = world.sinks[0]
-    with mta.smtp(timeout=30) as client:
+    with mta.smtp(timeout=120) as client:
         client.sendmail("s@else.test", "bob@domain1.com", MESSAGE % "in")
         client.sendmail("alice@domain1.com", ["x@remote.test", "bad@remote.test", "later@remote.test"], MESSAGE % "out")
     assert sink.wait(1, timeout=30)[0].recipients == ["x@remote.test"]
     report = Report(mta.wait_messages("alice@domain1.com", timeout=30)[0].parsed)
     assert report.recipients() == ["bad@remote.test"]
     assert mta.wait_messages("bob@domain1.com", timeout=30)[0]["Subject"] == "in"
-    sent = mta.sendmail("-i", "-f", "alice@domain1.com", "bob@domain2.com", stdin="Subject: sent\n\nhello\n", timeout=30,
+    sent = mta.sendmail("-i", "-f", "alice@domain1.com", "bob@domain2.com", stdin="Subject: sent\n\nhello\n", timeout=120,
                         **mta.identity())
     assert sent.returncode == 0, sent.stderr
     assert mta.wait_messages("bob@domain2.com", timeout=30)[0]["Subject"] == "sent"

@@ -1,7 +1,8 @@
 """Bounded waiting and free ports, for every test that talks to a live program.
 
 Invariant: nothing here waits without a limit, and a port handed out is not handed out again to any
-test process of this host while its owner lives.
+test process of this host while its owner lives.  Limits are those of an idle machine; on a busy one they
+grow with what it has to do, so that a test fails for what does not happen, not for when.
 """
 
 import os
@@ -12,17 +13,29 @@ import time
 # Listening ports are taken below the range the kernel uses for outgoing connections.
 FIRST_PORT, LAST_PORT = 10000, 32000
 _reserved = []
+# A machine that is busier than this is too busy to test anything on.
+MOST_PATIENCE = 10.0
+
+
+def patience():
+    """By how much things take longer than on an idle machine: who wants to run, for each processor; 1 to MOST_PATIENCE."""
+    with open("/proc/loadavg", encoding="ascii") as load:
+        minute, _, _, running = load.read().split()[:4]
+    wanting = max(float(minute), float(running.partition("/")[0]))
+    return min(MOST_PATIENCE, max(1.0, wanting / (os.cpu_count() or 1)))
 
 
 def wait_for(predicate, timeout=10.0, what="", interval=0.01):
     """Call predicate until it returns something true, and return that.
 
-    Raises AssertionError naming `what` after `timeout` seconds.  An AssertionError raised by the
+    Raises AssertionError naming `what` after `timeout` seconds, times patience().  An AssertionError raised by the
     predicate itself counts as "not yet"; its text is part of the failure.
     """
-    end = time.monotonic() + timeout
+    began = time.monotonic()
     last = ""
     while True:
+        # Asked before: who was not run for a long time after looks once more.
+        waited = time.monotonic() - began
         try:
             value = predicate()
             if value:
@@ -30,9 +43,9 @@ def wait_for(predicate, timeout=10.0, what="", interval=0.01):
             last = f"last value {value!r}"
         except AssertionError as error:
             last = str(error)
-        if time.monotonic() >= end:
+        if waited >= timeout and waited >= timeout * patience():
             name = what or getattr(predicate, "__name__", "condition")
-            raise AssertionError(f"not within {timeout} s: {name}; {last}")
+            raise AssertionError(f"not within {waited:.1f} s: {name}; {last}")
         time.sleep(interval)
 
 
