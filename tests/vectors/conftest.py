@@ -5,8 +5,10 @@ Invariant: every row has a source address of its own, and `Fixture.queued(addres
 that were accepted from it by looking into mailboxes and sink, not by asking.
 """
 
+import functools
 import itertools
 import re
+import threading
 
 import pytest
 
@@ -16,6 +18,7 @@ from lib.instance import Instance, Listener, Message
 from lib.sink import Sink
 from lib.smtp_raw import Closed, RawClient, Silent
 from lib.stub_dns import StubDNS
+from lib.together import Together
 from lib.waiting import reserve_port, wait_for
 
 LIMITS = {"message-size-limit": 1048576, "recipient-limit": 100, "command-line-limit": 2048, "error-limit": 10,
@@ -38,7 +41,7 @@ class Fixture:
             self.dns.route(domain, "127.0.0.2")
         self.sources = itertools.count(1)
         self.refusals = {}
-        self._seen = {}
+        self._seen, self._lock = {}, threading.Lock()
         self.mta = self._start(greeting_delay)
         try:
             self.no_quota = self._try_quota()
@@ -137,16 +140,21 @@ class Fixture:
 
     def places(self):
         """{source address: {queue id: [where]}} of everything delivered so far."""
+        result = {}
+        with self._lock:
+            self._look()
+            for source, message, where in self._seen.values():
+                result.setdefault(source, {}).setdefault(message, []).append(where)
+        return result
+
+    def _look(self):
+        """Read what has been delivered since the last time."""
         for path in self.mta.domains.all_files():
             if path.name not in self._seen and ".Q" in path.name:
                 domain, _, user = path.relative_to(self.mta.domains.root).parts[:3]
                 message = Message(path)
                 source = SOURCE.search(message["Received"] or "")
                 self._seen[path.name] = (source and source[1], message.queue_id, f"{user}@{domain}")
-        result = {}
-        for source, message, where in self._seen.values():
-            result.setdefault(source, {}).setdefault(message, []).append(where)
-        return result
 
     def queued(self, source):
         """How many messages were accepted from a source address and are delivered by now."""
@@ -164,7 +172,7 @@ class Fixture:
             for line, code in (("MAIL FROM:<fence@remote.test>", "250"), ("RCPT TO:<bob@a.test>", "250"),
                                ("DATA", "354"), ("Subject: fence\r\n\r\n.", "250"), ("QUIT", "221")):
                 client.command(line, code)
-        wait_for(lambda: self.queued(source), 10, "the fence message")
+        wait_for(lambda: self.queued(source), 10, "the fence message", interval=0.03)
 
     def close(self):
         """Stop what was started; the instance must stop cleanly."""
@@ -190,6 +198,19 @@ def quick():
     one = Fixture("0s")
     yield one
     one.close()
+
+
+@pytest.fixture(scope="module", name="rows_of_module")
+def made_together():
+    one = Together()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def together(request, rows_of_module):
+    """A function that plays all rows of the test at once: see lib/together.py."""
+    return functools.partial(rows_of_module.play, request.node)
 
 
 @pytest.fixture(scope="module")

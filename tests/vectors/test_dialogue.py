@@ -40,26 +40,26 @@ def play(fixture, row, shape):
         return
     fixture.settle()
     if not expected.queued.fullmatch("0"):
-        wait_for(lambda: expected.queued.fullmatch(str(fixture.queued(source))), 10, f"q={expected.queued.pattern}")
+        wait_for(lambda: expected.queued.fullmatch(str(fixture.queued(source))), 10, f"q={expected.queued.pattern}", interval=0.03)
     assert expected.queued.fullmatch(str(fixture.queued(source))), f"{fixture.queued(source)} messages accepted"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=repr)
-def test_as_written(fixture, row):
-    play(fixture, row, "write")
+def test_as_written(fixture, row, together):
+    together(lambda row: play(fixture, row, "write"))
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if may_split(split(row)[1]) and not idles(split(row)[1])],
                          ids=repr)
-def test_one_octet_a_packet(quick, row):
-    play(quick, row, "octets")
+def test_one_octet_a_packet(quick, row, together):
+    together(lambda row: play(quick, row, "octets"))
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.input.startswith("@SUB") and not re.search(
     r"TLS|\{PRE\}|\\x16\\x03", row.input) and not idles(split(row)[1])], ids=repr)
-def test_inside_tls(quick, row):
+def test_inside_tls(quick, row, together):
     quick.need("STARTTLS", "this shape")
-    play(quick, row, "tls")
+    together(lambda row: play(quick, row, "tls"))
 
 
 def test_nothing_came_late(fixture, quick):

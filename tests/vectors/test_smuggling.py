@@ -46,7 +46,12 @@ def transaction(client):
 
 @pytest.mark.parametrize("row", ROWS, ids=repr)
 @pytest.mark.parametrize("shape", ["write", "octets"])
-def test_end_of_data(quick, row, shape):
+def test_end_of_data(quick, row, shape, together):
+    together(lambda row, shape: play(quick, row, shape))
+
+
+def play(quick, row, shape):
+    """The row's octets as data: the replies, and what was accepted."""
     if shape == "octets" and sum(len(item) for item in expand(row.input) if isinstance(item, bytes)) > 50000:
         pytest.skip("too long to send octet by octet")
     wanted, compare, count = re.fullmatch(r"(.*) q(=|<=|>=)([0-9]+)", row.expected).groups()
@@ -67,8 +72,12 @@ def test_end_of_data(quick, row, shape):
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.expected.endswith("q=0")], ids=repr)
-def test_no_reply_before_the_true_end(quick, row):
+def test_no_reply_before_the_true_end(quick, row, together):
     """Without its last five octets the data has not ended: the server stays silent."""
+    together(lambda row: stay_silent(quick, row))
+
+
+def stay_silent(quick, row):
     body = b"".join(item for item in expand(row.input) if isinstance(item, bytes))
     strict = (b"\r\n" + body).find(b"\r\n.\r\n")
     with RawClient("127.0.0.1", quick.mta.port, source=quick.source()) as client:
