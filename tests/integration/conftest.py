@@ -3,7 +3,23 @@
 import pytest
 
 from lib import postfix
+from lib.certificates import make_certificate
+from lib.instance import Instance
 from lib.world import World
+
+
+@pytest.fixture
+def make_instance():
+    """A function that makes Instances with these listeners and settings and a certificate; they are ended after the test."""
+    made = []
+
+    def make(*listeners, **settings):
+        made.append(Instance(listeners=listeners, settings=settings))
+        made[-1].certificate = make_certificate(made[-1].root)
+        return made[-1]
+    yield make
+    for mta in made:
+        mta.destroy()
 
 
 @pytest.fixture

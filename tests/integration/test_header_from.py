@@ -4,25 +4,20 @@ import smtplib
 
 import pytest
 
-from lib.instance import Instance, Listener
+from lib.instance import Listener
 
 REFUSED = 550
 
 
 @pytest.fixture(name="mta")
-def submission():
-    made = []
-
+def submission(make_instance):
+    """A function that starts an instance which checks in this mode, with submission without TLS and an MX listener."""
     def make(mode, **settings):
-        mta = Instance(listeners=[Listener(role="submission", tls="none"), Listener()],
-                       settings={"auth-without-tls": True, "check-header-from": mode, "error-limit": 1000, **settings})
-        made.append(mta)
+        mta = make_instance(Listener(role="submission", tls="none"), Listener(),
+                            **{"auth-without-tls": True, "check-header-from": mode, "error-limit": 1000, **settings})
         mta.add_domain("a.example", ["anna", "bert"], aliases="sales: anna\n", password="s3cret")
         return mta.start()
-
-    yield make
-    for mta in made:
-        mta.destroy()
+    return make
 
 
 def send(client, header, chunked=False, body="hello\r\n"):

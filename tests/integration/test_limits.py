@@ -2,40 +2,30 @@
 
 import re
 import smtplib
-import ssl
 import subprocess
 
 import pytest
 
-from lib.certificates import make_certificate
-from lib.instance import BIN, Instance, Listener
+from lib.certificates import client_context
+from lib.instance import BIN, Listener
 from lib.smtp_raw import RawClient
 from lib.waiting import wait_for
 
 
 @pytest.fixture(name="start")
-def starter():
-    """An instance with a.example, an MX and a submission listener, and these settings; up to three."""
-    made = []
-
+def starter(make_instance):
+    """A function that starts an instance with a.example, an MX and a submission listener, and these settings."""
     def make(conf=None, **settings):
-        mta = Instance(listeners=[Listener(), Listener(role="submission", tls="starttls")], settings=settings)
-        made.append(mta)
-        mta.certificate = make_certificate(mta.root)
+        mta = make_instance(Listener(), Listener(role="submission", tls="starttls"), **settings)
         mta.add_domain("a.example", ["anna", "bert"], conf=conf, password="s3cret")
         return mta.start()
-
-    yield make
-    for mta in made:
-        mta.destroy()
+    return make
 
 
 def submit(mta, recipients=("bert@a.example",), sender="anna@a.example"):
     """A message of anna, who has logged in: ("250", text) or the refusal."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with smtplib.SMTP("127.0.0.1", mta.listeners[1].port, timeout=20) as client:
-        client.starttls(context=context)
+        client.starttls(context=client_context())
         client.login("anna@a.example", "s3cret")
         for command in (lambda: client.mail(sender), *(lambda to=to: client.rcpt(to) for to in recipients),
                         lambda: client.data("Subject: x\r\n\r\nx\r\n")):

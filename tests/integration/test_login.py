@@ -5,16 +5,16 @@ import concurrent.futures
 import math
 import shutil
 import smtplib
-import ssl
 import statistics
 import subprocess
 import time
 
 import pytest
 
-from lib.certificates import make_certificate
-from lib.instance import Instance, Listener
+from lib.certificates import client_context
+from lib.instance import Listener
 from lib.scram import b64
+from lib.submission import connect
 
 MESSAGE = "From: <anna@a.example>\r\nSubject: login\r\n\r\nhello\r\n"
 SCRAM = ("{SCRAM-SHA-256}4096,c2FsdHNhbHQ=,OTf6LywAjSp/02R7Ja5JwIjN6rffQwD2oTC9mr1ZB6U=,"
@@ -30,37 +30,16 @@ STORED = {
 
 
 @pytest.fixture(name="mta")
-def submission():
-    """An instance with submission by STARTTLS, by implicit TLS, and an MX listener."""
-    made = []
-
+def submission(make_instance):
+    """A function that starts an instance with submission by STARTTLS, by implicit TLS, and an MX listener."""
     def make(**settings):
-        mta = Instance(listeners=[Listener(role="submission", tls="starttls"), Listener(role="submission", tls="implicit"),
-                                  Listener()], settings={"auth-failure-limit": 1000, "error-limit": 1000, **settings})
-        made.append(mta)
-        mta.certificate = make_certificate(mta.root)
+        mta = make_instance(Listener(role="submission", tls="starttls"), Listener(role="submission", tls="implicit"),
+                            Listener(), **{"auth-failure-limit": 1000, "error-limit": 1000, **settings})
         mta.add_domain("a.example", ["anna", "bert"], aliases="sales: anna\nteam: anna, bert\n", password="s3cret")
         mta.domains.rewrite("a.example", "passwd", mta.domains.read("a.example", "passwd")
                             + "".join(f"{user}:{hashed}\n" for user, hashed in STORED.items()) + "locked:!\nold:abhWCwoTZY2c6\n")
         return mta.start()
-
-    yield make
-    for mta in made:
-        mta.destroy()
-
-
-def context():
-    ctx = ssl.create_default_context()
-    ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
-    return ctx
-
-
-def connect(mta, tls=True):
-    client = smtplib.SMTP("127.0.0.1", mta.listeners[0].port, timeout=20)
-    if tls:
-        client.starttls(context=context())
-    client.ehlo("c.test")
-    return client
+    return make
 
 
 def refused(client, user, password):
@@ -126,7 +105,7 @@ def test_only_with_tls_and_only_there(mta):
         code, text = client.docmd("MAIL", "FROM:<anna@a.example>")
         assert code == 530 and text.startswith(b"5.7.0")
     with smtplib.SMTP("127.0.0.1", mta.listeners[2].port, timeout=20) as client:
-        client.starttls(context=context())
+        client.starttls(context=client_context())
         client.ehlo()
         assert "auth" not in client.esmtp_features
         assert client.docmd("AUTH", "PLAIN AGFubmFAYS5leGFtcGxlAHMzY3JldA==")[0] == 502
@@ -219,9 +198,7 @@ def test_guessing_locks_nobody_out(mta):
     mta = mta(**{"auth-failures-per-account": 2, "auth-failures-ceiling": 6})
 
     def attempt(network, password):
-        with smtplib.SMTP("127.0.0.1", mta.listeners[0].port, timeout=20, source_address=(f"127.0.{network}.1", 0)) as client:
-            client.starttls(context=context())
-            client.ehlo("c.test")
+        with connect(mta, source=f"127.0.{network}.1") as client:
             return client.docmd("AUTH", "PLAIN " + b64(f"\0anna@a.example\0{password}".encode()))[0]
 
     assert attempt(1, "s3cret") == 235

@@ -1,19 +1,16 @@
 """Logins by SCRAM-SHA-256: where it is offered, with clients that people have, bound to the TLS connection, and that
 users who do not exist look like those who do, also after a restart."""
 
-import base64
 import os
 import shutil
-import smtplib
 import socket
-import ssl
 import subprocess
 
 import pytest
 
-from lib.certificates import make_certificate
-from lib.instance import BIN, Instance, Listener
+from lib.instance import BIN, Listener
 from lib.scram import Scram, b64
+from lib.submission import connect
 
 MESSAGE = "From: <anna@a.example>\r\nSubject: scram\r\n\r\nhello\r\n"
 YESCRYPT = "$y$j9T$abcdefghijklmnopqrstu/$FGPXz4jT9O.Ux49b7rJU6ozPnWkvhlq.Tscqa8VZr.2"
@@ -26,14 +23,11 @@ def postrider(mta, *words, password="s3cret"):
 
 
 @pytest.fixture(name="mta")
-def submission():
-    made = []
-
+def submission(make_instance):
+    """A function that starts an instance with a domain whose users have SCRAM and one whose users have not."""
     def make(**settings):
-        mta = Instance(listeners=[Listener(role="submission"), Listener()],
-                       settings={"auth-failure-limit": 1000, "error-limit": 1000, "auth-domain": "a.example", **settings})
-        made.append(mta)
-        mta.certificate = make_certificate(mta.root)
+        mta = make_instance(Listener(role="submission"), Listener(),
+                            **{"auth-failure-limit": 1000, "error-limit": 1000, "auth-domain": "a.example", **settings})
         mta.add_domain("a.example")
         mta.add_domain("b.example", ["bert"])
         mta.write_config()
@@ -41,25 +35,7 @@ def submission():
             postrider(mta, "user", "add", f"{user}@a.example", "--scheme", "scram-sha-256")
         mta.domains.rewrite("b.example", "passwd", f"anna:{YESCRYPT}\nbert:x\n")
         return mta.start()
-
-    yield make
-    for mta in made:
-        mta.destroy()
-
-
-def context():
-    ctx = ssl.create_default_context()
-    ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
-    return ctx
-
-
-def connect(mta, name="mx.test", tls=True):
-    client = smtplib.SMTP("127.0.0.1", mta.listeners[0].port, timeout=20)
-    client._host = name  # pylint: disable=protected-access
-    if tls:
-        client.starttls(context=context())
-    client.ehlo("c.test")
-    return client
+    return make
 
 
 def mechanisms(client):

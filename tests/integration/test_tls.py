@@ -17,7 +17,7 @@ import pytest
 from lib.certificates import client_context, fingerprint, make_certificate
 from lib.instance import BIN, Instance, Listener
 from lib.smtp_raw import RawClient
-from lib.waiting import wait_for
+from lib.waiting import patience, wait_for
 
 MESSAGE = "Subject: inside\r\n\r\nhello\r\n"
 
@@ -559,7 +559,7 @@ def test_without_keys(secured):
                 waiting.send(b"STARTTLS\r\n")
                 mta.send("a@else.test", "bob@domain1.com", MESSAGE)
                 clear.command("NOOP", "250")
-                assert time.monotonic() - began < 5
+                assert time.monotonic() - began < 5 * patience()
                 waiting.reply("454")
                 waiting.command("MAIL FROM:<a@else.test>", "250")
         finally:
@@ -597,7 +597,7 @@ def test_many_at_once(make_secured):
         began = time.monotonic()
         for _ in range(20):
             secured.shown()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 10 * patience()
         mta.send("a@else.test", "bob@domain1.com", MESSAGE)
     finally:
         for sock in stuck:
@@ -607,8 +607,7 @@ def test_many_at_once(make_secured):
 
 def shake(port, version=None, ciphers=None):
     """(version, cipher) of a handshake, None if there is none."""
-    ctx = ssl.create_default_context()
-    ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
+    ctx = client_context()
     if version:
         ctx.minimum_version = ctx.maximum_version = version
     if ciphers:

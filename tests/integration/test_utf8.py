@@ -3,13 +3,12 @@ and what waits for its time (RFC 4865)."""
 
 import email.policy
 import smtplib
-import ssl
 import time
 from email.message import EmailMessage
 
 import pytest
 
-from lib.certificates import make_certificate
+from lib.certificates import client_context, make_certificate
 from lib.instance import Instance, Listener
 from lib.sink import EXTENSIONS
 from lib.smtp_raw import RawClient
@@ -193,11 +192,9 @@ def test_future_release():
     mta = Instance(listeners=[Listener(role="submission", tls="implicit")], settings={"future-release": "1h"})
     mta.certificate = make_certificate(mta.root)
     mta.add_domain("a.test", ["anna"], password="s3cret")
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
 
     def submit(option):
-        with smtplib.SMTP_SSL("127.0.0.1", mta.listeners[0].port, context=context, timeout=10) as client:
+        with smtplib.SMTP_SSL("127.0.0.1", mta.listeners[0].port, context=client_context(), timeout=10) as client:
             client.ehlo("c.test")
             assert not client.has_extn("futurerelease") and client.esmtp_features["limits"] == "RCPTMAX=1000"
             client.login("anna@a.test", "s3cret")
