@@ -151,4 +151,12 @@ fake_release(struct fake *f)
 	free(f->config.relay_domains.v);
 }
 
+/* A tear-down for cmocka, after a set-up that has put a struct fake into *state. */
+static inline int
+fake_teardown(void **state)
+{
+	fake_release(*state);
+	return 0;
+}
+
 #endif

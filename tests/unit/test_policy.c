@@ -12,8 +12,8 @@ setup(void **state)
 {
 	struct netblock b;
 
-	(void)state;
 	fake_init(&fake);
+	*state = &fake;
 	fake_domain(&fake, "a.test", "alice:x\n", "loop: loop2\nloop2: loop\nprog: |x\n", "");
 	fake.broken = "broken.test";
 	assert_int_equal(netblock_parse(span_str("192.0.2.0/24"), &b), 0);
@@ -28,14 +28,6 @@ setup(void **state)
 	fake.config.relay_domains.v[1] = xstrdup("backup.test");
 	fake.config.relay_domains.v[2] = xstrdup("other.test");
 	fake.config.relay_domains.n = 3;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fake_release(&fake);
 	return 0;
 }
 
@@ -424,7 +416,7 @@ knows_changes_at_once(void **state)
 int
 main(void)
 {
-#define TEST(f)	  cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f)	  cmocka_unit_test_setup_teardown(f, setup, fake_teardown)
 #define SOCKET(f) cmocka_unit_test_setup_teardown(f, setup_directory, teardown_directory)
 	const struct CMUnitTest tests[] = {
 	    TEST(decides_about_recipients),

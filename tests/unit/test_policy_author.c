@@ -15,8 +15,8 @@ setup(void **state)
 {
 	struct buf aliases;
 
-	(void)state;
 	fake_init(&fake);
+	*state = &fake;
 	buf_init(&aliases, 65536);
 	buf_add_str(&aliases, "sales: anna\nteam: anna, bert\nall: ");
 	for (int i = 0; i < 6000; i++)
@@ -25,14 +25,6 @@ setup(void **state)
 	fake_domain(&fake, "a.test", "anna:x\nbert:x\n", buf_str(&aliases), "");
 	buf_release(&aliases);
 	fake.broken = "broken.test";
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fake_release(&fake);
 	return 0;
 }
 
@@ -157,5 +149,5 @@ main(void)
 	    cmocka_unit_test(judges_the_reverse_path),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, fake_teardown);
 }

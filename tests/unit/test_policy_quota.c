@@ -8,22 +8,14 @@ static struct fake fake;
 static int
 setup(void **state)
 {
-	(void)state;
 	fake_init(&fake);
+	*state = &fake;
 	fake_domain(&fake, "a.test",
 	    "alice:x\nbob:x::::::userdb_quota_rule=*:storage=0\n"
 	    "carol:x::::::userdb_quota_rule=*:storage=5K\n",
 	    "all: alice, carol\none: carol\nfar: carol, x@far.test\n", "quota = 10K\n");
 	fake_domain(&fake, "b.test", "dan:x\n", "", "quota = 10K\nover-quota = refuse\n");
 	fake_domain(&fake, "c.test", "eve:x\n", "a: carol@a.test\n", "");
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fake_release(&fake);
 	return 0;
 }
 
@@ -102,8 +94,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(tells_who_is_full, setup, teardown),
-	    cmocka_unit_test_setup_teardown(shows_what_it_saw, setup, teardown),
+	    cmocka_unit_test_setup_teardown(tells_who_is_full, setup, fake_teardown),
+	    cmocka_unit_test_setup_teardown(shows_what_it_saw, setup, fake_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,8 +8,8 @@ static struct fake fake;
 static int
 setup(void **state)
 {
-	(void)state;
 	fake_init(&fake);
+	*state = &fake;
 	fake_domain(&fake, "a.test",
 	    "alice:x\nbob:x\nanna+exact:x\no'brien:x\nm\xc3\xbcller:x\n",
 	    "sales: alice\n"
@@ -42,14 +42,6 @@ setup(void **state)
 	fake.aliases[fake.naliases].alias = "alias.test";
 	fake.aliases[fake.naliases++].name = "a.test";
 	fake.broken = "broken.test";
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fake_release(&fake);
 	return 0;
 }
 
@@ -398,7 +390,7 @@ finds_mailboxes(void **state)
 int
 main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, fake_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(goes_by_the_fixed_order),
 	    TEST(ends_loops),
