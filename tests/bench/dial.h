@@ -1,6 +1,6 @@
 /*
  * dial: non-blocking connections to the server under test, from one or from
- * many loopback addresses. Shared by load_main.c and idle_main.c.
+ * many loopback addresses. Shared by the programs that load a server.
  */
 #ifndef TESTS_BENCH_DIAL_H
 #define TESTS_BENCH_DIAL_H

@@ -13,6 +13,7 @@
 
 #include "tests/bench/cli.h"
 #include "tests/bench/dial.h"
+#include "tests/bench/reply.h"
 
 enum state {
 	CLOSED,	    /* not opened yet, or lost */
@@ -27,9 +28,7 @@ struct conn {
 	int fd;
 	enum state state;
 	unsigned replies; /* of MAIL, RCPT and DATA */
-	unsigned column;  /* in the reply line being read */
-	bool good;	  /* that line begins with 2 or 3 */
-	bool more;	  /* and is followed by another ("250-") */
+	struct reply reply;
 };
 
 struct idle {
@@ -117,7 +116,7 @@ conn_on_reply(struct idle *d, struct conn *c)
 {
 	static const char ehlo[] = "EHLO client.test\r\n";
 
-	if (!c->good || c->state == HELD)
+	if ((c->reply.class != '2' && c->reply.class != '3') || c->state == HELD)
 		conn_close(d, c);
 	else if (c->state == HELLO && d->drip != NULL)
 		conn_begin_message(d, c);
@@ -143,18 +142,9 @@ conn_on_readable(struct idle *d, struct conn *c)
 		return;
 	if (n <= 0)
 		conn_close(d, c);
-	for (i = 0; i < n && c->state != CLOSED; i++) {
-		if (c->column == 0)
-			c->good = in[i] == '2' || in[i] == '3';
-		if (c->column == 3)
-			c->more = in[i] == '-';
-		c->column++;
-		if (in[i] != '\n')
-			continue;
-		c->column = 0;
-		if (!c->more || !c->good)
+	for (i = 0; i < n && c->state != CLOSED; i++)
+		if (reply_feed(&c->reply, in[i]))
 			conn_on_reply(d, c);
-	}
 }
 
 static void

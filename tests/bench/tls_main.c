@@ -17,6 +17,7 @@
 
 #include "tests/bench/cli.h"
 #include "tests/bench/dial.h"
+#include "tests/bench/reply.h"
 #include "tests/bench/stats.h"
 
 enum state {
@@ -36,8 +37,7 @@ struct conn {
 	SSL *ssl;
 	SSL_SESSION *session; /* the last ticket that came here, for the next connection */
 	enum state state;
-	unsigned column; /* in the reply line being read */
-	bool good, more;
+	struct reply reply;
 	uint64_t began;
 };
 
@@ -141,7 +141,7 @@ conn_begin_tls(struct load *l, struct conn *c)
 static void
 conn_on_reply(struct load *l, struct conn *c)
 {
-	if (!c->good)
+	if (c->reply.class != '2')
 		conn_close(l, c, false);
 	else if (c->state == GREETING)
 		conn_say(l, c, "EHLO client.test\r\n", HELLO);
@@ -161,18 +161,9 @@ conn_on_reply(struct load *l, struct conn *c)
 static void
 conn_on_octets(struct load *l, struct conn *c, const char *in, int n)
 {
-	for (int i = 0; i < n && c->state != CLOSED; i++) {
-		if (c->column == 0)
-			c->good = in[i] == '2';
-		if (c->column == 3)
-			c->more = in[i] == '-';
-		c->column++;
-		if (in[i] != '\n')
-			continue;
-		c->column = 0;
-		if (!c->more || !c->good)
+	for (int i = 0; i < n && c->state != CLOSED; i++)
+		if (reply_feed(&c->reply, in[i]))
 			conn_on_reply(l, c);
-	}
 }
 
 static void
