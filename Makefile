@@ -106,9 +106,10 @@ build/obj/tests/tools/recfs_main.o: PKG_CFLAGS += -DCOMMON_BANNED_H $(shell pkg-
 # libFuzzer wants declared entry points; the rule about prototypes is for the program.
 build/fuzzobj/tests/fuzz/%.o: WARN := $(filter-out -Wmissing-prototypes,$(WARN))
 
+# The programs first; what unit tests and fuzzers need is built beside the tests that do without.
 check: deps
-	@$(MAKE) --no-print-directory -j2 check-build
-	@$(PYTHON) tests/run
+	@$(MAKE) --no-print-directory -j2 all $(TOOLS) $(BENCHES)
+	@$(PYTHON) tests/run --build
 
 check-build: all $(UNITS) $(FUZZERS) $(TOOLS) $(BENCHES)
 
