@@ -386,6 +386,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	enter(c);
+	if (c->ops->on_batch != NULL && has_frame(c))
+		c->ops->on_batch(c, c->arg);
 	while ((r = take_frame(c, &at)) == 1)
 		if (!event_pending(c->readable, EV_READ, NULL))
 			break; /* paused in the callback */

@@ -23,6 +23,12 @@ struct channel_ops {
 	void (*on_close)(struct channel *c, const char *why, void *arg);
 	/* May be NULL: everything queued for sending has left. */
 	void (*on_drained)(struct channel *c, void *arg);
+	/*
+	 * May be NULL: whole messages follow, each with on_message and before anything else is read. All of
+	 * them had arrived when this is called: what is to be done before each may be done once for all. It must not free
+	 * the channel.
+	 */
+	void (*on_batch)(struct channel *c, void *arg);
 };
 
 /* Takes the descriptor. Never fails. ops must outlive the channel. */

@@ -103,7 +103,18 @@ on_message(struct channel *ch, struct wire_msg *m, void *arg)
 		c->service->ops->on_message(c, m, c->service->arg);
 }
 
-static const struct channel_ops channel_ops = {.on_message = on_message, .on_close = on_close};
+static void
+on_batch(struct channel *ch, void *arg)
+{
+	struct client *c = arg;
+
+	(void)ch;
+	if (c->service->ops->on_batch != NULL)
+		c->service->ops->on_batch(c, c->service->arg);
+}
+
+static const struct channel_ops channel_ops = {
+    .on_message = on_message, .on_close = on_close, .on_batch = on_batch};
 
 static void
 pause_accepting(struct service *s)

@@ -21,6 +21,8 @@ struct service_ops {
 	/* Gone. Not called for one that never was up. May be NULL. */
 	void (*on_down)(struct client *c, void *arg);
 	void (*on_message)(struct client *c, struct wire_msg *m, void *arg);
+	/* As on_batch of struct channel_ops; the greeting may be one of them. May be NULL. */
+	void (*on_batch)(struct client *c, void *arg);
 	/* See channel_keep_nothing. */
 	bool secret;
 };

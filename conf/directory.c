@@ -139,6 +139,13 @@ directory_view(const struct directory *d)
 void
 directory_refresh(struct directory *d)
 {
+	if (d->config == NULL)
+		return;
+	d->env.now_ms = clock_mono_ms();
+	if (d->senders != NULL)
+		access_file_refresh(d->senders, d->env.now_ms);
+	if (d->headers != NULL)
+		header_files_refresh(d->headers, d->env.now_ms);
 	domains_begin(d->domains);
 }
 
@@ -454,17 +461,11 @@ directory_answer(
 {
 	if (m->id == 0 || d->config == NULL)
 		return -1;
-	d->env.now_ms = clock_mono_ms();
 	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
 		if (!span_is(m->verb, questions[i].verb) ||
 		    strcmp(socket_name, questions[i].socket_name) != 0)
 			continue;
 		d->questions++;
-		if (d->senders != NULL)
-			access_file_refresh(d->senders, clock_mono_ms());
-		if (d->headers != NULL)
-			header_files_refresh(d->headers, clock_mono_ms());
-		domains_begin(d->domains);
 		return questions[i].answer(d, m, w);
 	}
 	return -1;
@@ -475,6 +476,5 @@ directory_note(struct directory *d, const char *socket_name, const struct wire_m
 {
 	if (d->config == NULL || strcmp(socket_name, "smtpd/directory") != 0)
 		return -1;
-	d->env.now_ms = clock_mono_ms();
 	return directory_notes_take(&d->env, m);
 }

@@ -24,8 +24,15 @@ void directory_free(struct directory **d);
 void directory_configure(struct directory *d, struct config *c);
 
 /*
- * Answers the question m, asked at the socket of that name, into w (begun with client_answer_init by
- * the caller). -1: this socket does not allow the question, or it makes no sense; nothing was added.
+ * Takes notice of every change made to files so far. Called when questions have arrived and before the first of them
+ * is answered, so that each is answered from what was saved when it was asked; and when directory_fd becomes readable,
+ * so that events do not pile up.
+ */
+void directory_refresh(struct directory *d);
+
+/*
+ * Answers the question m, asked at the socket of that name, as of the last directory_refresh, into w (begun with
+ * client_answer_init by the caller). -1: this socket does not allow the question, or it makes no sense; nothing was added.
  */
 int directory_answer(
     struct directory *d, const char *socket_name, const struct wire_msg *m, struct wire_out *w);
@@ -38,9 +45,8 @@ int directory_note(struct directory *d, const char *socket_name, const struct wi
 /* What it knows now, as the resolver sees it: after directory_refresh, until the next question. */
 const struct resolve_env *directory_view(const struct directory *d);
 
-/* As domains_fd and domains_begin: what the loop watches, and does when it becomes readable. */
+/* As domains_fd: what the loop watches. */
 int directory_fd(const struct directory *d);
-void directory_refresh(struct directory *d);
 
 /* The resolver's view of a set of domains; env lives as long as they do. */
 void directory_env(struct resolve_env *env, const struct config *c, struct domains *domains,

@@ -40,6 +40,15 @@ struct program {
 };
 
 static void
+on_batch(struct client *c, void *arg)
+{
+	struct program *p = arg;
+
+	(void)c;
+	directory_refresh(p->directory);
+}
+
+static void
 on_message(struct client *c, struct wire_msg *m, void *arg)
 {
 	struct program *p = arg;
@@ -47,7 +56,6 @@ on_message(struct client *c, struct wire_msg *m, void *arg)
 
 	if (span_is(m->verb, "authenticate") &&
 	    strcmp(client_service(c), "smtpd/directory") == 0) {
-		directory_refresh(p->directory);
 		if (authenticator_ask(p->authenticator, directory_view(p->directory), c, m) !=
 		    0)
 			client_drop(c, "asks what makes no sense");
@@ -87,7 +95,7 @@ reply_to(void *asker, struct wire_out *w)
 }
 
 static const struct service_ops service_ops = {
-    .on_message = on_message, .on_down = on_down, .secret = true};
+    .on_message = on_message, .on_down = on_down, .on_batch = on_batch, .secret = true};
 
 /* Of the processes only the one a socket is for may connect; control is for root and ourselves. */
 static uid_t

@@ -188,11 +188,18 @@ on_question(struct client *c, struct wire_msg *m, void *arg)
 	client_send(c, &w, -1);
 }
 
+static void
+on_batch(struct client *c, void *arg)
+{
+	(void)c;
+	directory_refresh(arg);
+}
+
 /* The directory process, without its frame. */
 static void
 serve(struct rcpt *r, int fd)
 {
-	static const struct service_ops ops = {.on_message = on_question};
+	static const struct service_ops ops = {.on_message = on_question, .on_batch = on_batch};
 	const struct domain_ids self = {geteuid(), getegid()};
 	struct directory *d = directory_new(false, &self);
 	struct event_base *base = event_base_new();

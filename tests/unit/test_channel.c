@@ -12,7 +12,7 @@
 /* One end of a channel and what its callbacks saw. */
 struct end {
 	struct channel *channel;
-	int messages, closed, drained;
+	int messages, closed, drained, batches;
 	char why[100];
 	char last[64]; /* the last message's field `text` */
 	uint64_t sum;  /* over the field `n` of all messages, each times its position */
@@ -64,7 +64,19 @@ on_drained(struct channel *c, void *arg)
 	e->drained++;
 }
 
-static const struct channel_ops ops = {on_message, on_close, on_drained};
+static void
+on_batch(struct channel *c, void *arg)
+{
+	struct end *e = arg;
+
+	assert_ptr_equal(c, e->channel);
+	e->batches++;
+}
+
+static const struct channel_ops ops = {.on_message = on_message,
+    .on_close = on_close,
+    .on_drained = on_drained,
+    .on_batch = on_batch};
 
 struct pair {
 	struct event_base *base;
@@ -328,6 +340,41 @@ end_of_file_is_told_once(void **state)
 	pair_release(&p);
 }
 
+/* What is read together is announced once; what is not whole is not announced. */
+static void
+a_batch_is_announced_before_its_messages(void **state)
+{
+	struct pair p;
+	char frames[512];
+	ssize_t n;
+	int fd = half_init(&p), sv[2];
+	struct channel *other;
+	struct end end = {.messages = 0};
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+	other = channel_new(p.base, sv[0], &ops, &end);
+	end.channel = other;
+	for (int i = 1; i <= 3; i++)
+		assert_int_equal(send_number(other, (uint64_t)i, -1), 0);
+	channel_flush(other);
+	n = recv(sv[1], frames, sizeof frames, 0);
+	assert_in_range(n, 60, sizeof frames - 1);
+	assert_int_equal(send(fd, frames, (size_t)n - 1, 0), n - 1);
+	assert_true(testing_run_until(p.base, &p.a.messages, 2));
+	assert_int_equal(p.a.batches, 1);
+	assert_int_equal(send(fd, frames + n - 1, 1, 0), 1);
+	assert_true(testing_run_until(p.base, &p.a.messages, 3));
+	assert_int_equal(p.a.batches, 2);
+	assert_int_equal(send(fd, frames, 5, 0), 5);
+	testing_run_for(p.base, 10);
+	assert_int_equal(p.a.batches, 2);
+	channel_free(&end.channel);
+	close(sv[1]);
+	close(fd);
+	pair_release(&p);
+}
+
 static void
 writing_to_one_that_is_gone_closes(void **state)
 {
@@ -442,6 +489,7 @@ main(void)
 	    cmocka_unit_test(no_descriptor_leaks),
 	    cmocka_unit_test(nonsense_closes_this_channel_only),
 	    cmocka_unit_test(end_of_file_is_told_once),
+	    cmocka_unit_test(a_batch_is_announced_before_its_messages),
 	    cmocka_unit_test(writing_to_one_that_is_gone_closes),
 	    cmocka_unit_test(may_be_freed_in_a_callback),
 	    cmocka_unit_test(pausing_holds_messages_back),

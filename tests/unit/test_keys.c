@@ -50,6 +50,7 @@ on_question(struct client *c, struct wire_msg *m, void *arg)
 	if (w->silent)
 		return;
 	client_answer_init(&out, m);
+	directory_refresh(w->directory);
 	assert_int_equal(directory_answer(w->directory, "keys/directory", m, &out), 0);
 	client_send(c, &out, -1);
 }

@@ -252,6 +252,7 @@ ask(const char *socket_name, const char *question)
 
 	assert_int_equal(wire_parse(text, strlen(text), &fields, &m), 0);
 	wire_out_init(&w, "answer", m.id);
+	directory_refresh(directory);
 	if (directory_answer(directory, socket_name, &m, &w) == 0)
 		answer = xstrdup(strchr(buf_str(&w.text), '\n') + 1);
 	else
