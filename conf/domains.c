@@ -87,10 +87,12 @@ domains_new(const char *root, const struct domains_limits *limits,
 
 	d->root = xstrdup(root);
 	d->rootfd = d->root_watch = -1;
+	d->root_looked = UINT64_MAX;
 	d->limits = *limits;
 	d->complain = complain != NULL ? complain : to_log;
 	d->arg = arg;
 	hash_init(&d->by_name);
+	absent_names_init(&d->absent);
 	TAILQ_INIT(&d->entries);
 	d->watch = watch_new(limits->watches, domains_on_event, d);
 	domains_open_root(d);
@@ -263,10 +265,15 @@ obtain_alias(struct domains *d, struct span name, struct entry **out, struct buf
 static enum lookup
 obtain(struct domains *d, struct span name, struct entry **out, struct buf *why)
 {
-	char *text = xspandup(name);
+	char *text;
 	struct stat st;
-	int r = fstatat(d->rootfd, text, &st, AT_SYMLINK_NOFOLLOW), error = errno;
+	int r, error;
 
+	if (absent_names_has(&d->absent, name))
+		return LOOKUP_NOT_FOUND;
+	text = xspandup(name);
+	r = fstatat(d->rootfd, text, &st, AT_SYMLINK_NOFOLLOW);
+	error = errno;
 	free(text);
 	if (r != 0 && error != ENOENT) {
 		buf_addf(why, "%.*s: %s", SPAN_ARG(name), strerror(error));
@@ -274,8 +281,12 @@ obtain(struct domains *d, struct span name, struct entry **out, struct buf *why)
 	}
 	if (r == 0 && S_ISLNK(st.st_mode))
 		return obtain_alias(d, name, out, why);
-	if (r != 0 || !S_ISDIR(st.st_mode))
+	if (r != 0 || !S_ISDIR(st.st_mode)) {
+		/* What is watched says so before the name is asked for again. */
+		if (d->root_watch >= 0)
+			absent_names_add(&d->absent, name);
 		return LOOKUP_NOT_FOUND;
+	}
 	*out = entry_new(d, name);
 	(*out)->domain = domain_new(d->root, name);
 	(*out)->stale = true;

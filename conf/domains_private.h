@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "common/hash.h"
+#include "conf/absent_names.h"
 #include "conf/domains.h"
 #include "conf/watch.h"
 
@@ -40,7 +41,9 @@ struct domains {
 	struct domains_limits limits;
 	domains_complain_fn *complain;
 	void *arg;
-	uint64_t decision; /* counts domains_begin */
+	struct absent_names absent; /* no such domain; empty if the root is not watched */
+	uint64_t decision;	    /* counts domains_begin */
+	uint64_t root_looked;	    /* the decision in which the root was found to be current */
 	bool said_unwatched;
 	char *first; /* of domains_first; NULL: not known */
 };
@@ -56,8 +59,11 @@ void domains_entry_free(struct domains *d, struct entry *e);
 void domains_open_root(struct domains *d);
 void domains_close_root(struct domains *d);
 
-/* Is the root still the directory we opened? A file system may have been mounted there meanwhile. */
-bool domains_root_is_current(const struct domains *d);
+/*
+ * Is the root still the directory we opened? A file system may have been mounted there meanwhile. Looks once
+ * in a decision.
+ */
+bool domains_root_is_current(struct domains *d);
 
 /* Says in the log, once, that not everything can be watched. */
 void domains_say_unwatched(struct domains *d, const char *path, int error);

@@ -30,6 +30,7 @@ on_root_event(struct domains *d, struct span name, uint32_t mask)
 	struct entry *e = hash_find(&d->by_name, name);
 	char canonical[DOMAIN_MAX + 1];
 
+	absent_names_clear(&d->absent);
 	if (e != NULL)
 		e->stale = true;
 	if (mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO))
@@ -53,6 +54,7 @@ domains_on_event(void *object, struct span name, uint32_t mask, void *arg)
 	struct entry *e = object;
 
 	if (object == NULL) { /* events were lost */
+		absent_names_clear(&d->absent);
 		TAILQ_FOREACH (e, &d->entries, link)
 			e->stale = true;
 		forget_first(d);
@@ -95,6 +97,7 @@ domains_close_root(struct domains *d)
 		close(d->rootfd);
 	d->rootfd = -1;
 	d->reopen = false;
+	absent_names_clear(&d->absent);
 	forget_first(d);
 }
 
@@ -132,13 +135,17 @@ domains_open_root(struct domains *d)
 		domains_say_unwatched(d, d->root, errno);
 }
 
-/* Is the root still the directory we opened? A file system may have been mounted there meanwhile. */
 bool
-domains_root_is_current(const struct domains *d)
+domains_root_is_current(struct domains *d)
 {
 	struct stat st;
 
-	return stat(d->root, &st) == 0 && st.st_dev == d->dev && st.st_ino == d->ino;
+	if (d->root_looked == d->decision)
+		return true;
+	if (stat(d->root, &st) != 0 || st.st_dev != d->dev || st.st_ino != d->ino)
+		return false;
+	d->root_looked = d->decision;
+	return true;
 }
 
 struct first {

@@ -1,6 +1,7 @@
 /* test_domain: domain directories: loaded, watched, refused. */
 #include "conf/domains.h"
 
+#include "conf/absent_names.h"
 #include "conf/domain_include.h"
 #include "tests/unit/conf_fixture.h"
 
@@ -528,6 +529,33 @@ forgets_when_there_are_too_many(void **state)
 	assert_int_equal(domains_loaded(domains), 1);
 }
 
+/* That a name was not there is remembered, and not for longer than it is so. */
+static void
+finds_what_was_not_there_before(void **state)
+{
+	char name[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(ask("new.test", "bob"), '0');
+	files_domain(&files, "new.test", "bob:x\n", NULL, NULL);
+	assert_int_equal(ask("new.test", "bob"), '+');
+	assert_int_equal(ask("alias.test", "bob"), '0');
+	assert_int_equal(symlink("new.test", files_path(&files, "alias.test")), 0);
+	assert_int_equal(ask("alias.test", "bob"), '+');
+	assert_int_equal(ask("other.test", "bob"), '0');
+	assert_int_equal(
+	    rename(files_path(&files, "new.test"), files_path(&files, "other.test")), 0);
+	assert_int_equal(ask("other.test", "bob"), '+');
+	assert_int_equal(ask("new.test", "bob"), '0');
+	for (unsigned i = 0; i < ABSENT_NAMES_MAX + 10; i++) {
+		snprintf(name, sizeof name, "n%u.test", i);
+		assert_int_equal(ask(name, "bob"), '0');
+	}
+	files_domain(&files, "n7.test", "bob:x\n", NULL, NULL);
+	assert_int_equal(ask("n7.test", "bob"), '+');
+}
+
 static void
 names_the_first(void **state)
 {
@@ -616,6 +644,7 @@ main(void)
 	    TEST(reads_included_lists),
 	    TEST(gives_ids),
 	    TEST(forgets_when_there_are_too_many),
+	    TEST(finds_what_was_not_there_before),
 	    TEST(names_the_first),
 	    TEST(warns_of_names_nobody_finds),
 	    TEST(cannot_tell_without_root),
