@@ -81,7 +81,7 @@ struct resolution {
 	struct verdict verdict;
 	struct target *v; /* at least one if the verdict is ok, else none */
 	size_t n;
-	struct hash seen; /* of targets, by address */
+	struct hash seen; /* of targets, by address, if there are more than a few */
 	unsigned steps;	  /* on the way to them, or to the failure */
 };
 

@@ -31,13 +31,27 @@ resolve_temporary(struct run *r, const char *why)
 	return OUTCOME_TEMPORARY;
 }
 
+/* As many targets are compared one by one: most addresses have one, and a map costs more than that. */
+#define FEW 8
+
+static bool
+is_target(const struct resolution *o, const char *address)
+{
+	if (o->n > FEW)
+		return hash_find(&o->seen, span_str(address)) != NULL;
+	for (size_t i = 0; i < o->n; i++)
+		if (strcmp(o->v[i].address, address) == 0)
+			return true;
+	return false;
+}
+
 /* Takes over the address; the destination is copied. A target that is there already is not added again. */
 enum outcome
 resolve_add_target(struct run *r, enum target_kind kind, char *address, const char *destination)
 {
 	struct resolution *o = r->out;
 
-	if (hash_find(&o->seen, span_str(address)) != NULL) {
+	if (is_target(o, address)) {
 		free(address);
 		return OUTCOME_OK;
 	}
@@ -51,9 +65,13 @@ resolve_add_target(struct run *r, enum target_kind kind, char *address, const ch
 	o->v[o->n++] = (struct target){kind, address, xstrdup(destination)};
 	if (r->flags & RESOLVE_ANY)
 		return OUTCOME_OK; /* it ends here: nothing to compare with */
-	if (o->n == 1)
+	if (o->n == FEW + 1) {
 		hash_init(&o->seen);
-	hash_insert(&o->seen, span_str(address), address);
+		for (size_t i = 0; i < FEW; i++)
+			hash_insert(&o->seen, span_str(o->v[i].address), o->v[i].address);
+	}
+	if (o->n > FEW)
+		hash_insert(&o->seen, span_str(address), address);
 	return OUTCOME_OK;
 }
 
