@@ -60,6 +60,25 @@ say_ran(struct worker *w)
 		log_warn("waking the event loop");
 }
 
+/* Called without the lock, returns with it. The loop is woken without it: it would run into it at once. */
+static void
+finished(struct worker *w, struct worker_task *t)
+{
+	bool first;
+
+	pthread_mutex_lock(&w->lock);
+	first = w->ran.first == NULL;
+	list_add(&w->ran, t);
+	if (first) {
+		pthread_mutex_unlock(&w->lock);
+		say_ran(w);
+		pthread_mutex_lock(&w->lock);
+	}
+	w->busy = false;
+	if (w->todo.first == NULL)
+		pthread_cond_signal(&w->idle);
+}
+
 static void *
 thread_main(void *arg)
 {
@@ -77,13 +96,7 @@ thread_main(void *arg)
 		w->busy = true;
 		pthread_mutex_unlock(&w->lock);
 		t->run(t);
-		pthread_mutex_lock(&w->lock);
-		w->busy = false;
-		if (w->ran.first == NULL)
-			say_ran(w);
-		list_add(&w->ran, t);
-		if (w->todo.first == NULL)
-			pthread_cond_signal(&w->idle);
+		finished(w, t);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
@@ -145,8 +158,9 @@ worker_submit(struct worker *w, struct worker_task *t)
 {
 	pthread_mutex_lock(&w->lock);
 	list_add(&w->todo, t);
-	pthread_cond_signal(&w->more);
 	pthread_mutex_unlock(&w->lock);
+	/* The thread would wait for the lock otherwise. */
+	pthread_cond_signal(&w->more);
 }
 
 void
