@@ -81,6 +81,12 @@ bool policy_make_public(const struct policy_client *client, struct policy_answer
 void policy_connect(const struct resolve_env *env, const struct policy_client *client,
     struct trace *trace, struct policy_answer *answer);
 
+/*
+ * Does policy_connect let everybody in with this configuration, whatever else there is, with nothing to be counted and
+ * nothing to be known of the DNS? Whoever has the configuration need not ask then.
+ */
+bool policy_connect_is_open(const struct config *c);
+
 /* from is canonical; its text is empty for the null reverse-path. */
 void policy_mail(const struct resolve_env *env, const struct policy_client *client,
     const struct address *from, struct trace *trace, struct policy_answer *answer);

@@ -26,17 +26,6 @@ struct look {
 /* --- who is not looked at --- */
 
 static bool
-is_any_on(const struct config *c)
-{
-	for (size_t i = 0; i < c->ndnsbls; i++)
-		if (c->dnsbls[i].action >= CHECK_WARN)
-			return true;
-	return c->client_name >= CHECK_WARN || c->helo_name >= CHECK_WARN ||
-	       c->helo_resolves >= CHECK_WARN || c->helo_ours >= CHECK_WARN ||
-	       c->sender_domain >= CHECK_WARN;
-}
-
-static bool
 spares(const struct access_entry *e)
 {
 	return e != NULL && (e->action == ACCESS_OK || e->action == ACCESS_RELAY);
@@ -114,7 +103,7 @@ policy_wants(const struct resolve_env *env, const struct policy_client *client,
 		return;
 	if (c->client_name != CHECK_OFF || (table != NULL && access_table_has_names(table)))
 		want(&w, FACT_PTR, "-");
-	if (!is_any_on(c) || why_no_stranger(env, client, table) != NULL)
+	if (!policy_dns_is_any_on(c) || why_no_stranger(env, client, table) != NULL)
 		return;
 	for (size_t i = 0; i < c->ndnsbls; i++)
 		if (c->dnsbls[i].action >= CHECK_WARN)
@@ -397,7 +386,7 @@ policy_dns_refuses(const struct resolve_env *env, const struct policy_client *cl
 	struct look k = {env, client, from, table, trace, answer};
 	const char *why;
 
-	if (!is_any_on(env->config))
+	if (!policy_dns_is_any_on(env->config))
 		return false;
 	why = why_no_stranger(env, client, table);
 	if (why == NULL && is_rcpt_spared(&k, rcpt))

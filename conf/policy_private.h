@@ -61,6 +61,9 @@ const char *policy_ours(
 /* The entry of relay-domains for a canonical domain: itself, or a parent's with a leading dot. NULL: none. */
 const char *policy_relay_domain(const struct resolve_env *env, const char *domain);
 
+/* Is there a check by the DNS or the greeting that finds anything? */
+bool policy_dns_is_any_on(const struct config *c);
+
 /*
  * The checks of strangers by the DNS and their greeting. True if mail for the recipient, which is accepted otherwise,
  * is refused; what is found and not refused is among the warnings.

@@ -205,5 +205,5 @@ cmd_xclient_run(struct session *s, const struct command *c)
 	    netaddr_format(&s->origin.peer, peer), s->origin.text,
 	    s->account != NULL ? " auth=" : "", s->account != NULL ? s->account : "");
 	session_begin(s);
-	return COMMAND_LATER;
+	return s->state == SESSION_GREETING ? COMMAND_LATER : COMMAND_DONE;
 }

@@ -112,6 +112,12 @@ header_source_is_ready(const struct header_source *h)
 	return h == NULL || !h->wanted || h->set != NULL;
 }
 
+bool
+header_source_is_asking(const struct header_source *h)
+{
+	return h != NULL && h->asked[0] != '\0';
+}
+
 struct header_set *
 header_source_set(const struct header_source *h)
 {

@@ -29,6 +29,9 @@ void header_source_put(struct header_source *h, struct header_set *set, struct s
 /* False: mail is to be checked and the rules are not here. h may be NULL: nothing is to be checked. */
 bool header_source_is_ready(const struct header_source *h);
 
+/* The directory has other rules than these, and was asked for them. h may be NULL: nothing is to be checked. */
+bool header_source_is_asking(const struct header_source *h);
+
 /* The rules, borrowed; NULL: there are none, or h is NULL. */
 struct header_set *header_source_set(const struct header_source *h);
 

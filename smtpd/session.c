@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "smtpd/login.h"
+#include "smtpd/session_ahead.h"
 #include "smtpd/session_facts.h"
 #include "smtpd/session_input.h"
 #include "smtpd/session_private.h"
@@ -171,6 +172,8 @@ session_flush(struct session *s)
 	if (backlog == 0 ||
 	    ((s->state == SESSION_WAITING || s->state == SESSION_CHUNK) && backlog < HOLD_MAX))
 		return;
+	if (s->state == SESSION_CLOSING && !s->lingers)
+		transport_set_last(&s->transport);
 	if (transport_flush(&s->transport) == TRANSPORT_GONE) {
 		/* A message on its way to disk is not called back; the client will not hear of it. */
 		buf_clear(&s->transport.out);
@@ -261,6 +264,7 @@ static void
 give_up(struct session *s)
 {
 	s->server->question_ops->cancel(s->server->directory, &s->call);
+	session_ahead_free(s);
 	session_facts_cancel(s);
 	tls_names_cancel(&s->identity_wait);
 	txn_free(&s->txn);

@@ -65,6 +65,7 @@ enum session_greeting_wait {
 };
 
 struct login;
+struct session_ahead;
 struct session_facts;
 struct tls_handshake;
 
@@ -95,6 +96,8 @@ struct session {
 	struct login *login;	 /* the AUTH under way; NULL: none */
 	char *account;		 /* who has logged in, canonical; NULL: nobody */
 	struct question_call call;
+	struct session_ahead
+	    *ahead; /* a question asked before its turn; NULL: none is under way */
 	struct session_facts *facts; /* NULL: nothing is known of the client, nor wanted */
 	unsigned replies;	     /* to commands and messages, so far */
 	unsigned awaited;	     /* what replies will be when the waiting command is done */
@@ -114,9 +117,9 @@ struct session {
 
 /*
  * Takes the descriptor, which does not block. The session belongs to the server. If origin->tls is
- * implicit the server has its tls.
+ * implicit the server has its tls. It may have ended when this returns.
  */
-struct session *session_new(struct server *sv, int fd, const struct session_origin *origin);
+void session_new(struct server *sv, int fd, const struct session_origin *origin);
 void session_free(struct session **s);
 
 /* Changes the state, with a line in the debug log, and sets its clock. */
@@ -150,7 +153,10 @@ void session_finish(struct session *s);
 /* Uses the input at hand, sends replies, sets clocks; frees the session if it has ended. */
 void session_continue(struct session *s);
 
-/* The beginning of the dialogue: the directory is asked about the client, and the greeting follows. */
+/*
+ * The beginning of the dialogue: the directory is asked about the client and the greeting follows, or, where everybody
+ * is let in, it is said already and leaves with the next session_continue (state SESSION_COMMAND).
+ */
 void session_begin(struct session *s);
 
 /* Events from the server: the timer, the end of service. They may free the session. */

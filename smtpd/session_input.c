@@ -9,6 +9,7 @@
 #include "smtpd/line.h"
 #include "smtpd/login.h"
 #include "smtpd/session.h"
+#include "smtpd/session_ahead.h"
 #include "smtpd/session_content.h"
 
 /* What is dropped of an overlong line before the connection ends. */
@@ -48,6 +49,8 @@ take_command(struct session *s, struct span *in)
 			login_line(s, line);
 		else
 			command_dispatch(s, line, in->len > 0);
+		if (s->state == SESSION_WAITING && in->len > 0)
+			session_ahead_ask(s, *in, line_limit(s, *in));
 		if (s->state == SESSION_COMMAND)
 			session_set_state(s, SESSION_COMMAND);
 		return true;

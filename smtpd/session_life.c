@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "smtpd/login.h"
+#include "smtpd/session_ahead.h"
 #include "smtpd/session_facts.h"
 #include "smtpd/session_private.h"
 #include "smtpd/session_tls.h"
@@ -83,15 +84,19 @@ void
 session_begin(struct session *s)
 {
 	session_facts_free(s);
-	s->greeting_waits = GREETING_WAITS_ANSWER;
-	if (session_delays_greeting(s))
-		s->greeting_waits |= GREETING_WAITS_DELAY;
+	s->greeting_waits = session_delays_greeting(s) ? GREETING_WAITS_DELAY : 0U;
 	session_set_state(s, SESSION_GREETING);
-	session_ask(s, QUESTION_CONNECT, on_client_answer);
+	if (s->settings->connect_is_open) {
+		s->counts_commands = false;
+		session_greet(s);
+	} else {
+		s->greeting_waits |= GREETING_WAITS_ANSWER;
+		session_ask(s, QUESTION_CONNECT, on_client_answer);
+	}
 	session_set_timer(s);
 }
 
-struct session *
+void
 session_new(struct server *sv, int fd, const struct session_origin *origin)
 {
 	struct session *s = session_make(sv, origin);
@@ -104,8 +109,8 @@ session_new(struct server *sv, int fd, const struct session_origin *origin)
 	} else {
 		session_open(s, fd, NULL);
 		session_begin(s);
+		session_continue(s);
 	}
-	return s;
 }
 
 static void
@@ -118,6 +123,7 @@ leave_server(struct session *s)
 	wheel_cancel(&sv->wheel, &s->timer);
 	tls_names_cancel(&s->identity_wait);
 	sv->question_ops->cancel(sv->directory, &s->call);
+	session_ahead_free(s);
 	session_facts_free(s);
 }
 

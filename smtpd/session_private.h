@@ -21,6 +21,9 @@ bool session_delays_greeting(const struct session *s);
 /* Says the greeting, if nothing is to be waited for any more. */
 void session_greet(struct session *s);
 
+/* What a question says of the session, its transaction and the recipient under way; tells of commands not told before. */
+struct question session_question(struct session *s, enum question_kind kind);
+
 /* Sets its timer for the state it is in. */
 void session_set_timer(struct session *s);
 

@@ -5,12 +5,14 @@
  */
 #include "smtpd/login.h"
 #include "smtpd/session.h"
+#include "smtpd/session_ahead.h"
 #include "smtpd/session_author.h"
 #include "smtpd/session_facts.h"
+#include "smtpd/session_private.h"
 #include "smtpd/txn.h"
 
-static struct question
-about(struct session *s, enum question_kind kind)
+struct question
+session_question(struct session *s, enum question_kind kind)
 {
 	struct question q = {
 	    .kind = kind,
@@ -48,7 +50,9 @@ session_ask(struct session *s, enum question_kind kind, question_fn *fn)
 
 	if (session_facts_delay(s, kind, fn))
 		return;
-	q = about(s, kind);
+	if (kind == QUESTION_RCPT && session_ahead_take(s, fn))
+		return;
+	q = session_question(s, kind);
 	q.facts = session_facts_known(s);
 	if (kind == QUESTION_LOGIN)
 		login_fill(s->login, &q);
@@ -66,7 +70,7 @@ session_tell_accepted(struct session *s)
 
 	if (!s->txn->counted)
 		return;
-	q = about(s, QUESTION_RCPT);
+	q = session_question(s, QUESTION_RCPT);
 	s->server->question_ops->tell(s->server->directory, NOTE_ACCEPTED, &q);
 }
 
@@ -77,6 +81,6 @@ session_tell_commands(struct session *s)
 
 	if (!s->counts_commands || s->commands == 0)
 		return;
-	q = about(s, QUESTION_CONNECT);
+	q = session_question(s, QUESTION_CONNECT);
 	s->server->question_ops->tell(s->server->directory, NOTE_COMMANDS, &q);
 }

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/xalloc.h"
+#include "conf/policy.h"
 #include "smtpd/future_release.h"
 
 /* RFC 9422: what a session is held to. */
@@ -121,6 +122,7 @@ settings_new(const struct config *c, unsigned offers)
 	s->greeting_delay_ms = c->greeting_delay;
 	copy_proxied(s, c);
 	s->dns_timeout_ms = c->dns_timeout;
+	s->connect_is_open = policy_connect_is_open(c);
 	return s;
 }
 

@@ -56,6 +56,7 @@ struct settings {
 	uint32_t minimum_rate; /* octets of content a second */
 	uint64_t greeting_delay_ms;
 	uint64_t dns_timeout_ms;
+	bool connect_is_open; /* clients are greeted without asking the directory */
 };
 
 /*

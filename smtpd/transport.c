@@ -171,7 +171,7 @@ write_clear(struct transport *t, const void *p, size_t n)
 	ssize_t r;
 
 	do {
-		r = send(t->fd, p, n, MSG_NOSIGNAL);
+		r = send(t->fd, p, n, MSG_NOSIGNAL | (t->last ? MSG_MORE : 0));
 	} while (r < 0 && errno == EINTR);
 	return r;
 }
@@ -220,6 +220,12 @@ transport_flush(struct transport *t)
 	else
 		buf_clear(&t->out);
 	return TRANSPORT_ALL;
+}
+
+void
+transport_set_last(struct transport *t)
+{
+	t->last = true;
 }
 
 size_t

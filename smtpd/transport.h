@@ -36,6 +36,7 @@ struct transport {
 	SSL *ssl; /* NULL: in clear */
 	bool reading;
 	bool ended;	/* ssl is of no use any more */
+	bool last;	/* transport_set_last */
 	size_t sent;	/* octets at the beginning of out that have left */
 	struct buf out; /* append to it what is to be said */
 };
@@ -71,6 +72,12 @@ ssize_t transport_read(struct transport *t, void *p, size_t n);
 
 /* Sends what has been appended to out. */
 enum transport_result transport_flush(struct transport *t) __attribute__((warn_unused_result));
+
+/*
+ * What is flushed from now on is the last: in clear over TCP it waits for transport_release and leaves with the end of the
+ * stream, in one packet instead of two. The caller releases it as soon as all is flushed.
+ */
+void transport_set_last(struct transport *t);
 
 /* Octets appended and not yet taken by the kernel. */
 size_t transport_backlog(const struct transport *t);

@@ -262,19 +262,22 @@ static const struct spool_ops fake_spool_ops = {.has_room = fake_has_room,
 static inline void
 fake_answer_policy(struct fake *f)
 {
-	struct question_call *calls[FAKE_CALLS];
-	struct answer answers[FAKE_CALLS];
 	size_t n = f->ncalls;
 
-	memcpy(calls, f->calls, n * sizeof *calls);
-	memcpy(answers, f->answers, n * sizeof *answers);
-	f->ncalls = 0;
+	/* One answer may cancel the call behind it, and ask more. */
 	for (size_t i = 0; i < n; i++) {
-		if (calls[i] == NULL)
+		struct question_call *call = f->calls[i];
+		struct answer a = f->answers[i];
+
+		f->calls[i] = NULL;
+		if (call == NULL)
 			continue;
-		calls[i]->id = 0;
-		calls[i]->fn(&answers[i], calls[i]->arg);
+		call->id = 0;
+		call->fn(&a, call->arg);
 	}
+	f->ncalls -= n;
+	memmove(f->calls, f->calls + n, f->ncalls * sizeof *f->calls);
+	memmove(f->answers, f->answers + n, f->ncalls * sizeof *f->answers);
 }
 
 static inline void
@@ -375,8 +378,12 @@ fake_settings(void)
 	    .session_timeout = 60000,
 	    .transaction_timeout = 40000,
 	    .minimum_rate = 32};
+	struct settings *s;
 
-	return settings_new(&c, OFFER_SIZE | OFFER_8BITMIME);
+	s = settings_new(&c, OFFER_SIZE | OFFER_8BITMIME);
+	/* Asked about every client, as if there were an access table. */
+	s->connect_is_open = false;
+	return s;
 }
 
 static inline void

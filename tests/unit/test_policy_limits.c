@@ -54,6 +54,54 @@ client_at(const char *address, const char *auth)
 	return c;
 }
 
+/* Who need not be asked is asked here all the same: everybody is let in, and nothing counts. */
+static void
+an_open_configuration_needs_no_question(void **state)
+{
+	static const enum config_rate rates[] = {RATE_CONNECTION_CLIENT,
+	    RATE_CONNECTION_NETWORK, RATE_COMMAND_CLIENT, RATE_COMMAND_NETWORK};
+	static const enum config_rate others[] = {RATE_MESSAGE_CLIENT, RATE_RECIPIENT_CLIENT,
+	    RATE_MESSAGE_ACCOUNT, RATE_MESSAGE_DOMAIN};
+	enum config_check *checks[] = {&fake.config.client_name, &fake.config.helo_name,
+	    &fake.config.helo_resolves, &fake.config.helo_ours, &fake.config.sender_domain};
+	struct config_dnslist list = {.zone = (char[]){"bl.test"}, .action = CHECK_WARN};
+	struct policy_client client = client_at("192.0.2.1", "");
+	struct policy_answer a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		set_rate(others[i], 1, HOUR);
+	assert_true(policy_connect_is_open(&fake.config));
+	for (int i = 0; i < 3; i++) {
+		policy_connect(&fake.env, &client, NULL, &a);
+		assert_int_equal(a.verdict.kind, VERDICT_OK);
+		assert_false(a.count);
+		policy_count_connection(&fake.env, &client);
+	}
+	for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+		set_rate(rates[i], 1, HOUR);
+		assert_false(policy_connect_is_open(&fake.config));
+		set_rate(rates[i], 0, 0);
+	}
+	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+		*checks[i] = CHECK_WARN;
+		assert_false(policy_connect_is_open(&fake.config));
+		*checks[i] = CHECK_OFF;
+	}
+	fake.config.client_name = CHECK_LOOKUP;
+	assert_false(policy_connect_is_open(&fake.config));
+	fake.config.client_name = CHECK_OFF;
+	fake.config.dnsbls = &list;
+	fake.config.ndnsbls = 1;
+	assert_false(policy_connect_is_open(&fake.config));
+	fake.config.ndnsbls = 0;
+	fake.config.dnsbls = NULL;
+	fake.config.access_table = (char[]){"access"};
+	assert_false(policy_connect_is_open(&fake.config));
+	fake.config.access_table = NULL;
+	assert_true(policy_connect_is_open(&fake.config));
+}
+
 /* "4.7.1 rule", or "rule" of what is not refused. */
 static const char *
 told(const struct policy_answer *a)
@@ -262,6 +310,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		an_open_configuration_needs_no_question, setup, teardown),
 	    cmocka_unit_test_setup_teardown(counts_connections, setup, teardown),
 	    cmocka_unit_test_setup_teardown(counts_commands, setup, teardown),
 	    cmocka_unit_test_setup_teardown(

@@ -41,11 +41,11 @@ a_group_leaves_in_one_write(void **state)
 	client_open(&c, NULL);
 	assert_string_equal(say(&c, E), "220,250");
 	send(c.fd, group, strlen(group), 0);
-	for (int i = 0; i < 3;
-	     i++) { /* three questions, nothing said before the last is answered */
+	/* three questions, the first two at once, nothing said before the last is answered */
+	for (unsigned ncalls = 2; ncalls > 0; ncalls--) {
 		event_base_loop(c.fake.base, EVLOOP_NONBLOCK);
 		assert_int_equal(recv(c.fd, got, sizeof got, 0), -1);
-		assert_int_equal(c.fake.ncalls, 1);
+		assert_int_equal(c.fake.ncalls, ncalls);
 		fake_answer_policy(&c.fake);
 	}
 	n = recv(c.fd, got, sizeof got, 0);
@@ -54,6 +54,93 @@ a_group_leaves_in_one_write(void **state)
 	assert_true(n > 4 && strncmp(got, "250 ", 4) == 0);
 	got[n - 1] = '\0';
 	assert_non_null(strstr(got, "\r\n354 "));
+	client_close(&c);
+}
+
+/* Asked ahead, RCPT is asked about once, and decided by its own answer alone. */
+static void
+the_first_recipient_is_asked_about_ahead(void **state)
+{
+	static const struct {
+		const char *send, *want;
+		unsigned questions;
+	} rows[] = {
+	    {M R "RSET\\r\\n", "250,250,250", 2},
+	    {M "RCPT TO:<no@a.test>\\r\\n" R D, "250,550,250,354", 3},
+	    {"MAIL FROM:<forged@a.test>\\r\\n" R, "553,503", 2},
+	    {"MAIL FROM:<forged@a.test>\\r\\n" R M R "RSET\\r\\n", "553,503,250,250,250", 4},
+	    {"MAIL FROM:<forged@a.test>\\r\\n" R M "RCPT TO:<no@a.test>\\r\\nRSET\\r\\n",
+		"553,503,250,550,250", 4},
+	    {M "NOOP\\r\\n" R "RSET\\r\\n", "250,250,250,250", 2},
+	    {M "RCPT TO:<a@a.test> NONE=x\\r\\nRSET\\r\\n", "250,555,250", 1},
+	    {M R Q, "250,250,221!", 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct client c;
+		unsigned before;
+
+		client_open(&c, NULL);
+		assert_string_equal(say(&c, E), "220,250");
+		before = c.fake.questions;
+		assert_string_equal(say(&c, rows[i].send), rows[i].want);
+		assert_int_equal(c.fake.questions - before, rows[i].questions);
+		client_close(&c);
+	}
+}
+
+/* The client goes while both questions are open. */
+static void
+the_end_with_a_question_asked_ahead(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, NULL);
+	assert_string_equal(say(&c, E), "220,250");
+	c.fake.hold_policy = true;
+	assert_string_equal(say(&c, M R), "");
+	assert_int_equal(c.fake.ncalls, 2);
+	server_abandon(&c.fake.server);
+	assert_int_equal(c.fake.server.nsessions, 0);
+	c.fake.hold_policy = false;
+	client_close(&c);
+}
+
+/* Where everybody is let in nobody is asked; the delay of the greeting holds all the same. */
+static void
+a_greeting_without_a_question(void **state)
+{
+	struct client c;
+
+	(void)state;
+	memset(&c, 0, sizeof c);
+	buf_init(&c.got, 1U << 20);
+	fake_init(&c.fake);
+	c.fake.server.settings->connect_is_open = true;
+	c.fd = fake_connect(&c.fake, NULL);
+	client_read(&c);
+	assert_string_equal(c.replies, "220");
+	assert_int_equal(c.fake.questions, 0);
+	assert_string_equal(say(&c, E M), "250,250");
+	assert_int_equal(c.fake.questions, 1);
+	close(c.fd);
+	fake_run(&c.fake);
+	c.fake.server.settings->greeting_delay_ms = 1000;
+	c.closed = false;
+	c.fd = fake_connect(&c.fake, NULL);
+	fake_run(&c.fake);
+	client_read(&c);
+	assert_string_equal(c.replies, "");
+	fake_sleep(&c.fake, 1200);
+	client_read(&c);
+	assert_string_equal(c.replies, "220");
+	close(c.fd);
+	/* Gone before it is greeted. */
+	fake_run(&c.fake);
+	c.fake.server.settings->greeting_delay_ms = 0;
+	c.fd = fake_connect(&c.fake, NULL);
 	client_close(&c);
 }
 
@@ -543,6 +630,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_ehlo_offers_what_there_is),
 	    cmocka_unit_test(a_group_leaves_in_one_write),
+	    cmocka_unit_test(the_first_recipient_is_asked_about_ahead),
+	    cmocka_unit_test(the_end_with_a_question_asked_ahead),
+	    cmocka_unit_test(a_greeting_without_a_question),
 	    cmocka_unit_test(what_is_asked_and_stored),
 	    cmocka_unit_test(no_250_before_the_disk),
 	    cmocka_unit_test(a_full_spool),

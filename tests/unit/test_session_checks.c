@@ -6,6 +6,7 @@
 
 #include <sys/socket.h>
 
+#include "common/peer.h"
 #include "queue/spool_envelope.h"
 #include "smtpd/header_source.h"
 #include "tests/unit/smtpd_client.h"
@@ -60,6 +61,39 @@ check_last(const struct client *c, const char *hold, const char *to, bool marked
 	assert_true(span_is(e.recipients[0].address, to));
 	assert_int_equal(strncmp(m->content, "X-Mark: yes\nReceived:", 21) == 0, marked);
 	envelope_release(&e);
+}
+
+/* The answer that counts comes behind the rules that MAIL's answer has made known, so it is not one that was asked for before. */
+static void
+other_rules_are_on_their_way(void **state)
+{
+	static const struct peer_ops ops = {.secret = false};
+	struct client c;
+	struct peer *peer;
+	unsigned before;
+
+	(void)state;
+	client_open(&c, NULL);
+	peer = peer_new(c.fake.base, "/nonexistent/socket", "test", &ops, NULL);
+	c.fake.server.headers = header_source_new(peer);
+	header_source_configure(c.fake.server.headers, true);
+	header_source_put(c.fake.server.headers, set_of(rules), span_str("1"));
+	assert_string_equal(say(&c, E), "220,250");
+	before = c.fake.questions;
+	c.fake.hold_policy = true;
+	assert_string_equal(say(&c, M R), "");
+	assert_int_equal(c.fake.questions - before, 2);
+	header_source_announce(c.fake.server.headers, span_str("2"));
+	assert_true(header_source_is_asking(c.fake.server.headers));
+	fake_answer_policy(&c.fake);
+	assert_int_equal(c.fake.questions - before, 3);
+	c.fake.hold_policy = false;
+	fake_run(&c.fake);
+	client_read(&c);
+	assert_string_equal(c.replies, "250,250");
+	header_source_free(&c.fake.server.headers);
+	peer_free(&peer);
+	client_close(&c);
 }
 
 static void
@@ -244,6 +278,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(other_rules_are_on_their_way),
 	    cmocka_unit_test(by_data),
 	    cmocka_unit_test(by_bdat),
 	    cmocka_unit_test(large),
