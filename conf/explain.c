@@ -31,20 +31,25 @@ refuse(struct tale *t, int code, const char *status, const char *text, const cha
 	trace_add(&t->trace, "rule %s: permanent %s %s", rule, status, t->answer.verdict.text);
 }
 
-/* Takes an address as MAIL and RCPT do: in angle brackets, which need not be typed. */
-enum path {
-	PATH_GOOD,
-	PATH_BAD,  /* why says what is wrong */
-	PATH_LONG, /* it is good, and something follows */
+/* What MAIL and RCPT differ in, where they take an address. */
+struct path_kind {
+	unsigned flags; /* of address_parse_path */
+	int code;
+	const char *status, *text, *rule; /* if it is none */
 };
 
-static enum path
-take_path(struct span typed, unsigned flags, struct address *a, const char **why)
+static const struct path_kind sender_path = {ADDRESS_ALLOW_EMPTY, REFUSAL_SENDER_SYNTAX};
+static const struct path_kind recipient_path = {ADDRESS_POSTMASTER, REFUSAL_RECIPIENT_SYNTAX};
+
+/* As MAIL and RCPT do: in angle brackets, which need not be typed. false: refused. */
+static bool
+take_path(struct tale *t, const struct path_kind *k, struct span typed, struct address *a)
 {
-	struct buf text;
-	struct span rest;
-	enum path p;
 	bool whole = typed.len > 1 && typed.p[0] == '<' && typed.p[typed.len - 1] == '>';
+	bool good = false;
+	const char *why;
+	struct span rest;
+	struct buf text;
 
 	buf_init(&text, typed.len + 2);
 	if (!whole)
@@ -53,47 +58,14 @@ take_path(struct span typed, unsigned flags, struct address *a, const char **why
 	if (!whole)
 		buf_add_char(&text, '>');
 	rest = buf_span(&text);
-	p = address_parse_path(&rest, ADDRESS_UTF8 | flags, a, why) != 0 ? PATH_BAD
-	    : rest.len == 0						 ? PATH_GOOD
-									 : PATH_LONG;
+	if (address_parse_path(&rest, ADDRESS_UTF8 | k->flags, a, &why) != 0)
+		refuse(t, k->code, k->status, k->text, k->rule, why);
+	else if (rest.len > 0)
+		refuse(t, REFUSAL_SYNTAX, REFUSAL_AFTER_PATH);
+	else
+		good = true;
 	buf_release(&text);
-	return p;
-}
-
-static bool
-take_sender(struct tale *t, struct span typed)
-{
-	const char *why;
-
-	switch (take_path(typed, ADDRESS_ALLOW_EMPTY, &t->from, &why)) {
-	case PATH_GOOD:
-		return true;
-	case PATH_BAD:
-		refuse(t, REFUSAL_SENDER_SYNTAX, why);
-		return false;
-	case PATH_LONG:
-		break;
-	}
-	refuse(t, REFUSAL_SYNTAX, REFUSAL_AFTER_PATH);
-	return false;
-}
-
-static bool
-take_recipient(struct tale *t, struct span typed)
-{
-	const char *why;
-
-	switch (take_path(typed, ADDRESS_POSTMASTER, &t->rcpt, &why)) {
-	case PATH_GOOD:
-		return true;
-	case PATH_BAD:
-		refuse(t, REFUSAL_RECIPIENT_SYNTAX, why);
-		return false;
-	case PATH_LONG:
-		break;
-	}
-	refuse(t, REFUSAL_SYNTAX, REFUSAL_AFTER_PATH);
-	return false;
+	return good;
 }
 
 static bool
@@ -136,14 +108,14 @@ play(struct tale *t, struct span from, struct span rcpt)
 	if (!take_login(t))
 		return;
 	trace_set_stage(&t->trace, "mail");
-	if (!take_sender(t, from))
+	if (!take_path(t, &sender_path, from, &t->from))
 		return;
 	policy_mail(t->env, &t->client, &t->from, &t->trace, &t->answer);
 	if (!goes_on(t))
 		return;
 	t->asks = true;
 	trace_set_stage(&t->trace, "rcpt");
-	if (take_recipient(t, rcpt))
+	if (take_path(t, &recipient_path, rcpt, &t->rcpt))
 		policy_rcpt(t->env, &t->client, &t->from, &t->rcpt, &t->trace, &t->answer);
 }
 
@@ -258,7 +230,7 @@ explain_address(struct tale *t, struct span rcpt, struct wire_out *w)
 	struct resolution r = {.v = NULL};
 
 	t->answer.rule = "resolve";
-	if (take_recipient(t, rcpt)) {
+	if (take_path(t, &recipient_path, rcpt, &t->rcpt)) {
 		find_targets(t, &r);
 		t->answer.verdict = r.verdict;
 	} else {
