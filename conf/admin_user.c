@@ -18,11 +18,17 @@
 /* What no password hashes to. */
 #define LOCKED "!"
 
-/* A user's address taken apart, and the domain open for change. */
+/*
+ * A user's address taken apart, the domain open for change, and its passwd as it is to
+ * be: change_begin puts there what stands before the user's line, the caller the new
+ * line, change_commit what stands behind.
+ */
 struct change {
 	struct admin_etc etc;
 	char name[LOCAL_PART_MAX + 1]; /* folded */
-	struct buf text;	       /* of passwd */
+	struct buf text;	       /* of passwd as it is */
+	struct span line; /* the user's in it, without the line end; none: empty, at its end */
+	struct buf changed;
 };
 
 /* What is wrong with the domain's files is told where it matters. */
@@ -53,16 +59,14 @@ find_domain(const struct config *c, struct span name, char out[DOMAIN_MAX + 1], 
 	return l == LOOKUP_FOUND ? 0 : -1;
 }
 
-/* Opens what a change to the address needs; change_end in any case. */
+/* Takes the address apart and opens the domain. 0, or -1 with *why. */
 static int
-change_begin(struct change *ch, const struct config *c, const char *address, struct buf *why)
+open_domain(struct change *ch, const struct config *c, const char *address, struct buf *why)
 {
 	char domain[DOMAIN_MAX + 1];
 	struct address a;
 	const char *reason = "";
 
-	ch->etc = (struct admin_etc){.fd = -1};
-	buf_init(&ch->text, PASSWD_MAX);
 	if (address_parse(span_str(address), ADDRESS_UTF8, &a, &reason) != 0) {
 		buf_addf(why, "%s: expected an address user@domain: %s", address, reason);
 		return -1;
@@ -78,20 +82,14 @@ change_begin(struct change *ch, const struct config *c, const char *address, str
 	return admin_passwd_read(&ch->etc, &ch->text, why);
 }
 
-static void
-change_end(struct change *ch)
-{
-	admin_etc_release(&ch->etc);
-	buf_release(&ch->text);
-}
-
-/* The line of the user: from *start, *len octets without the line end. false: there is none. */
+/* Is there a line of the user? */
 static bool
-find_line(const struct change *ch, size_t *start, size_t *len)
+find_line(struct change *ch)
 {
 	struct span rest = buf_span(&ch->text);
 	char folded[LOCAL_PART_MAX + 1];
 
+	ch->line = span_skip(rest, rest.len);
 	while (rest.p != NULL) {
 		struct span line = span_cut(&rest, '\n'), fields = line,
 			    name = span_cut(&fields, ':');
@@ -100,12 +98,59 @@ find_line(const struct change *ch, size_t *start, size_t *len)
 			continue;
 		fold_name(name, folded);
 		if (strcmp(folded, ch->name) == 0) {
-			*start = (size_t)(line.p - ch->text.p);
-			*len = line.len;
+			ch->line = line;
 			return true;
 		}
 	}
 	return false;
+}
+
+/* For a user who is there, or is not, as it has to be; change_end in any case. 0, or -1 with *why. */
+static int
+change_begin(struct change *ch, const struct config *c, const char *address, bool is_there,
+    struct buf *why)
+{
+	const char *before;
+
+	*ch = (struct change){.etc.fd = -1};
+	buf_init(&ch->text, PASSWD_MAX);
+	/* Nothing is left out on the way: whether it is too large is asked of the whole. */
+	buf_init(&ch->changed, 2 * (size_t)PASSWD_MAX);
+	if (open_domain(ch, c, address, why) != 0)
+		return -1;
+	if (find_line(ch) != is_there) {
+		if (is_there)
+			buf_addf(why, "there is no user %s, add it: postrider user add %s",
+			    address, address);
+		else
+			buf_addf(why, "%s exists already", address);
+		return -1;
+	}
+	before = buf_span(&ch->text).p;
+	buf_add(&ch->changed, before, (size_t)(ch->line.p - before));
+	return 0;
+}
+
+/* Writes the file. 0, or -1 with *why. */
+static int
+change_commit(struct change *ch, struct buf *why)
+{
+	const char *rest = ch->line.p + ch->line.len;
+
+	buf_add(&ch->changed, rest, ch->text.len - (size_t)(rest - buf_span(&ch->text).p));
+	if (ch->changed.len > PASSWD_MAX) {
+		buf_addf(why, "%s/etc/passwd would be too large", ch->etc.path);
+		return -1;
+	}
+	return admin_passwd_write(&ch->etc, buf_span(&ch->changed), why);
+}
+
+static void
+change_end(struct change *ch)
+{
+	admin_etc_release(&ch->etc);
+	buf_release(&ch->text);
+	buf_release(&ch->changed);
 }
 
 /* For the caller to free; NULL: this system cannot. */
@@ -176,27 +221,17 @@ admin_user_add(const struct config *c, const char *address,
     const struct admin_password *password, struct buf *why)
 {
 	struct change ch;
-	size_t start, len;
 	char *hash = NULL;
 	int r = -1;
 
-	if (change_begin(&ch, c, address, why) != 0)
-		goto done;
-	if (find_line(&ch, &start, &len)) {
-		buf_addf(why, "%s exists already", address);
-		goto done;
+	if (change_begin(&ch, c, address, false, why) == 0)
+		hash = hash_password(password, why);
+	if (hash != NULL) {
+		if (ch.text.len > 0 && ch.text.p[ch.text.len - 1] != '\n')
+			buf_add_char(&ch.changed, '\n');
+		buf_addf(&ch.changed, "%s:%s::::/home/%s:\n", ch.name, hash, ch.name);
+		r = change_commit(&ch, why);
 	}
-	hash = hash_password(password, why);
-	if (hash == NULL)
-		goto done;
-	if (ch.text.len > 0 && ch.text.p[ch.text.len - 1] != '\n')
-		buf_add_char(&ch.text, '\n');
-	if (buf_addf(&ch.text, "%s:%s::::/home/%s:\n", ch.name, hash, ch.name) != 0) {
-		buf_addf(why, "%s/etc/passwd would be too large", ch.etc.path);
-		goto done;
-	}
-	r = admin_passwd_write(&ch.etc, buf_span(&ch.text), why);
-done:
 	free(hash);
 	change_end(&ch);
 	return r;
@@ -207,42 +242,24 @@ admin_user_passwd(const struct config *c, const char *address,
     const struct admin_password *password, struct buf *why)
 {
 	struct change ch;
-	struct span line, name, rest;
-	size_t start, len;
+	struct span rest;
 	char *hash = NULL;
-	struct buf changed;
 	int r = -1;
 
-	buf_init(&changed, PASSWD_MAX);
-	if (change_begin(&ch, c, address, why) != 0)
-		goto done;
-	if (!find_line(&ch, &start, &len)) {
-		buf_addf(why, "there is no user %s, add it: postrider user add %s", address,
-		    address);
-		goto done;
+	if (change_begin(&ch, c, address, true, why) == 0)
+		hash = hash_password(password, why);
+	if (hash != NULL) {
+		rest = ch.line;
+		buf_add_span(&ch.changed, span_cut(&rest, ':'));
+		span_cut(&rest, ':'); /* the old hash */
+		buf_addf(&ch.changed, ":%s", hash);
+		if (rest.p != NULL) {
+			buf_add_char(&ch.changed, ':');
+			buf_add_span(&ch.changed, rest);
+		}
+		r = change_commit(&ch, why);
 	}
-	hash = hash_password(password, why);
-	if (hash == NULL)
-		goto done;
-	line = span_make(ch.text.p + start, len);
-	rest = line;
-	name = span_cut(&rest, ':');
-	span_cut(&rest, ':'); /* the old hash */
-	buf_add(&changed, ch.text.p, start);
-	buf_add_span(&changed, name);
-	buf_addf(&changed, ":%s", hash);
-	if (rest.p != NULL) {
-		buf_add_char(&changed, ':');
-		buf_add_span(&changed, rest);
-	}
-	if (buf_add(&changed, line.p + line.len, ch.text.len - start - len) != 0) {
-		buf_addf(why, "%s/etc/passwd would be too large", ch.etc.path);
-		goto done;
-	}
-	r = admin_passwd_write(&ch.etc, buf_span(&changed), why);
-done:
 	free(hash);
-	buf_release(&changed);
 	change_end(&ch);
 	return r;
 }
@@ -263,27 +280,12 @@ admin_user_set_quota(
     const struct config *c, const char *address, uint64_t octets, bool remove, struct buf *why)
 {
 	struct change ch;
-	size_t start, len;
-	struct buf changed;
-	int r = -1;
+	int r = change_begin(&ch, c, address, true, why);
 
-	buf_init(&changed, PASSWD_MAX);
-	if (change_begin(&ch, c, address, why) != 0)
-		goto done;
-	if (!find_line(&ch, &start, &len)) {
-		buf_addf(why, "there is no user %s, add it: postrider user add %s", address,
-		    address);
-		goto done;
+	if (r == 0) {
+		add_with_quota(ch.line, octets, remove, &ch.changed);
+		r = change_commit(&ch, why);
 	}
-	buf_add(&changed, ch.text.p, start);
-	add_with_quota(span_make(ch.text.p + start, len), octets, remove, &changed);
-	if (buf_add(&changed, ch.text.p + start + len, ch.text.len - start - len) != 0) {
-		buf_addf(why, "%s/etc/passwd would be too large", ch.etc.path);
-		goto done;
-	}
-	r = admin_passwd_write(&ch.etc, buf_span(&changed), why);
-done:
-	buf_release(&changed);
 	change_end(&ch);
 	return r;
 }

@@ -3,7 +3,9 @@
 
 #include <sys/file.h>
 
+#include "common/xalloc.h"
 #include "conf/domains.h"
+#include "conf/passwd.h"
 #include "conf/password_hash.h"
 #include "tests/unit/conf_fixture.h"
 
@@ -321,6 +323,54 @@ writes_only_what_may_be_believed(void **state)
 	assert_int_equal(admin_user_passwd(&config, "bob@c.test", PASSWORD("x"), &why), 0);
 }
 
+/* A file that has just room for what is there, and not for a longer line. */
+static void
+writes_nothing_half(void **state)
+{
+	static const char last[] = "\nbob:x";
+	char *text = xmalloc(PASSWD_MAX);
+	char end[sizeof last] = "";
+	int fd;
+
+	(void)state;
+	memset(text, '#', PASSWD_MAX);
+	memcpy(text + PASSWD_MAX - strlen(last), last, strlen(last));
+	files_domain(&files, "a.test", "", NULL, NULL);
+	files_write(&files, "a.test/etc/passwd", span_make(text, PASSWD_MAX));
+	free(text);
+	assert_int_equal(admin_user_passwd(&config, "bob@a.test", PASSWORD("x"), &why), -1);
+	assert_non_null(strstr(buf_str(&why), "/a.test/etc/passwd would be too large"));
+	clear();
+	assert_int_equal(admin_user_set_quota(&config, "bob@a.test", 1024, false, &why), -1);
+	assert_non_null(strstr(buf_str(&why), "too large"));
+	clear();
+	assert_int_equal(admin_user_add(&config, "eve@a.test", PASSWORD(NULL), &why), -1);
+	assert_non_null(strstr(buf_str(&why), "too large"));
+	fd = open(files_path(&files, "a.test/etc/passwd"), O_RDONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(lseek(fd, 0, SEEK_END), PASSWD_MAX);
+	assert_int_equal(
+	    pread(fd, end, strlen(last), PASSWD_MAX - (off_t)strlen(last)), strlen(last));
+	assert_string_equal(end, last);
+	close(fd);
+}
+
+static void
+sets_quotas(void **state)
+{
+	(void)state;
+	files_domain(&files, "a.test", "eve:x\nbob:x\nzoe:y::::/home/zoe:", NULL, NULL);
+	assert_int_equal(admin_user_set_quota(&config, "bob@a.test", 2048, false, &why), 0);
+	assert_int_equal(admin_user_set_quota(&config, "zoe@a.test", 0, false, &why), 0);
+	assert_string_equal(read_file("a.test/etc/passwd"),
+	    "eve:x\nbob:x::::::userdb_quota_rule=*:storage=2K\n"
+	    "zoe:y::::/home/zoe::userdb_quota_rule=*:storage=0K");
+	assert_int_equal(admin_user_set_quota(&config, "bob@a.test", 0, true, &why), 0);
+	assert_non_null(strstr(read_file("a.test/etc/passwd"), "\nbob:x::::::\nzoe:"));
+	assert_int_equal(admin_user_set_quota(&config, "no@a.test", 0, true, &why), -1);
+	assert_non_null(strstr(buf_str(&why), "postrider user add no@a.test"));
+}
+
 static char listed[1000];
 
 static void
@@ -402,6 +452,8 @@ main(void)
 	    TEST(goes_by_the_domain_alias),
 	    TEST(refuses_odd_users),
 	    TEST(writes_only_what_may_be_believed),
+	    TEST(writes_nothing_half),
+	    TEST(sets_quotas),
 	    TEST(lists_domains),
 	    TEST(checks_all_domains),
 	};
