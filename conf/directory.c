@@ -196,7 +196,7 @@ answer_mail(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 	struct address from;
 	int r = -1;
 
-	if (get_client(d, m, &client) == 0 && directory_get_facts(m, &known) == 0)
+	if (get_client(d, m, &client) == 0 && facts_from_wire(&known, m) == 0)
 		r = directory_get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
 	client.facts = &known;
 	if (r == 0)
@@ -291,7 +291,7 @@ answer_rcpt(struct directory *d, const struct wire_msg *m, struct wire_out *w)
 	struct address from, rcpt;
 	int r = -1;
 
-	if (get_client(d, m, &client) == 0 && directory_get_facts(m, &known) == 0)
+	if (get_client(d, m, &client) == 0 && facts_from_wire(&known, m) == 0)
 		r = directory_get_address(m, "from", ADDRESS_ALLOW_EMPTY, &from, &a.verdict);
 	if (r == 0)
 		r = directory_get_address(m, "rcpt", ADDRESS_POSTMASTER, &rcpt, &a.verdict);

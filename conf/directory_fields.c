@@ -60,21 +60,6 @@ directory_get_client(const struct wire_msg *m, struct policy_client *c)
 	return 0;
 }
 
-int
-directory_get_facts(const struct wire_msg *m, struct facts *known)
-{
-	for (size_t i = 0; i < m->nfields; i++) {
-		struct fact f;
-
-		if (!span_is(m->fields[i].name, "fact"))
-			continue;
-		if (fact_parse(m->fields[i].value, &f) != 0)
-			return -1;
-		facts_set(known, &f);
-	}
-	return 0;
-}
-
 static void
 add_want(enum fact_kind kind, const char *name, void *arg)
 {

@@ -14,9 +14,6 @@
 /* The fields that say who asks; spans of c lie in m. -1 if one is missing or malformed. */
 int directory_get_client(const struct wire_msg *m, struct policy_client *c);
 
-/* The fields `fact` of a question; known is empty before, and released by the caller. -1 if one is malformed. */
-int directory_get_facts(const struct wire_msg *m, struct facts *known);
-
 /* A field `want` for each thing that policy wants to know before it can decide about recipients. */
 void directory_add_wants(struct wire_out *w, const struct resolve_env *env,
     const struct policy_client *client, const struct address *from);

@@ -250,7 +250,7 @@ explain_answer(const struct resolve_env *env, const struct wire_msg *m, struct w
 
 	if (wire_get(m, "address", &rcpt) != 0 ||
 	    (as_client && directory_get_client(m, &t.client) != 0) ||
-	    directory_get_facts(m, &known) != 0) {
+	    facts_from_wire(&known, m) != 0) {
 		facts_release(&known);
 		return -1;
 	}

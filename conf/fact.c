@@ -193,6 +193,61 @@ facts_drop(struct facts *known, enum fact_kind kind)
 }
 
 void
+fact_to_wire(const struct fact *f, struct wire_out *w)
+{
+	struct buf line;
+
+	buf_init(&line, FACT_TEXT_MAX);
+	fact_format(f, &line);
+	wire_add(w, "fact", buf_span(&line));
+	buf_release(&line);
+}
+
+void
+facts_to_wire(const struct facts *known, struct wire_out *w)
+{
+	for (size_t i = 0; i < known->n; i++)
+		fact_to_wire(&known->v[i], w);
+}
+
+int
+facts_from_wire(struct facts *known, const struct wire_msg *m)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < m->nfields; i++) {
+		struct fact f;
+
+		if (!span_is(m->fields[i].name, "fact"))
+			continue;
+		if (fact_parse(m->fields[i].value, &f) == 0)
+			facts_set(known, &f);
+		else
+			status = -1;
+	}
+	return status;
+}
+
+int
+facts_from_wants(struct facts *known, const struct wire_msg *m)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < m->nfields; i++) {
+		enum fact_kind kind;
+		struct span name;
+
+		if (!span_is(m->fields[i].name, "want"))
+			continue;
+		if (fact_want_parse(m->fields[i].value, &kind, &name) == 0)
+			facts_set_result(known, kind, name, FACT_UNKNOWN);
+		else
+			status = -1;
+	}
+	return status;
+}
+
+void
 facts_release(struct facts *known)
 {
 	free(known->v);

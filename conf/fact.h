@@ -21,6 +21,7 @@
 #include "common/buf.h"
 #include "common/limits.h"
 #include "common/span.h"
+#include "common/wire.h"
 
 enum fact_kind {
 	FACT_PTR,
@@ -86,6 +87,16 @@ const struct fact *facts_find(const struct facts *known, enum fact_kind kind, st
 
 /* Forgets those of a kind. */
 void facts_drop(struct facts *known, enum fact_kind kind);
+
+/* A field `fact` for one, and for each of those that are known. */
+void fact_to_wire(const struct fact *f, struct wire_out *w);
+void facts_to_wire(const struct facts *known, struct wire_out *w);
+
+/* Adds what the fields `fact` of m say. -1 if one of them is malformed, which adds nothing; the others do. */
+int facts_from_wire(struct facts *known, const struct wire_msg *m);
+
+/* The same for the fields `want`: as unknown. */
+int facts_from_wants(struct facts *known, const struct wire_msg *m);
 
 void facts_release(struct facts *known);
 

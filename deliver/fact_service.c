@@ -51,20 +51,14 @@ answer(struct request *r)
 	struct client *c = r->client;
 	struct wire_msg asked = {.id = r->id};
 	struct wire_out w;
-	struct buf line;
 
 	if (c == NULL)
 		return;
 	r->client = NULL;
 	event_del(r->timer);
 	client_answer_init(&w, &asked);
-	buf_init(&line, FACT_TEXT_MAX);
-	for (size_t i = 0; i < r->nsearches; i++) {
-		buf_clear(&line);
-		fact_format(&r->searches[i].fact, &line);
-		wire_add(&w, "fact", buf_span(&line));
-	}
-	buf_release(&line);
+	for (size_t i = 0; i < r->nsearches; i++)
+		fact_to_wire(&r->searches[i].fact, &w);
 	if (client_send(c, &w, -1) != 0)
 		client_drop(c, "the answer cannot be sent");
 }
@@ -96,19 +90,9 @@ static int
 take_wants(struct request *r, const struct wire_msg *m)
 {
 	struct facts seen = {.n = 0};
-	int status = 0;
+	int status = facts_from_wants(&seen, m);
 
 	r->searches = xcalloc(FACTS_MAX, sizeof *r->searches);
-	for (size_t i = 0; i < m->nfields && status == 0; i++) {
-		enum fact_kind kind;
-		struct span name;
-
-		if (!span_is(m->fields[i].name, "want"))
-			continue;
-		status = fact_want_parse(m->fields[i].value, &kind, &name);
-		if (status == 0)
-			facts_set_result(&seen, kind, name, FACT_UNKNOWN);
-	}
 	for (size_t i = 0; i < seen.n; i++)
 		r->searches[i].fact = seen.v[i];
 	r->nsearches = seen.n;

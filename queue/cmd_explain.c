@@ -285,7 +285,7 @@ ask(struct cmd_context *ctx, const struct wish *wish, struct control_client **c,
 	    explain_facts_find(ctx, wish->client, answer, &known) > 0) {
 		control_client_close(c);
 		format_question(wish, &w);
-		explain_facts_add(&known, &w);
+		facts_to_wire(&known, &w);
 		r = cmd_ask(ctx, "directory", &w, c, answer);
 	}
 	facts_release(&known);

@@ -17,7 +17,4 @@
 size_t explain_facts_find(const struct cmd_context *ctx, const char *client,
     const struct wire_msg *answer, struct facts *known);
 
-/* Appends them as fields of a question. */
-void explain_facts_add(const struct facts *known, struct wire_out *w);
-
 #endif

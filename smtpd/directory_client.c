@@ -36,20 +36,6 @@ add_login(struct wire_out *w, const struct question *q)
 }
 
 static void
-add_facts(struct wire_out *w, const struct facts *known)
-{
-	struct buf line;
-
-	buf_init(&line, FACT_TEXT_MAX);
-	for (size_t i = 0; i < known->n; i++) {
-		buf_clear(&line);
-		fact_format(&known->v[i], &line);
-		wire_add(w, "fact", buf_span(&line));
-	}
-	buf_release(&line);
-}
-
-static void
 add_authors(struct wire_out *w, const struct question *q)
 {
 	struct span rest = q->authors;
@@ -100,7 +86,7 @@ add_question(struct wire_out *w, const struct question *q)
 	if (q->kind == QUESTION_AUTHOR)
 		add_authors(w, q);
 	if (q->facts != NULL)
-		add_facts(w, q->facts);
+		facts_to_wire(q->facts, w);
 }
 
 static enum answer_action

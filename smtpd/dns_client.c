@@ -16,13 +16,8 @@ on_answer(struct wire_msg *m, void *arg)
 	struct facts_call *call = arg;
 	struct facts told = {.n = 0};
 
-	for (size_t i = 0; m != NULL && i < m->nfields; i++) {
-		struct fact f;
-
-		if (span_is(m->fields[i].name, "fact") &&
-		    fact_parse(m->fields[i].value, &f) == 0)
-			facts_set(&told, &f);
-	}
+	if (m != NULL)
+		(void)facts_from_wire(&told, m);
 	call->id = 0;
 	call->fn(&told, call->arg);
 	facts_release(&told);

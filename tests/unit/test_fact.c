@@ -124,6 +124,55 @@ keeps_one_of_each(void **state)
 	facts_release(&k);
 }
 
+/* The message as it is read by who gets it. */
+static int
+read_back(struct wire_out *w, struct wire_fields *fields, struct wire_msg *m)
+{
+	return wire_parse(w->text.p, w->text.len, fields, m);
+}
+
+static void
+travels_in_messages(void **state)
+{
+	struct facts sent = {.n = 0}, come = {.n = 0};
+	struct wire_fields fields = {.v = NULL};
+	struct wire_msg m;
+	struct wire_out w;
+	struct fact f;
+
+	(void)state;
+	assert_int_equal(fact_parse(span_str("list listed z.test 127.0.0.2"), &f), 0);
+	facts_set(&sent, &f);
+	facts_set_result(&sent, FACT_PTR, span_str("-"), FACT_NONE);
+	wire_out_init(&w, "x", 1);
+	facts_to_wire(&sent, &w);
+	assert_int_equal(read_back(&w, &fields, &m), 0);
+	assert_int_equal(m.nfields, 2);
+	assert_int_equal(facts_from_wire(&come, &m), 0);
+	assert_int_equal(come.n, 2);
+	assert_int_equal(facts_find(&come, FACT_LIST, span_str("z.test"))->nreplies, 1);
+	wire_out_release(&w);
+	facts_release(&come);
+
+	wire_out_init(&w, "x", 1);
+	wire_add_str(&w, "fact", "ptr nonsense -");
+	wire_add_str(&w, "want", "list z.test");
+	wire_add_str(&w, "want", "mx z.test");
+	fact_to_wire(&f, &w);
+	assert_int_equal(read_back(&w, &fields, &m), 0);
+	assert_int_equal(facts_from_wire(&come, &m), -1);
+	assert_int_equal(come.n, 1);
+	assert_int_equal(come.v[0].result, FACT_LISTED);
+	facts_release(&come);
+	assert_int_equal(facts_from_wants(&come, &m), -1);
+	assert_int_equal(come.n, 1);
+	assert_int_equal(come.v[0].result, FACT_UNKNOWN);
+	wire_out_release(&w);
+	wire_fields_release(&fields);
+	facts_release(&come);
+	facts_release(&sent);
+}
+
 int
 main(void)
 {
@@ -132,6 +181,7 @@ main(void)
 	    cmocka_unit_test(takes_names_up_to_their_length),
 	    cmocka_unit_test(reads_wants),
 	    cmocka_unit_test(keeps_one_of_each),
+	    cmocka_unit_test(travels_in_messages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
