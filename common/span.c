@@ -40,6 +40,24 @@ span_is_nocase(struct span a, const char *s)
 	return span_eq_nocase(a, span_str(s));
 }
 
+int
+span_among(struct span a, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (span_is(a, names[i]))
+			return (int)i;
+	return -1;
+}
+
+int
+span_among_nocase(struct span a, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (span_is_nocase(a, names[i]))
+			return (int)i;
+	return -1;
+}
+
 bool
 span_starts_with(struct span a, const char *s)
 {

@@ -29,6 +29,10 @@ bool span_eq_nocase(struct span a, struct span b);
 bool span_is(struct span a, const char *s);
 bool span_is_nocase(struct span a, const char *s);
 
+/* Index in a table of names of the one that a is, or -1. */
+int span_among(struct span a, const char *const *names, size_t n);
+int span_among_nocase(struct span a, const char *const *names, size_t n);
+
 /* Does a begin (end) with these bytes, ASCII case aside for the nocase form? */
 bool span_starts_with(struct span a, const char *s);
 bool span_starts_with_nocase(struct span a, const char *s);

@@ -245,13 +245,12 @@ syscall_filter_mode_name(enum syscall_filter_mode mode)
 int
 syscall_filter_mode_parse(struct span s, enum syscall_filter_mode *mode)
 {
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (span_is(s, names[i])) {
-			*mode = (enum syscall_filter_mode)i;
-			return 0;
-		}
-	}
-	return -1;
+	int i = span_among(s, names, sizeof names / sizeof *names);
+
+	if (i < 0)
+		return -1;
+	*mode = (enum syscall_filter_mode)i;
+	return 0;
 }
 
 static void

@@ -184,32 +184,23 @@ add_domain(struct parser *p, struct buf *key, struct span s)
 	return 0;
 }
 
-static bool
-is_foreign(struct span tag)
-{
-	for (size_t i = 0; i < sizeof foreign_tags / sizeof *foreign_tags; i++)
-		if (span_is_nocase(tag, foreign_tags[i]))
-			return true;
-	return false;
-}
-
 /* The tag in front of a key, cut off *s. -1 if there is none that is ours; *foreign if it is another feature's. */
 static int
 take_tag(struct span *s, bool *foreign)
 {
 	struct span rest = *s, tag = span_cut(&rest, ':');
+	int i;
 
 	*foreign = false;
 	if (rest.p == NULL)
 		return -1;
-	for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
-		if (span_is_nocase(tag, tags[i])) {
-			*s = rest;
-			return (int)i;
-		}
-	}
-	*foreign = is_foreign(tag);
-	return -1;
+	i = span_among_nocase(tag, tags, sizeof tags / sizeof *tags);
+	if (i >= 0)
+		*s = rest;
+	else
+		*foreign = span_among_nocase(tag, foreign_tags,
+			       sizeof foreign_tags / sizeof *foreign_tags) >= 0;
+	return i;
 }
 
 /* The canonical key into buf: 0, 1 if the line is not for us, -1 after a complaint. */

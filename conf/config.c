@@ -76,17 +76,6 @@ static const char *const checks[] = {
     [CHECK_REJECT] = "reject",
 };
 
-/* Index of the name, or -1. */
-static int
-index_of(struct span s, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (span_is(s, names[i]))
-			return (int)i;
-	}
-	return -1;
-}
-
 const char *
 listener_role_name(enum listener_role role)
 {
@@ -96,7 +85,7 @@ listener_role_name(enum listener_role role)
 int
 listener_role_parse(struct span s, enum listener_role *role)
 {
-	int i = index_of(s, roles, sizeof roles / sizeof roles[0]);
+	int i = span_among(s, roles, sizeof roles / sizeof roles[0]);
 
 	if (i < 0)
 		return -1;
@@ -113,7 +102,7 @@ listener_tls_name(enum listener_tls tls)
 int
 listener_tls_parse(struct span s, enum listener_tls *tls)
 {
-	int i = index_of(s, tls_modes, sizeof tls_modes / sizeof tls_modes[0]);
+	int i = span_among(s, tls_modes, sizeof tls_modes / sizeof tls_modes[0]);
 
 	if (i < 0)
 		return -1;
@@ -130,7 +119,7 @@ config_check_name(enum config_check check)
 int
 config_check_parse(struct span s, enum config_check *check)
 {
-	int i = index_of(s, checks, sizeof checks / sizeof checks[0]);
+	int i = span_among(s, checks, sizeof checks / sizeof checks[0]);
 
 	if (i < 0)
 		return -1;

@@ -40,13 +40,12 @@ fact_kind_name(enum fact_kind kind)
 static int
 parse_kind(struct span s, enum fact_kind *kind)
 {
-	for (unsigned i = 0; i < KINDS; i++) {
-		if (span_is(s, kinds[i])) {
-			*kind = (enum fact_kind)i;
-			return 0;
-		}
-	}
-	return -1;
+	int i = span_among(s, kinds, KINDS);
+
+	if (i < 0)
+		return -1;
+	*kind = (enum fact_kind)i;
+	return 0;
 }
 
 static int

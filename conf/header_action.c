@@ -115,6 +115,7 @@ static int
 check_field(struct span s, struct buf *why)
 {
 	struct span name = mime_field_name(s);
+	int of_trace;
 
 	if (name.len == 0 || span_index(name, '$') >= 0 || mime_field_value(s).len == 0) {
 		buf_addf(why,
@@ -128,16 +129,12 @@ check_field(struct span s, struct buf *why)
 			return -1;
 		}
 	}
-	for (size_t i = 0; i < sizeof trace / sizeof *trace; i++) {
-		if (span_is_nocase(name, trace[i])) {
-			buf_addf(why,
-			    "PREPEND %s: expected another field: this one tells the way of "
-			    "mail",
-			    trace[i]);
-			return -1;
-		}
-	}
-	return 0;
+	of_trace = span_among_nocase(name, trace, sizeof trace / sizeof *trace);
+	if (of_trace >= 0)
+		buf_addf(why,
+		    "PREPEND %s: expected another field: this one tells the way of mail",
+		    trace[of_trace]);
+	return of_trace >= 0 ? -1 : 0;
 }
 
 static int
@@ -184,13 +181,11 @@ take_status(struct span *s, struct header_rule *r, struct buf *why)
 static int
 complain_action(struct span word, struct buf *why)
 {
-	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
-		if (span_is_nocase(word, foreign[i])) {
-			buf_addf(why, "%s is not done here: " EXPECTED, foreign[i]);
-			return -1;
-		}
-	}
-	if (word.len == 0)
+	int i = span_among_nocase(word, foreign, sizeof foreign / sizeof *foreign);
+
+	if (i >= 0)
+		buf_addf(why, "%s is not done here: " EXPECTED, foreign[i]);
+	else if (word.len == 0)
 		buf_add_str(why, EXPECTED " behind the pattern");
 	else
 		buf_addf(why, "%.*s: " EXPECTED, SPAN_ARG(span_first(word, 60)));

@@ -17,11 +17,10 @@ header_unfinished_name(enum header_unfinished u)
 int
 header_unfinished_parse(struct span s, enum header_unfinished *u)
 {
-	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
-		if (!span_is(s, names[i]))
-			continue;
-		*u = (enum header_unfinished)i;
-		return 0;
-	}
-	return -1;
+	int i = span_among(s, names, sizeof names / sizeof *names);
+
+	if (i < 0)
+		return -1;
+	*u = (enum header_unfinished)i;
+	return 0;
 }

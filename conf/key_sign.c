@@ -44,17 +44,14 @@ static const char *
 digest_name(EVP_PKEY *key, struct span digest, bool *ok)
 {
 	static const char *const names[] = {"SHA256", "SHA384", "SHA512"};
+	int i = span_among(digest, names, sizeof names / sizeof *names);
 
-	*ok = EVP_PKEY_is_a(key, "ED25519") && digest.len == 0;
-	if (EVP_PKEY_is_a(key, "ED25519"))
+	if (EVP_PKEY_is_a(key, "ED25519")) {
+		*ok = digest.len == 0;
 		return NULL;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (span_is(digest, names[i])) {
-			*ok = true;
-			return names[i];
-		}
 	}
-	return NULL;
+	*ok = i >= 0;
+	return *ok ? names[i] : NULL;
 }
 
 int

@@ -37,13 +37,12 @@ bounce_action_name(enum bounce_action action)
 int
 bounce_action_parse(struct span s, enum bounce_action *action)
 {
-	for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
-		if (span_is(s, actions[i])) {
-			*action = (enum bounce_action)i;
-			return 0;
-		}
-	}
-	return -1;
+	int i = span_among(s, actions, sizeof actions / sizeof *actions);
+
+	if (i < 0)
+		return -1;
+	*action = (enum bounce_action)i;
+	return 0;
 }
 
 static int

@@ -225,17 +225,16 @@ parse_sort(const struct wire_msg *m, enum sort *sort)
 	static const char *const names[] = {
 	    [SORT_AGE] = "age", [SORT_SIZE] = "size", [SORT_NEXT] = "next"};
 	struct span name;
+	int i;
 
 	*sort = SORT_AGE;
 	if (wire_get(m, "sort", &name) != 0)
 		return 0;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (span_is(name, names[i])) {
-			*sort = (enum sort)i;
-			return 0;
-		}
-	}
-	return -1;
+	i = span_among(name, names, sizeof names / sizeof *names);
+	if (i < 0)
+		return -1;
+	*sort = (enum sort)i;
+	return 0;
 }
 
 void

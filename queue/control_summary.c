@@ -152,17 +152,16 @@ parse_by(const struct wire_msg *m, enum by *by)
 	    [BY_DOMAIN] = "domain",
 	    [BY_SENDER_DOMAIN] = "sender-domain"};
 	struct span name;
+	int i;
 
 	*by = BY_DESTINATION;
 	if (wire_get(m, "by", &name) != 0)
 		return 0;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (span_is(name, names[i])) {
-			*by = (enum by)i;
-			return 0;
-		}
-	}
-	return -1;
+	i = span_among(name, names, sizeof names / sizeof *names);
+	if (i < 0)
+		return -1;
+	*by = (enum by)i;
+	return 0;
 }
 
 void

@@ -128,10 +128,8 @@ on_top_name(const char *name, int dirfd, void *arg)
 	    "corrupt", "sockets", "secret", "secret.new", "lost+found"};
 
 	(void)dirfd;
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (strcmp(name, known[i]) == 0)
-			return;
-	fsck_add(arg, FSCK_NOTE, FSCK_CURE_NONE, name, "is nothing of Postrider's");
+	if (span_among(span_str(name), known, sizeof known / sizeof *known) < 0)
+		fsck_add(arg, FSCK_NOTE, FSCK_CURE_NONE, name, "is nothing of Postrider's");
 }
 
 /* The text of a .reason in one line; the caller frees. NULL if there is none. */

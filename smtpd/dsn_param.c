@@ -27,14 +27,11 @@ dsn_param_notify_valid(struct span value)
 		return true;
 	while (rest.p != NULL) {
 		struct span word = span_cut(&rest, ',');
-		unsigned bit = 0;
+		int i = span_among_nocase(word, words, sizeof words / sizeof *words);
 
-		for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
-			if (span_is_nocase(word, words[i]))
-				bit = 1U << i;
-		if (bit == 0 || (seen & bit) != 0)
+		if (i < 0 || (seen & 1U << i) != 0)
 			return false;
-		seen |= bit;
+		seen |= 1U << i;
 	}
 	return true;
 }

@@ -39,6 +39,21 @@ compares(void **state)
 }
 
 static void
+finds_names(void **state)
+{
+	static const char *const names[] = {"a", "Bb", "ccc"};
+
+	(void)state;
+	assert_int_equal(span_among(span_str("a"), names, 3), 0);
+	assert_int_equal(span_among(span_make("cccc", 3), names, 3), 2);
+	assert_int_equal(span_among(span_str("ccc"), names, 2), -1);
+	assert_int_equal(span_among(span_str("bb"), names, 3), -1);
+	assert_int_equal(span_among_nocase(span_str("bB"), names, 3), 1);
+	assert_int_equal(span_among_nocase(span_str("B"), names, 3), -1);
+	assert_int_equal(span_among(span_str(""), names, 3), -1);
+}
+
+static void
 cuts_until_nothing_is_left(void **state)
 {
 	static const struct {
@@ -147,6 +162,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(compares),
+	    cmocka_unit_test(finds_names),
 	    cmocka_unit_test(cuts_until_nothing_is_left),
 	    cmocka_unit_test(takes_parts),
 	    cmocka_unit_test(reads_numbers),
