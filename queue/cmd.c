@@ -157,16 +157,26 @@ cmd_config_path(const struct cmd_context *ctx)
 	return ctx->config_path != NULL ? ctx->config_path : CLIENT_CONFIG_DEFAULT;
 }
 
-struct config *
-cmd_load_config(const struct cmd_context *ctx)
+int
+cmd_with_config(const struct cmd_context *ctx, cmd_config_fn *fn, void *arg)
 {
 	struct config_errors errors = {.n = 0};
 	struct config *c = config_load(cmd_config_path(ctx), &errors);
+	int status = EX_CONFIG;
+	struct buf why;
 
 	for (size_t i = 0; i < errors.n; i++)
 		cmd_fail(EX_CONFIG, "%s", errors.v[i].text);
 	config_errors_release(&errors);
-	return c;
+	if (c == NULL)
+		return status;
+	buf_init(&why, LINE_MAX_OCTETS);
+	status = fn(c, &why, arg);
+	if (status != 0 && why.len > 0)
+		cmd_fail(status, "%s", buf_str(&why));
+	buf_release(&why);
+	config_free(&c);
+	return status;
 }
 
 int

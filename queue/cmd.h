@@ -63,8 +63,13 @@ int cmd_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 
 int cmd_fail_usage(const struct cmd_context *ctx, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The configuration, checked; NULL after all its errors were written to standard error (exit with EX_CONFIG). */
-struct config *cmd_load_config(const struct cmd_context *ctx);
+/*
+ * Calls fn with the configuration, checked, or returns EX_CONFIG after all its errors were written to standard
+ * error. fn returns an exit status; what it left in why is a line on standard
+ * error if that is not 0.
+ */
+typedef int cmd_config_fn(const struct config *c, struct buf *why, void *arg);
+int cmd_with_config(const struct cmd_context *ctx, cmd_config_fn *fn, void *arg);
 
 /* The file the configuration is read from. */
 const char *cmd_config_path(const struct cmd_context *ctx);

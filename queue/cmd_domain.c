@@ -11,28 +11,30 @@
 #include "queue/cmd_table.h"
 #include "queue/cmd_verbs.h"
 
+struct addition {
+	const char *name, *owner;
+};
+
+static int
+add(const struct config *c, struct buf *why, void *arg)
+{
+	const struct addition *a = arg;
+
+	return admin_domain_add(c, a->name, a->owner, why) == 0 ? 0 : EX_CANTCREAT;
+}
+
 int
 cmd_domain_add(struct cmd_context *ctx, char **argv)
 {
-	const char *owner = NULL;
-	const struct cmd_option options[] = {{.name = "owner", .value = &owner}};
-	struct config *c;
+	struct addition a = {.owner = NULL};
+	const struct cmd_option options[] = {{.name = "owner", .value = &a.owner}};
 	struct cmd_args args;
-	struct buf why;
 	int r = cmd_parse(ctx, argv, options, 1, 1, 1, &args);
 
 	if (r != CMD_GO_ON)
 		return r;
-	c = cmd_load_config(ctx);
-	if (c == NULL)
-		return EX_CONFIG;
-	buf_init(&why, 4096);
-	r = 0;
-	if (admin_domain_add(c, args.v[0], owner, &why) != 0)
-		r = cmd_fail(EX_CANTCREAT, "%s", buf_str(&why));
-	buf_release(&why);
-	config_free(&c);
-	return r;
+	a.name = args.v[0];
+	return cmd_with_config(ctx, add, &a);
 }
 
 struct list {
@@ -88,29 +90,19 @@ on_domain(const struct admin_domain *d, void *arg)
 	json_array_append_new(l->json, one);
 }
 
-int
-cmd_domain_list(struct cmd_context *ctx, char **argv)
+static int
+list(const struct config *c, struct buf *why, void *arg)
 {
-	struct list l = {NULL, NULL};
-	struct config *c;
-	struct cmd_args args;
-	struct buf why;
+	const struct cmd_context *ctx = arg;
+	struct list l = {.table = NULL};
 	json_t *json;
-	int r = cmd_parse(ctx, argv, NULL, 0, 0, 0, &args);
+	int r;
 
-	if (r != CMD_GO_ON)
-		return r;
-	c = cmd_load_config(ctx);
-	if (c == NULL)
-		return EX_CONFIG;
-	buf_init(&why, 4096);
 	if (ctx->json)
 		l.json = json_array();
 	else
 		l.table = cmd_table_new("DOMAIN|>USERS|OWNER|");
-	r = 0;
-	if (admin_domain_list(c, on_domain, &l, &why) != 0)
-		r = cmd_fail(EX_NOINPUT, "%s", buf_str(&why));
+	r = admin_domain_list(c, on_domain, &l, why) == 0 ? 0 : EX_NOINPUT;
 	if (ctx->json) {
 		json = json_object();
 		json_object_set_new(json, "domains", l.json);
@@ -119,7 +111,14 @@ cmd_domain_list(struct cmd_context *ctx, char **argv)
 		cmd_table_print(l.table, stdout);
 	}
 	cmd_table_free(&l.table);
-	buf_release(&why);
-	config_free(&c);
 	return r;
+}
+
+int
+cmd_domain_list(struct cmd_context *ctx, char **argv)
+{
+	struct cmd_args args;
+	int r = cmd_parse(ctx, argv, NULL, 0, 0, 0, &args);
+
+	return r != CMD_GO_ON ? r : cmd_with_config(ctx, list, ctx);
 }

@@ -12,21 +12,23 @@
 #include "conf/units.h"
 #include "queue/cmd_verbs.h"
 
+struct request {
+	const struct cmd_context *ctx;
+	const char *address, *value; /* NULL: only ask */
+};
+
 static int
-set(struct cmd_context *ctx, const struct config *c, const char *address, const char *value,
-    struct buf *why)
+set(const struct config *c, const struct request *q, struct buf *why)
 {
-	bool remove = strcmp(value, "default") == 0;
+	bool remove = strcmp(q->value, "default") == 0;
 	uint64_t octets = 0;
 
-	if (!remove && strcmp(value, "none") != 0 &&
-	    (units_parse_size(span_str(value), &octets) != 0 || octets < 1024 ||
+	if (!remove && strcmp(q->value, "none") != 0 &&
+	    (units_parse_size(span_str(q->value), &octets) != 0 || octets < 1024 ||
 		octets > DOMAIN_QUOTA_MAX))
-		return cmd_fail_usage(
-		    ctx, "%s: expected a size such as 500M or 2G, none, or default", value);
-	if (admin_user_set_quota(c, address, octets, remove, why) != 0)
-		return cmd_fail(EX_CANTCREAT, "%s", buf_str(why));
-	return 0;
+		return cmd_fail_usage(q->ctx,
+		    "%s: expected a size such as 500M or 2G, none, or default", q->value);
+	return admin_user_set_quota(c, q->address, octets, remove, why) == 0 ? 0 : EX_CANTCREAT;
 }
 
 static int
@@ -60,28 +62,29 @@ print(const char *address, const struct admin_quota *q)
 	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
 
+static int
+ask_or_set(const struct config *c, struct buf *why, void *arg)
+{
+	const struct request *q = arg;
+	struct admin_quota quota;
+
+	if (q->value != NULL)
+		return set(c, q, why);
+	if (admin_user_quota(c, q->address, &quota, why) != 0)
+		return EX_NOINPUT;
+	return q->ctx->json ? print_json(q->address, &quota) : print(q->address, &quota);
+}
+
 int
 cmd_user_quota(struct cmd_context *ctx, char **argv)
 {
-	struct admin_quota q;
-	struct config *c;
+	struct request q = {.ctx = ctx};
 	struct cmd_args args;
-	struct buf why;
 	int r = cmd_parse(ctx, argv, NULL, 0, 1, 2, &args);
 
 	if (r != CMD_GO_ON)
 		return r;
-	c = cmd_load_config(ctx);
-	if (c == NULL)
-		return EX_CONFIG;
-	buf_init(&why, 4096);
-	if (args.n == 2)
-		r = set(ctx, c, args.v[0], args.v[1], &why);
-	else if (admin_user_quota(c, args.v[0], &q, &why) != 0)
-		r = cmd_fail(EX_NOINPUT, "%s", buf_str(&why));
-	else
-		r = ctx->json ? print_json(args.v[0], &q) : print(args.v[0], &q);
-	buf_release(&why);
-	config_free(&c);
-	return r;
+	q.address = args.v[0];
+	q.value = args.v[1];
+	return cmd_with_config(ctx, ask_or_set, &q);
 }

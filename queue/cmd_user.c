@@ -11,35 +11,46 @@
 typedef int admin_fn(const struct config *c, const char *address,
     const struct admin_password *password, struct buf *why);
 
+struct request {
+	admin_fn *act;
+	const char *address, *scheme;
+	bool from_stdin, locked;
+};
+
+static int
+store_password(const struct config *c, struct buf *why, void *arg)
+{
+	const struct request *q = arg;
+	struct admin_password new = {.scheme = q->scheme};
+	struct buf password;
+	int r = 0;
+
+	buf_init(&password, CMD_PASSWORD_MAX);
+	if (!q->locked) {
+		r = cmd_password_read(q->from_stdin, &password);
+		new.text = buf_str(&password);
+	}
+	if (r == 0 && q->act(c, q->address, &new, why) != 0)
+		r = EX_CANTCREAT;
+	cmd_password_clear(&password);
+	return r;
+}
+
 static int
 run(struct cmd_context *ctx, char **argv, admin_fn *act)
 {
-	bool from_stdin = false, locked = false;
-	struct admin_password new = {.text = NULL};
-	const struct cmd_option options[] = {{.name = "stdin", .given = &from_stdin},
-	    {.name = "locked", .given = &locked}, {.name = "scheme", .value = &new.scheme}};
-	struct config *c;
+	struct request q = {.act = act};
+	const struct cmd_option options[] = {{.name = "stdin", .given = &q.from_stdin},
+	    {.name = "locked", .given = &q.locked}, {.name = "scheme", .value = &q.scheme}};
 	struct cmd_args args;
-	struct buf password, why;
 	int r = cmd_parse(ctx, argv, options, 3, 1, 1, &args);
 
 	if (r != CMD_GO_ON)
 		return r;
-	if (locked && (from_stdin || new.scheme != NULL))
+	if (q.locked && (q.from_stdin || q.scheme != NULL))
 		return cmd_fail_usage(ctx, "--locked takes no password");
-	c = cmd_load_config(ctx);
-	if (c == NULL)
-		return EX_CONFIG;
-	buf_init(&password, CMD_PASSWORD_MAX);
-	buf_init(&why, 4096);
-	r = locked ? 0 : cmd_password_read(from_stdin, &password);
-	new.text = locked ? NULL : buf_str(&password);
-	if (r == 0 && act(c, args.v[0], &new, &why) != 0)
-		r = cmd_fail(EX_CANTCREAT, "%s", buf_str(&why));
-	cmd_password_clear(&password);
-	buf_release(&why);
-	config_free(&c);
-	return r;
+	q.address = args.v[0];
+	return cmd_with_config(ctx, store_password, &q);
 }
 
 int
