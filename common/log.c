@@ -115,12 +115,6 @@ log_level_parse(struct span s, enum log_level *level)
 	return 0;
 }
 
-unsigned long
-log_dropped(void)
-{
-	return log_sink_dropped();
-}
-
 int
 log_escape(struct buf *b, struct span s)
 {

@@ -49,9 +49,6 @@ bool log_enabled(enum log_level level);
 /* "debug", "info", "warn" to level; -1 if it is none of these. */
 int log_level_parse(struct span s, enum log_level *level);
 
-/* Lines dropped because descriptor 2 did not take them. */
-unsigned long log_dropped(void);
-
 /* warn and fatal append ": " and the text of errno; warnx and fatalx do not. fatal exits with 75 (EX_TEMPFAIL). */
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

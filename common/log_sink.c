@@ -19,7 +19,7 @@
 static const char *program; /* who says that lines were dropped */
 static bool to_socket;	    /* descriptor 2, as of log_sink_init */
 static bool cut;	    /* the last line was taken in part: the next begins with its end */
-static unsigned long dropped, unreported; /* lines */
+static unsigned long unreported; /* lines that were dropped */
 
 /* Lines of this turn, and what ends it. */
 static struct {
@@ -94,10 +94,8 @@ write_lines(const char *p, size_t n)
 		return;
 	}
 	cut = cut || (taken > 0 && p[taken - 1] != '\n');
-	for (; taken < n; taken++) {
-		dropped += p[taken] == '\n';
+	for (; taken < n; taken++)
 		unreported += p[taken] == '\n';
-	}
 }
 
 void
@@ -151,10 +149,4 @@ log_sink_forget(void)
 {
 	turn.forked = true;
 	turn.len = 0;
-}
-
-unsigned long
-log_sink_dropped(void)
-{
-	return dropped;
 }

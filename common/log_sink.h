@@ -33,7 +33,4 @@ void log_sink_flush(void);
 /* In a child after a fork: the lines are its parent's, which has flushed them; the loop is not its own. */
 void log_sink_forget(void);
 
-/* Lines that descriptor 2 has not taken. */
-unsigned long log_sink_dropped(void);
-
 #endif

@@ -124,18 +124,6 @@ next_param(struct span *rest, struct span *name, struct span *at)
 	return false;
 }
 
-bool
-mime_param_next(struct span *rest, struct span *name, struct buf *value)
-{
-	struct span at;
-
-	if (!next_param(rest, name, &at))
-		return false;
-	buf_clear(value);
-	take_value(&at, value);
-	return true;
-}
-
 static int
 hex(char c)
 {

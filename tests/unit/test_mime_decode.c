@@ -98,21 +98,22 @@ test_params(void **state)
 	static const char value[] =
 	    "text/plain (a); a=1 ; b=\"x;y\\\"z\" (c) ;;c; =4; d = (e (f)) 5;e=";
 	static const char *const want[] = {"a", "1", "b", "x;y\"z", "d", "5", "e", ""};
-	struct span rest, name;
-	struct buf text;
-	size_t n = 0;
+	struct buf text, charset;
+	struct span rest;
 
 	(void)state;
 	buf_init(&text, 100);
+	buf_init(&charset, 100);
 	assert_true(span_is(mime_value_type(span_str(value), &rest), "text/plain"));
-	while (mime_param_next(&rest, &name, &text)) {
-		assert_true(n + 1 < sizeof want / sizeof *want);
-		check_row(want[n], span_is(name, want[n]));
-		check_row(want[n], strcmp(buf_str(&text), want[n + 1]) == 0);
-		n += 2;
+	for (size_t i = 0; i < sizeof want / sizeof *want; i += 2) {
+		check_row(
+		    want[i], mime_param_find(rest, want[i], MIME_PARAM_PLAIN, &text, &charset));
+		check_row(want[i], strcmp(buf_str(&text), want[i + 1]) == 0);
 	}
-	assert_int_equal(n, sizeof want / sizeof *want);
+	assert_false(mime_param_find(rest, "c", MIME_PARAM_PLAIN, &text, &charset));
+	assert_false(mime_param_find(rest, "", MIME_PARAM_PLAIN, &text, &charset));
 	buf_release(&text);
+	buf_release(&charset);
 }
 
 int
