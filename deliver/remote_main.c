@@ -220,12 +220,34 @@ on_stop(struct process *p, void *arg)
 	on_look(-1, 0, r);
 }
 
+/* What is under way is forgotten: the queue tries it again. */
+static void
+on_end(void *arg)
+{
+	struct remote *r = arg;
+	struct word *w;
+
+	agent_free(&r->agent);
+	dns_free(&r->front);
+	fact_service_free(&r->facts);
+	dns_free(&r->env.dns);
+	while ((w = SLIST_FIRST(&r->words)) != NULL) {
+		SLIST_REMOVE_HEAD(&r->words, link);
+		free(w->text);
+		free(w);
+	}
+	SSL_CTX_free(r->env.smtp.tls);
+	if (r->stop != NULL)
+		event_free(r->stop);
+}
+
 static const struct process_ops ops = {
     .name = "remote",
     .on_settings = on_settings,
     .on_listener = on_listener,
     .on_start = on_start,
     .on_stop = on_stop,
+    .on_end = on_end,
 };
 
 int

@@ -299,6 +299,38 @@ on_stop(struct process *p, void *arg)
 	server_stop(&d->server);
 }
 
+static void
+timer_free(struct event **e)
+{
+	if (*e != NULL)
+		event_free(*e);
+	*e = NULL;
+}
+
+/* Sessions that are left go first: they may ask, and be asked, whatever is behind them. */
+static void
+on_end(void *arg)
+{
+	struct smtpd *d = arg;
+
+	if (d->ready) {
+		server_release(&d->server);
+		listeners_release(&d->listeners);
+	}
+	tls_free(&d->tls);
+	keys_client_free(&d->keys);
+	directory_client_free(&d->directory);
+	dns_client_free(&d->dns);
+	spool_client_free(&d->spool);
+	timer_free(&d->counting);
+	timer_free(&d->start_poll);
+	timer_free(&d->stop_poll);
+	timer_free(&d->deadline);
+	buf_release(&d->client_ca);
+	free(d->tls_ciphers);
+	free(d->tls_ciphersuites);
+}
+
 int
 main(void)
 {
@@ -307,7 +339,8 @@ main(void)
 	    .on_listener = on_listener,
 	    .on_unlisten = on_unlisten,
 	    .on_start = on_start,
-	    .on_stop = on_stop};
+	    .on_stop = on_stop,
+	    .on_end = on_end};
 	static struct smtpd d;
 
 	/* What the algorithms do is not to depend on a file of the system. */
