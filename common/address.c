@@ -12,8 +12,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "common/local_part.h"
 #include "common/netaddr.h"
-#include "common/nfc.h"
 #include "common/utf8.h"
 
 /* RFC 1035 2.3.4: 255 octets on the wire are 253 in text; a label has 63. */
@@ -32,13 +32,6 @@ static bool
 is_letter_or_digit(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-/* RFC 5322 3.2.3 */
-static bool
-is_atext(char c)
-{
-	return is_letter_or_digit(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
 static void
@@ -68,28 +61,10 @@ address_domain(const struct address *a)
 	return span_skip(address_span(a), a->local_len + 1);
 }
 
-/* Copies a local part without its quotes and quoted-pairs. The input is well-formed and fits. */
-static size_t
-unquote(struct span local, char *out)
-{
-	size_t n = 0;
-
-	if (local.len < 2 || local.p[0] != '"') {
-		memcpy(out, local.p, local.len);
-		return local.len;
-	}
-	for (size_t i = 1; i + 1 < local.len; i++) {
-		if (local.p[i] == '\\')
-			i++;
-		out[n++] = local.p[i];
-	}
-	return n;
-}
-
 size_t
 address_local_unquoted(const struct address *a, char out[LOCAL_PART_MAX + 1])
 {
-	size_t n = unquote(address_local(a), out);
+	size_t n = local_part_unquote(address_local(a), out);
 
 	out[n] = '\0';
 	return n;
@@ -257,122 +232,6 @@ address_helo_valid(struct span s)
 	return true;
 }
 
-/* --- local parts --- */
-
-/*
- * Length of the character at the front of s if it may stand in a local part
- * outside ASCII: well-formed and visible (RFC 6531 3.3; a zero-width or
- * direction character would make two addresses look like one). Else 0.
- */
-static size_t
-utf8_in_local(struct span s)
-{
-	uint32_t c;
-	size_t n = utf8_char(s, &c);
-
-	return n > 1 && utf8_is_printable(c) ? n : 0;
-}
-
-static int
-bad_octet(struct span rest, bool utf8, const char **why)
-{
-	if (rest.len > 0 && (unsigned char)rest.p[0] >= 0x80)
-		return fail(why, utf8 ? "Malformed UTF-8 in the local part"
-				      : "A local part in UTF-8 needs SMTPUTF8");
-	return fail(why, "Malformed local part");
-}
-
-/* Length of the dot-string at the front of s, or -1. */
-static ptrdiff_t
-scan_dot_string(struct span s, bool utf8, const char **why)
-{
-	size_t n = 0;
-	bool after_dot = true;
-
-	while (n < s.len && s.p[n] != '@') {
-		struct span rest = span_skip(s, n);
-		size_t step = is_atext(s.p[n]) ? 1 : utf8 ? utf8_in_local(rest) : 0;
-
-		if (s.p[n] == '.') {
-			if (after_dot)
-				return fail(why,
-				    "Dot at the beginning of the local part or two dots in it");
-			after_dot = true;
-			n++;
-			continue;
-		}
-		if (step == 0)
-			return bad_octet(rest, utf8, why);
-		after_dot = false;
-		n += step;
-	}
-	if (n == 0)
-		return fail(why, "No local part");
-	return after_dot ? fail(why, "Dot at the end of the local part") : (ptrdiff_t)n;
-}
-
-/* Length of the quoted string at the front of s, with its quotes, or -1. */
-static ptrdiff_t
-scan_quoted(struct span s, bool utf8, const char **why)
-{
-	size_t n = 1;
-
-	while (n < s.len && s.p[n] != '"') {
-		struct span rest = span_skip(s, n);
-		size_t step;
-
-		if (s.p[n] == '\\') {
-			if (rest.len < 2 || rest.p[1] < 0x20 || rest.p[1] > 0x7e)
-				return fail(why, "Malformed quoted-pair in the local part");
-			n += 2;
-			continue;
-		}
-		step = s.p[n] >= 0x20 && s.p[n] <= 0x7e ? 1 : utf8 ? utf8_in_local(rest) : 0;
-		if (step == 0)
-			return bad_octet(rest, utf8, why);
-		n += step;
-	}
-	return n < s.len ? (ptrdiff_t)n + 1 : fail(why, "Unterminated quoted string");
-}
-
-/* Writes the local part with quotes only where needed; never longer than the form it came in. */
-static size_t
-canonical_local(struct span wire, char out[LOCAL_PART_MAX])
-{
-	char plain[LOCAL_PART_MAX];
-	struct span p = span_make(plain, unquote(wire, plain));
-	size_t n = 0;
-
-	if (wire.p[0] != '"' || scan_dot_string(p, true, NULL) == (ptrdiff_t)p.len) {
-		memcpy(out, p.p, p.len);
-		return p.len;
-	}
-	out[n++] = '"';
-	for (size_t i = 0; i < p.len; i++) {
-		if (p.p[i] == '"' || p.p[i] == '\\')
-			out[n++] = '\\';
-		out[n++] = p.p[i];
-	}
-	out[n++] = '"';
-	return n;
-}
-
-/* A local part in UTF-8, which ends in a->text, to normalization form C. */
-static int
-normalize_local(struct address *a, const char **why)
-{
-	char form[LOCAL_PART_MAX];
-	size_t n;
-
-	if (utf8_is_ascii(address_local(a)))
-		return 0;
-	if (nfc_format(address_local(a), form, sizeof form, &n) != 0)
-		return fail(why, "The local part is not in Unicode normalization form C");
-	memcpy(a->text, form, n);
-	a->local_len = n;
-	return 0;
-}
-
 /* --- mailboxes and paths --- */
 
 /* `@a,@b:` at the front of *s: each a domain; the list is dropped (RFC 5321 appendix C). */
@@ -426,13 +285,10 @@ parse_mailbox(struct span s, bool utf8, struct address *a, const char **why)
 {
 	struct address parsed = {.len = 0};
 	struct span local;
-	ptrdiff_t n = s.len > 0 && s.p[0] == '"' ? scan_quoted(s, utf8, why)
-						 : scan_dot_string(s, utf8, why);
+	ptrdiff_t n = local_part_scan(s, utf8, why);
 
 	if (n < 0)
 		return -1;
-	if (n > LOCAL_PART_MAX)
-		return fail(why, "Local part longer than 64 octets");
 	local = span_first(s, (size_t)n);
 	s = span_skip(s, (size_t)n);
 	if (s.len == 0)
@@ -441,8 +297,7 @@ parse_mailbox(struct span s, bool utf8, struct address *a, const char **why)
 		return fail(why, "Text behind the quoted string");
 	s = span_skip(s, 1);
 	parsed.utf8 = !utf8_is_ascii(local) || !utf8_is_ascii(s);
-	parsed.local_len = canonical_local(local, parsed.text);
-	if (normalize_local(&parsed, why) != 0)
+	if (local_part_canonical(local, parsed.text, &parsed.local_len, why) != 0)
 		return -1;
 	parsed.text[parsed.local_len] = '@';
 	parsed.len = parsed.local_len + 1;
