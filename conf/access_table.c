@@ -38,15 +38,6 @@ static const char *const foreign_tags[] = {"ClientRate", "ClientConn", "GreetPau
     "TLS_Clt", "TLS_Rcpt", "Try_TLS", "Srv_Features", "Clt_Features", "TLS_Srv_Features",
     "TLS_Clt_Features", "AuthInfo", "CERTISSUER", "CERTSUBJECT", "Spam", "BadRCPTThrottle"};
 
-static const char *const action_names[] = {
-    "OK", "RELAY", "REJECT", "DISCARD", "QUARANTINE", "ERROR", "SKIP"};
-
-const char *
-access_action_name(enum access_action action)
-{
-	return action_names[action];
-}
-
 static void __attribute__((format(printf, 2, 3)))
 complain(struct parser *p, const char *fmt, ...)
 {
@@ -242,81 +233,6 @@ canonical_key(struct parser *p, struct span s, struct buf *key)
 	return add_domain(p, key, s);
 }
 
-/* Right sides */
-
-/* "550 text", "550 5.7.1 text"; fallback is the status if the text has none. -1 if there is no code. */
-static int
-set_error(struct verdict *v, struct span s, struct span status)
-{
-	struct span code = span_cut(&s, ' '),
-		    rest = s.p != NULL ? span_trim(s) : span_make("", 0);
-	struct span word = rest, own = span_cut(&word, ' ');
-	uint64_t n;
-
-	if (code.len != 3 || span_to_u64(code, 599, &n) != 0 || n < 400)
-		return -1;
-	if (verdict_status_valid(own)) {
-		status = own;
-		rest = word.p != NULL ? span_trim(word) : span_make("", 0);
-	}
-	if (status.len == 0)
-		status = span_str(n < 500 ? "4.7.1" : "5.7.1");
-	if (rest.len == 0)
-		rest = span_str("Not accepted here");
-	verdict_set_parts(
-	    v, n < 500 ? VERDICT_TEMPORARY : VERDICT_PERMANENT, (int)n, status, rest);
-	return 0;
-}
-
-static struct span
-unquote(struct span s)
-{
-	return s.len >= 2 && s.p[0] == '"' && s.p[s.len - 1] == '"'
-		   ? span_make(s.p + 1, s.len - 2)
-		   : s;
-}
-
-/* What stands behind ERROR: — x.y.z:code text, code text, or one of them in quotes. */
-static int
-set_tagged_error(struct verdict *v, struct span s)
-{
-	struct span rest = s, status = span_cut(&rest, ':');
-
-	if (rest.p != NULL && verdict_status_valid(status))
-		return set_error(v, unquote(span_trim(rest)), status);
-	return set_error(v, unquote(s), span_make("", 0));
-}
-
-static int
-set_action(struct parser *p, struct access_entry *e, struct span s)
-{
-	static const enum access_action words[] = {
-	    ACCESS_OK, ACCESS_RELAY, ACCESS_REJECT, ACCESS_DISCARD, ACCESS_SKIP};
-
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-		if (span_is_nocase(s, action_names[words[i]])) {
-			e->action = words[i];
-			return 0;
-		}
-	}
-	if (span_starts_with_nocase(s, "QUARANTINE:")) {
-		e->action = ACCESS_QUARANTINE;
-		verdict_set_parts(&e->verdict, VERDICT_OK, 250, span_str("2.0.0"),
-		    span_trim(unquote(span_skip(s, strlen("QUARANTINE:")))));
-		return 0;
-	}
-	e->action = ACCESS_ERROR;
-	if (span_starts_with_nocase(s, "ERROR:")
-		? set_tagged_error(&e->verdict, span_trim(span_skip(s, strlen("ERROR:")))) == 0
-		: set_error(&e->verdict, unquote(s), span_make("", 0)) == 0)
-		return 0;
-	complain(p,
-	    "%.*s: expected OK, RELAY, REJECT, DISCARD, SKIP, QUARANTINE:text, "
-	    "ERROR:x.y.z:code text, or a reply such as 550 text",
-	    SPAN_ARG(span_first(s, 200)));
-	return -1;
-}
-
 static void
 entry_free(struct access_entry *e)
 {
@@ -367,10 +283,14 @@ take_line(struct parser *p, struct span line)
 		e = xcalloc(1, sizeof *e);
 		e->line = p->line;
 		e->key = buf_take(&key);
-		if (set_action(p, e, span_trim(span_skip(line, end))) == 0)
+		line = span_trim(span_skip(line, end));
+		if (access_action_parse(line, &e->action, &e->verdict) == 0) {
 			keep(p, e);
-		else
+		} else {
+			complain(p, "%.*s: expected " ACCESS_ACTIONS,
+			    SPAN_ARG(span_first(line, 200)));
 			entry_free(e);
+		}
 	}
 	buf_release(&key);
 }

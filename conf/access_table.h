@@ -8,8 +8,7 @@
  *	To:gone@example.org	550 Moved away	recipients, likewise
  *	example.net		OK		without a tag: all three
  *
- * Right sides: OK, RELAY, REJECT, DISCARD, SKIP, QUARANTINE:text, ERROR:x.y.z:code text, ERROR:code text,
- * ERROR:"code text", and a bare "code text". A key stands once; keys know no case. Lines of other features of sendmail
+ * Right sides are conf/access_action.h's. A key stands once; keys know no case. Lines of other features of sendmail
  * (ClientRate:, TLS_Srv:, …) are passed over and counted.
  */
 #ifndef CONF_ACCESS_TABLE_H
@@ -17,18 +16,8 @@
 
 #include "common/address.h"
 #include "common/netaddr.h"
-#include "common/verdict.h"
+#include "conf/access_action.h"
 #include "conf/config_errors.h"
-
-enum access_action {
-	ACCESS_OK,	   /* not refused by what follows, such as lists of bad hosts */
-	ACCESS_RELAY,	   /* that, and may relay */
-	ACCESS_REJECT,	   /* refused with the text every such refusal has */
-	ACCESS_DISCARD,	   /* accepted and thrown away */
-	ACCESS_QUARANTINE, /* accepted and held, for the reason in verdict.text */
-	ACCESS_ERROR,	   /* refused with verdict, temporarily or for good */
-	ACCESS_SKIP, /* as if the table said nothing; the shorter keys are not looked for */
-};
 
 /* What a key is looked up for: its tag. */
 enum access_tag {
@@ -40,7 +29,7 @@ enum access_tag {
 struct access_entry {
 	char *key; /* as in the table's index: "connect:192.0.2", ":example.net" */
 	enum access_action action;
-	struct verdict verdict; /* of ERROR; QUARANTINE: its text */
+	struct verdict verdict; /* as access_action_parse sets it */
 	unsigned line;
 };
 
@@ -76,8 +65,5 @@ const struct access_entry *access_table_find_client(
  */
 const struct access_entry *access_table_find_address(
     const struct access_table *t, enum access_tag tag, const struct address *a);
-
-/* "OK", "RELAY", … as the table has it. */
-const char *access_action_name(enum access_action action);
 
 #endif
