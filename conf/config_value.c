@@ -33,6 +33,13 @@ refuse(struct buf *why, const char *text)
 	return -1;
 }
 
+/* What a parser says of it. */
+static int
+expect(int parsed, struct buf *why, const char *text)
+{
+	return parsed == 0 ? 0 : refuse(why, text);
+}
+
 /* In a titled section: that of the last one. */
 static void *
 member(struct config *c, const struct config_key *k)
@@ -51,6 +58,15 @@ set_text(struct config *c, const struct config_key *k, struct span s)
 
 	free(*p);
 	*p = xspandup(s);
+}
+
+static int
+set_name(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	if (s.len == 0 || s.len > 256 || span_has_control(s))
+		return refuse(why, "expected a name");
+	set_text(c, k, s);
+	return 0;
 }
 
 static int
@@ -393,6 +409,18 @@ set_ciphers(struct config *c, const struct config_key *k, struct span s, struct 
 }
 
 static int
+set_either(struct config *c, const struct config_key *k, struct span s, const char *no,
+    const char *yes, struct buf *why)
+{
+	if (!span_is(s, no) && !span_is(s, yes)) {
+		buf_addf(why, "expected %s or %s", no, yes);
+		return -1;
+	}
+	*(bool *)member(c, k) = span_is(s, yes);
+	return 0;
+}
+
+static int
 set_auto(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
 	bool on = false;
@@ -416,10 +444,7 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 	case CONFIG_PATH:
 		return set_path(c, k, s, why);
 	case CONFIG_TEXT:
-		if (s.len == 0 || s.len > 256 || span_has_control(s))
-			return refuse(why, "expected a name");
-		set_text(c, k, s);
-		return 0;
+		return set_name(c, k, s, why);
 	case CONFIG_ADDRESS:
 		return set_address(c, k, s, why);
 	case CONFIG_SMARTHOST:
@@ -433,23 +458,16 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 	case CONFIG_AUTO_BOOL:
 		return set_auto(c, k, s, why);
 	case CONFIG_TLS_LEAST:
-		if (!span_is(s, "1.2") && !span_is(s, "1.3"))
-			return refuse(why, "expected 1.2 or 1.3");
-		*(bool *)member(c, k) = span_is(s, "1.3");
-		return 0;
+		return set_either(c, k, s, "1.2", "1.3", why);
 	case CONFIG_CIPHERS:
 		return set_ciphers(c, k, s, why);
 	case CONFIG_ASK:
-		if (!span_is(s, "ask") && !span_is(s, "no"))
-			return refuse(why, "expected no or ask");
-		*(bool *)member(c, k) = span_is(s, "ask");
-		return 0;
+		return set_either(c, k, s, "no", "ask", why);
 	case CONFIG_DOUBLE:
 		return set_double_bounce(c, k, s, why);
 	case CONFIG_UNFINISHED:
-		if (header_unfinished_parse(s, member(c, k)) != 0)
-			return refuse(why, "expected accept, hold or refuse");
-		return 0;
+		return expect(header_unfinished_parse(s, member(c, k)), why,
+		    "expected accept, hold or refuse");
 	case CONFIG_CHECK:
 		return set_check(c, k, s, why);
 	case CONFIG_REPLIES:
@@ -457,13 +475,11 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 	case CONFIG_REPLY:
 		return set_reply(c, k, s, why);
 	case CONFIG_LOG_LEVEL:
-		if (log_level_parse(s, member(c, k)) != 0)
-			return refuse(why, "expected debug, info or warn");
-		return 0;
+		return expect(
+		    log_level_parse(s, member(c, k)), why, "expected debug, info or warn");
 	case CONFIG_CALLS:
-		if (syscall_filter_mode_parse(s, member(c, k)) != 0)
-			return refuse(why, "expected enforce, log or off");
-		return 0;
+		return expect(syscall_filter_mode_parse(s, member(c, k)), why,
+		    "expected enforce, log or off");
 	case CONFIG_DURATIONS:
 		return add_duration(c, k, s, why);
 	case CONFIG_DOMAINS:
@@ -477,9 +493,8 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 	case CONFIG_ROLE:
 		return set_role(c, k, s, why);
 	case CONFIG_TLS:
-		if (listener_tls_parse(s, member(c, k)) != 0)
-			return refuse(why, "expected starttls, implicit or none");
-		return 0;
+		return expect(listener_tls_parse(s, member(c, k)), why,
+		    "expected starttls, implicit or none");
 	case CONFIG_RATE:
 		return set_rate(c, k, s, why);
 	}
