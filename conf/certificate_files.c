@@ -34,7 +34,7 @@ files_init(struct certificate_files *f, char *certificate, char *key)
 {
 	*f = (struct certificate_files){.certificate = certificate, .key = key};
 	buf_init(&f->certificate_text, KEY_PAIR_FILE_MAX);
-	buf_init(&f->key_text, KEY_PAIR_FILE_MAX);
+	buf_init_secret(&f->key_text, KEY_PAIR_FILE_MAX);
 	buf_init(&f->problem, 2048);
 }
 
@@ -43,8 +43,6 @@ files_release(struct certificate_files *f)
 {
 	free(f->certificate);
 	free(f->key);
-	if (f->key_text.p != NULL)
-		explicit_bzero(f->key_text.p, f->key_text.len);
 	buf_release(&f->certificate_text);
 	buf_release(&f->key_text);
 	buf_release(&f->problem);

@@ -86,7 +86,7 @@ check_pair(const struct check *k, const struct named *n, struct key_pair *pair)
 	bool both = n->certificate != NULL && n->key != NULL;
 
 	buf_init(&certificate, KEY_PAIR_FILE_MAX);
-	buf_init(&key, KEY_PAIR_FILE_MAX);
+	buf_init_secret(&key, KEY_PAIR_FILE_MAX);
 	if (n->certificate != NULL &&
 	    !read_file(k, n->certificate_name, n->certificate, false, &certificate))
 		both = false;
@@ -98,8 +98,6 @@ check_pair(const struct check *k, const struct named *n, struct key_pair *pair)
 		COMPLAIN(k, line_of(k, n->key != NULL ? n->key_name : n->certificate_name),
 		    "tls { } has only one of %s and %s, expected both", n->certificate_name,
 		    n->key_name);
-	if (key.p != NULL)
-		explicit_bzero(key.p, key.len);
 	buf_release(&key);
 	buf_release(&certificate);
 	return both;

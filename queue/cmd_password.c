@@ -7,20 +7,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "queue/cmd.h"
-
-void
-cmd_password_clear(struct buf *b)
-{
-	if (b->p != NULL)
-		explicit_bzero(b->p, b->cap);
-	buf_release(b);
-}
 
 /* One line of fd, without its end, octet by octet so that nothing behind it is taken. -1 if there is none or it is too long. */
 static int
@@ -29,8 +20,6 @@ read_line(int fd, struct buf *out)
 	char c;
 
 	buf_clear(out);
-	if (buf_reserve(out, CMD_PASSWORD_MAX) != 0)
-		return -1;
 	while (read(fd, &c, 1) == 1) {
 		if (c == '\n')
 			return 0;
@@ -71,7 +60,7 @@ ask_person(int tty, struct buf *out)
 	sigaddset(&signals, SIGTSTP);
 	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, &before);
-	buf_init(&again, CMD_PASSWORD_MAX);
+	buf_init_secret(&again, CMD_PASSWORD_MAX);
 	if (tcsetattr(tty, TCSAFLUSH, &hidden) == 0 &&
 	    ask_once(tty, "New password: ", out) == 0)
 		r = ask_once(tty, "Again: ", &again);
@@ -81,7 +70,7 @@ ask_person(int tty, struct buf *out)
 		r = cmd_fail(EX_NOINPUT, "no password was given");
 	else if (!span_eq(buf_span(out), buf_span(&again)))
 		r = cmd_fail(EX_DATAERR, "the two are not the same");
-	cmd_password_clear(&again);
+	buf_release(&again);
 	return r;
 }
 
@@ -90,7 +79,6 @@ cmd_password_read(bool from_stdin, struct buf *out)
 {
 	int r = 0;
 
-	buf_init(out, CMD_PASSWORD_MAX);
 	if (from_stdin || !isatty(STDIN_FILENO)) {
 		if (read_line(STDIN_FILENO, out) != 0)
 			r = cmd_fail(

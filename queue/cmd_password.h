@@ -12,13 +12,10 @@
 #define CMD_PASSWORD_MAX 1024
 
 /*
- * Reads a password into out: twice from the terminal, without showing it, or, where standard input is no terminal or from_stdin
- * says so, one line of standard input. 0, or an exit status after a line on standard error. The caller
- * clears out when it is done (cmd_password_clear).
+ * Reads a password into out, which buf_init_secret has made: twice from the terminal, without showing it, or, where
+ * standard input is no terminal or from_stdin says so, one line of standard input. 0, or an exit status after a line
+ * on standard error.
  */
 int cmd_password_read(bool from_stdin, struct buf *out);
-
-/* Overwrites and releases it. */
-void cmd_password_clear(struct buf *b);
 
 #endif

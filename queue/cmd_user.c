@@ -25,14 +25,14 @@ store_password(const struct config *c, struct buf *why, void *arg)
 	struct buf password;
 	int r = 0;
 
-	buf_init(&password, CMD_PASSWORD_MAX);
+	buf_init_secret(&password, CMD_PASSWORD_MAX);
 	if (!q->locked) {
 		r = cmd_password_read(q->from_stdin, &password);
 		new.text = buf_str(&password);
 	}
 	if (r == 0 && q->act(c, q->address, &new, why) != 0)
 		r = EX_CANTCREAT;
-	cmd_password_clear(&password);
+	buf_release(&password);
 	return r;
 }
 

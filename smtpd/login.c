@@ -72,10 +72,8 @@ login_take(struct login *l, struct span response)
 	enum login_step step = LOGIN_WRONG;
 	struct buf message;
 
-	buf_init(&message, RESPONSE_MAX);
-	/* Room in advance: growing would leave a password in memory that is no longer ours. */
-	if (buf_reserve(&message, response.len / 4 * 3 + 3) != 0 ||
-	    base64_decode(response, &message) != 0)
+	buf_init_secret(&message, RESPONSE_MAX);
+	if (base64_decode(response, &message) != 0)
 		step = LOGIN_WRONG;
 	else if (l->scram != NULL)
 		step = login_scram_take(l, buf_span(&message));
@@ -87,8 +85,6 @@ login_take(struct login *l, struct span response)
 		    keep_user(l, buf_span(&message)) == LOGIN_WRONG ? LOGIN_WRONG : LOGIN_MORE;
 	else
 		step = keep_password(l, buf_span(&message));
-	if (message.p != NULL)
-		explicit_bzero(message.p, message.cap);
 	buf_release(&message);
 	return step;
 }
