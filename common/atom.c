@@ -134,14 +134,6 @@ atom_get(struct atom_table *t, struct span text)
 	return a->text;
 }
 
-const char *
-atom_ref(const char *text)
-{
-	if (text != NULL)
-		atom_of(text)->refs++;
-	return text;
-}
-
 /* Takes an atom out of the table; later ones of the run move back, as in hash_remove. */
 static void
 leave(struct atom_table *t, const struct atom *a)

@@ -20,9 +20,6 @@ void atom_table_free(struct atom_table **t);
 /* The atom of this text, counted once more: the caller gives it back with atom_unref. A NUL in the text ends it. */
 const char *atom_get(struct atom_table *t, struct span text);
 
-/* One more holder of an atom; returns it. NULL stays NULL. */
-const char *atom_ref(const char *atom);
-
 /* One holder less, and *atom is NULL; the last one frees it. NULL is fine. */
 void atom_unref(const char **atom);
 

@@ -81,13 +81,6 @@ heap_remove(struct heap *h, struct heap_item *item)
 	item->index = NOWHERE;
 }
 
-void
-heap_change(struct heap *h, struct heap_item *item, uint64_t key)
-{
-	item->key = key;
-	settle(h, item->index, item);
-}
-
 struct heap_item *
 heap_first(const struct heap *h)
 {

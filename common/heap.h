@@ -12,7 +12,7 @@
 
 struct heap_item {
 	size_t index; /* the heap's; see heap_item_init */
-	uint64_t key; /* read it freely, change it through heap_change */
+	uint64_t key; /* read it freely */
 };
 
 struct heap {
@@ -32,14 +32,11 @@ void heap_release(struct heap *h);
 void heap_item_init(struct heap_item *item);
 bool heap_contains(const struct heap_item *item);
 
-/* Adds an item that is in no heap. Logarithmic, as are heap_remove and heap_change. */
+/* Adds an item that is in no heap. Logarithmic, as is heap_remove. */
 void heap_add(struct heap *h, struct heap_item *item, uint64_t key);
 
 /* Takes out an item of this heap. */
 void heap_remove(struct heap *h, struct heap_item *item);
-
-/* Gives an item of this heap another key. */
-void heap_change(struct heap *h, struct heap_item *item, uint64_t key);
 
 /* The item with the least key (any of them, if several have it), or NULL. It stays in the heap. */
 struct heap_item *heap_first(const struct heap *h);

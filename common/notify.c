@@ -101,9 +101,3 @@ notify_stopping(struct notify *n, const char *status)
 {
 	say(n, "STOPPING=1\n", status);
 }
-
-void
-notify_status(struct notify *n, const char *status)
-{
-	say(n, "", status);
-}

@@ -17,7 +17,4 @@ void notify_ready(struct notify *n, const char *status);
 void notify_reloading(struct notify *n, const char *status);
 void notify_stopping(struct notify *n, const char *status);
 
-/* STATUS= alone. */
-void notify_status(struct notify *n, const char *status);
-
 #endif

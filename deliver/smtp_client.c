@@ -370,12 +370,6 @@ smtp_client_new(struct event_base *base, int fd, const struct smtp_options *opti
 }
 
 void
-smtp_client_set_arg(struct smtp_client *c, void *arg)
-{
-	c->arg = arg;
-}
-
-void
 smtp_client_quit(struct smtp_client **cp)
 {
 	struct smtp_client *c = *cp;
@@ -397,10 +391,4 @@ bool
 smtp_client_is_spent(const struct smtp_client *c)
 {
 	return c->limits.mail > 0 && c->mails >= c->limits.mail;
-}
-
-bool
-smtp_client_is_secure(const struct smtp_client *c)
-{
-	return c->stream != NULL && stream_is_secure(c->stream);
 }

@@ -98,20 +98,16 @@ struct smtp_client *smtp_client_new(struct event_base *base, int fd,
 /* Closes at once, without callbacks; a transaction under way is forgotten. May be called in a callback. */
 void smtp_client_free(struct smtp_client **c);
 
-/* Changes who is called (a connection that is handed on while idle). */
-void smtp_client_set_arg(struct smtp_client *c, void *arg);
-
 /* Sends a message; only after on_ready. Callbacks follow from the loop. */
 void smtp_client_send(struct smtp_client *c, struct smtp_transaction *t);
 
 /* Says QUIT without waiting for the reply, and closes. Clears *c. Only while idle. */
 void smtp_client_quit(struct smtp_client **c);
 
-/* Transactions completed, and whether TLS is on. */
+/* Transactions completed. */
 unsigned smtp_client_count(const struct smtp_client *c);
 
 /* Has it taken as many messages as the server allows on a connection? */
 bool smtp_client_is_spent(const struct smtp_client *c);
-bool smtp_client_is_secure(const struct smtp_client *c);
 
 #endif

@@ -76,10 +76,6 @@ struct bounce_result {
 /* Appends the report to out. -1 if out is full. */
 int bounce_compose(const struct bounce *b, struct buf *out, struct bounce_result *result);
 
-/* "failed", "delayed", ...; and back: -1 if it is none. */
-const char *bounce_action_name(enum bounce_action action);
-int bounce_action_parse(struct span s, enum bounce_action *action);
-
 /* The header of content: up to and without the empty line that ends it, at most max octets, ending at a line end. */
 struct span bounce_header_of(struct span content, size_t max);
 

@@ -28,23 +28,6 @@ static const char *const actions[] = {
     [BOUNCE_EXPANDED] = "expanded",
 };
 
-const char *
-bounce_action_name(enum bounce_action action)
-{
-	return actions[action];
-}
-
-int
-bounce_action_parse(struct span s, enum bounce_action *action)
-{
-	int i = span_among(s, actions, sizeof actions / sizeof *actions);
-
-	if (i < 0)
-		return -1;
-	*action = (enum bounce_action)i;
-	return 0;
-}
-
 static int
 add_date(struct buf *out, const char *name, int64_t when)
 {

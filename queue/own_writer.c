@@ -73,13 +73,6 @@ own_writer_free(struct own_writer **wp)
 	free(w);
 }
 
-void
-own_writer_stop(struct own_writer *w)
-{
-	w->stopping = true;
-	spool_writer_stop(w->writer);
-}
-
 /* Has so much room in hand, or takes a further segment; NULL: there is none. */
 static struct spool_writer *
 obtain(struct own_writer *w, uint64_t octets)

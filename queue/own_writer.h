@@ -23,9 +23,6 @@ struct own_writer *own_writer_new(struct event_base *base, struct store *store);
 /* Waits for the flush under way, and calls what waits for it; what was not begun is dropped without a call. */
 void own_writer_free(struct own_writer **w);
 
-/* Nothing new from now on. */
-void own_writer_stop(struct own_writer *w);
-
 /* What to write a report, a copy, of about so many octets to; NULL: there is no room now. Borrowed for this turn. */
 struct spool_writer *own_writer_for_report(struct own_writer *w, uint64_t octets);
 struct spool_writer *own_writer_for_copies(struct own_writer *w, uint64_t octets);

@@ -431,14 +431,6 @@ waitlist_continue_sender(struct waitlist_set *s, struct span domain)
 	return NULL;
 }
 
-bool
-waitlist_sender_paused(const struct waitlist_set *s, struct span domain)
-{
-	const struct sender *sender = hash_find(&s->senders, domain);
-
-	return sender != NULL && sender->paused;
-}
-
 static void
 visit_batch(struct batch *b, void (*visit)(struct recipient *r, void *arg), void *arg)
 {

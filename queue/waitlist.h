@@ -114,7 +114,6 @@ void waitlist_set_stopped(struct waitlist_set *s, struct waitlist *l, bool stopp
  */
 const struct sender *waitlist_pause_sender(struct waitlist_set *s, struct span domain);
 const struct sender *waitlist_continue_sender(struct waitlist_set *s, struct span domain);
-bool waitlist_sender_paused(const struct waitlist_set *s, struct span domain);
 
 /* The domain of a reverse-path. */
 struct span waitlist_domain_of(const char *from);

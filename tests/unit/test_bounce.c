@@ -150,12 +150,16 @@ says_what_was_done(void **state)
 {
 	static const struct {
 		enum bounce_action action;
-		const char *subject, *text;
+		const char *name, *subject, *text;
 	} rows[] = {
-	    {BOUNCE_DELAYED, "Subject: Delayed mail: bob@d.test", "This is a warning only"},
-	    {BOUNCE_DELIVERED, "Subject: Delivery report: bob@d.test", "in the mailbox"},
-	    {BOUNCE_RELAYED, "Subject: Delivery report: bob@d.test", "passed on to a mail"},
-	    {BOUNCE_EXPANDED, "Subject: Delivery report: bob@d.test", "several addresses"},
+	    {BOUNCE_DELAYED, "delayed", "Subject: Delayed mail: bob@d.test",
+		"This is a warning only"},
+	    {BOUNCE_DELIVERED, "delivered", "Subject: Delivery report: bob@d.test",
+		"in the mailbox"},
+	    {BOUNCE_RELAYED, "relayed", "Subject: Delivery report: bob@d.test",
+		"passed on to a mail"},
+	    {BOUNCE_EXPANDED, "expanded", "Subject: Delivery report: bob@d.test",
+		"several addresses"},
 	};
 
 	(void)state;
@@ -171,8 +175,7 @@ says_what_was_done(void **state)
 		    rows[i].action == BOUNCE_DELAYED ? VERDICT_TEMPORARY : VERDICT_OK, 250,
 		    "2.0.0", "x");
 		s = compose(&o);
-		snprintf(action, sizeof action, "\nAction: %s\nStatus: %s\n",
-		    bounce_action_name(rows[i].action),
+		snprintf(action, sizeof action, "\nAction: %s\nStatus: %s\n", rows[i].name,
 		    rows[i].action == BOUNCE_DELAYED ? "4.0.0" : "2.0.0");
 		has(s, action);
 		has(s, rows[i].subject);
