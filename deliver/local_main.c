@@ -104,8 +104,25 @@ on_stop(struct process *p, void *arg)
 	on_look(-1, 0, l);
 }
 
-static const struct process_ops ops = {
-    .name = "local", .on_settings = on_settings, .on_start = on_start, .on_stop = on_stop};
+/* What is under way is forgotten: the queue tries it again. */
+static void
+on_end(void *arg)
+{
+	struct local *l = arg;
+
+	agent_free(&l->agent);
+	owner_pool_free(&l->env.pool);
+	peer_free(&l->env.directory);
+	if (l->stop != NULL)
+		event_free(l->stop);
+	free(l->host);
+}
+
+static const struct process_ops ops = {.name = "local",
+    .on_settings = on_settings,
+    .on_start = on_start,
+    .on_stop = on_stop,
+    .on_end = on_end};
 
 int
 main(int argc, char **argv)
