@@ -9,11 +9,10 @@
 #define LOG_LINE_MAX 4096
 
 /* RFC 5321 4.5.3.1 */
-#define LOCAL_PART_MAX	 64
-#define DOMAIN_MAX	 255
-#define ADDRESS_MAX	 320 /* local part, at sign, domain */
-#define REPLY_LINE_MAX	 512
-#define SMTP_COMMAND_MAX 2048 /* default of command-line-limit */
+#define LOCAL_PART_MAX 64
+#define DOMAIN_MAX     255
+#define ADDRESS_MAX    320 /* local part, at sign, domain */
+#define REPLY_LINE_MAX 512
 
 /* Channels between processes: the text of a message and the octets that ride along. */
 #define WIRE_TEXT_MAX	 (4U << 20)

@@ -8,7 +8,6 @@
 
 #include "common/span.h"
 
-#define HEADER_SIZE	 12
 #define CNAMES_MAX	 8
 #define JUMPS_MAX	 32
 #define RECORDS_SEEN_MAX 1024

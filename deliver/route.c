@@ -17,7 +17,6 @@
 struct host {
 	struct search *search;
 	char name[DOMAIN_MAX + 1];
-	bool six_done, four_done;
 	bool temporary; /* a family could not tell */
 	bool skipped;	/* had an address that must not be used */
 	struct netaddr six[ROUTE_ADDRESSES_MAX], four[ROUTE_ADDRESSES_MAX];

@@ -12,9 +12,8 @@
 #include "common/span.h"
 
 /* Lengths as written, in octets (RFC 3461 4.2, 4.4, 5.1). */
-#define DSN_ENVID_MAX  100
-#define DSN_ORCPT_MAX  500
-#define DSN_NOTIFY_MAX 28
+#define DSN_ENVID_MAX 100
+#define DSN_ORCPT_MAX 500
 
 /* "FULL" or "HDRS", in any case. */
 bool dsn_param_ret_valid(struct span value);

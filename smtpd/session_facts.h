@@ -11,7 +11,6 @@
 #include "smtpd/question.h"
 
 struct session;
-struct session_facts;
 
 /* Asks for what the answer wants to know. Nothing else may be under way. */
 void session_facts_want(struct session *s, const struct answer *a);
