@@ -17,7 +17,6 @@
 
 #include "common/buf.h"
 #include "conf/config.h"
-#include "conf/config_errors.h"
 
 /*
  * Creates domains/<name>/ with etc/ (an empty passwd) and home/. name is a domain in any spelling, it
@@ -76,12 +75,5 @@ int admin_user_quota(
  */
 int admin_user_set_quota(
     const struct config *c, const char *address, uint64_t octets, bool remove, struct buf *why);
-
-/*
- * Reads the files of every domain as the directory process would, and adds a complaint for all that is
- * wrong with them (file:line: text), names of directories that no mail can be taken for, symbolic
- * links that lead nowhere, and domains whose owner mail cannot be delivered as.
- */
-void admin_check(const struct config *c, struct config_errors *errors);
 
 #endif

@@ -1,4 +1,4 @@
-/* admin_domain: domains added, listed and checked. See admin.h. */
+/* admin_domain: domains added and listed. See admin.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -20,22 +20,15 @@
 struct names {
 	char **v;
 	size_t n;
-	struct config_errors *errors; /* may be NULL */
-	const char *root;
 };
 
 static void
 take_name(const char *name, const char *problem, void *arg)
 {
 	struct names *names = arg;
-	char *path;
 
-	if (problem != NULL) {
-		path = xasprintf("%s/%s", names->root, name);
-		config_errors_add(names->errors, path, 0, "%s", problem);
-		free(path);
+	if (problem != NULL)
 		return;
-	}
 	names->v = xreallocarray(names->v, names->n + 1, sizeof *names->v);
 	names->v[names->n++] = xstrdup(name);
 }
@@ -48,9 +41,9 @@ by_name(const void *a, const void *b)
 
 /* All domains in order. -1 with errno. Release in any case. */
 static int
-names_read(struct names *names, const char *root, struct config_errors *errors)
+names_read(struct names *names, const char *root)
 {
-	*names = (struct names){.root = root, .errors = errors};
+	*names = (struct names){.v = NULL};
 	if (domains_list(root, take_name, names) != 0)
 		return -1;
 	if (names->n > 0)
@@ -120,7 +113,7 @@ free_ids(const char *root, struct domain_ids *ids, struct buf *why)
 	uid_t uid = ADMIN_UID_FIRST;
 	int r = -1;
 
-	if (names_read(&names, root, NULL) != 0) {
+	if (names_read(&names, root) != 0) {
 		buf_addf(why, "%s: %s", root, strerror(errno));
 		goto done;
 	}
@@ -288,7 +281,7 @@ done:
 	return r;
 }
 
-/* What a list or a check says about one domain; the domain lives until the next domains_begin. */
+/* What a list says about one domain; the domain lives until the next domains_begin. */
 struct view {
 	struct domains *domains;
 	struct domain *domain; /* NULL: it cannot be looked at */
@@ -313,13 +306,20 @@ look(struct view *v, const char *name)
 		    v->domain, &nobody, sandbox_is_root(), &self, &ids, &v->problem);
 }
 
+/* What is wrong with a file is told by check. */
 static void
-view_init(struct view *v, const struct config *c, domains_complain_fn *complain, void *arg)
+ignore(const char *text, void *arg)
+{
+	(void)text, (void)arg;
+}
+
+static void
+view_init(struct view *v, const struct config *c)
 {
 	/* Each is looked at once: there is nothing to keep. */
 	const struct domains_limits limits = {.domains = 16, .octets = 64U << 20, .watches = 0};
 
-	v->domains = domains_new(c->domains, &limits, complain, arg);
+	v->domains = domains_new(c->domains, &limits, ignore, NULL);
 	v->domain = NULL;
 	buf_init(&v->problem, 4096);
 }
@@ -331,12 +331,6 @@ view_release(struct view *v)
 	buf_release(&v->problem);
 }
 
-static void
-ignore(const char *text, void *arg)
-{
-	(void)text, (void)arg;
-}
-
 int
 admin_domain_list(const struct config *c, admin_domain_fn *fn, void *arg, struct buf *why)
 {
@@ -344,11 +338,11 @@ admin_domain_list(const struct config *c, admin_domain_fn *fn, void *arg, struct
 	struct view v;
 	int r = -1;
 
-	if (names_read(&names, c->domains, NULL) != 0) {
+	if (names_read(&names, c->domains) != 0) {
 		buf_addf(why, "%s: %s", c->domains, strerror(errno));
 		goto done;
 	}
-	view_init(&v, c, ignore, NULL);
+	view_init(&v, c);
 	for (size_t i = 0; i < names.n; i++) {
 		struct admin_domain d = {.name = names.v[i]};
 		char *path = xasprintf("%s/%s", c->domains, names.v[i]);
@@ -373,36 +367,4 @@ admin_domain_list(const struct config *c, admin_domain_fn *fn, void *arg, struct
 done:
 	names_release(&names);
 	return r;
-}
-
-/* What the parsers said, "file:line: text" already. */
-static void
-collect(const char *text, void *arg)
-{
-	config_errors_add_text(arg, text);
-}
-
-void
-admin_check(const struct config *c, struct config_errors *errors)
-{
-	struct names names;
-	struct view v;
-
-	if (names_read(&names, c->domains, errors) != 0) {
-		config_errors_add(errors, c->domains, 0, "%s", strerror(errno));
-		names_release(&names);
-		return;
-	}
-	view_init(&v, c, collect, errors);
-	for (size_t i = 0; i < names.n; i++) {
-		size_t before = errors->n + errors->dropped;
-
-		look(&v, names.v[i]);
-		/* The files' own complaints say it better than what they lead to. */
-		if (v.problem.len > 0 && errors->n + errors->dropped == before)
-			config_errors_add(errors, c->domains, 0, "%s", buf_str(&v.problem));
-	}
-	view_release(&v);
-	names_release(&names);
-	config_errors_finish(errors, errors->n);
 }

@@ -290,3 +290,14 @@ def test_check_finds_a_uid_that_a_domain_may_not_give(mta):
     assert rcpt(mta, "bob@third.example").code == "451" and rcpt(mta, "erna@third.example").code == "250"
     found = problems(mta)
     assert len(found) == 1 and "third.example/etc/passwd:1: " in found[0] and "root" in found[0], found
+
+
+def test_check_finds_names_that_no_mail_is_taken_for(mta):
+    root = mta.domains.root
+    (root / "Upper.test").mkdir()
+    (root / "empty.test").mkdir()
+    os.symlink("gone.test", root / "lost.test")
+    found = problems(mta)
+    for name, text in [("Upper.test", "upper.test"), ("empty.test", "passwd: does not exist"), ("lost.test", "gone.test")]:
+        assert any(name in line and text in line for line in found), (name, found)
+    assert len(found) == 3, found

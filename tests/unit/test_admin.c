@@ -404,40 +404,6 @@ lists_domains(void **state)
 	assert_non_null(strstr(buf_str(&why), "/nonexistent: "));
 }
 
-static void
-checks_all_domains(void **state)
-{
-	struct config_errors errors = {.v = NULL};
-
-	(void)state;
-	files_domain(&files, "a.test", "x:*\n", "s: x\n", NULL);
-	admin_check(&config, &errors);
-	complaints_print(&errors);
-	assert_int_equal(errors.n, 0);
-	files_write(&files, "a.test/etc/passwd", span_str("x:*\nnonsense\n"));
-	files_domain(&files, "b.test", "x:*\n", "s: |prog\n", "catch-al = x\n");
-	files_mkdir(&files, "Upper.test");
-	files_mkdir(&files, "c.test");
-	assert_int_equal(symlink("gone.test", files_path(&files, "d.test")), 0);
-	admin_check(&config, &errors);
-	assert_true(complaint_has(&errors, "/a.test/etc/passwd:2: ", "no colon"));
-	assert_true(complaint_has(&errors, "/b.test/etc/aliases:1: ", "programs"));
-	assert_true(complaint_has(&errors, "/b.test/etc/domain.conf:1: ", "catch-all"));
-	assert_true(complaint_has(&errors, "/Upper.test: ", "upper.test"));
-	assert_true(complaint_has(&errors, "c.test", "passwd: does not exist"));
-	assert_true(complaint_has(&errors, "d.test", "gone.test"));
-	config_errors_release(&errors);
-	if (geteuid() != 0)
-		return;
-	files_domain(&files, "e.test", "x:*\n", NULL, NULL);
-	assert_int_equal(chown(files_path(&files, "e.test"), 0, 0), 0);
-	assert_int_equal(chown(files_path(&files, "e.test/etc"), 0, 0), 0);
-	assert_int_equal(chown(files_path(&files, "e.test/etc/passwd"), 0, 0), 0);
-	admin_check(&config, &errors);
-	assert_true(complaint_has(&errors, "e.test", "belongs to root"));
-	config_errors_release(&errors);
-}
-
 int
 main(void)
 {
@@ -455,7 +421,6 @@ main(void)
 	    TEST(writes_nothing_half),
 	    TEST(sets_quotas),
 	    TEST(lists_domains),
-	    TEST(checks_all_domains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
