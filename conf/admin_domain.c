@@ -14,6 +14,7 @@
 #include "common/sandbox.h"
 #include "common/xalloc.h"
 #include "conf/admin.h"
+#include "conf/admin_private.h"
 #include "conf/domains.h"
 #include "conf/domains_list.h"
 
@@ -306,20 +307,27 @@ look(struct view *v, const char *name)
 		    v->domain, &nobody, sandbox_is_root(), &self, &ids, &v->problem);
 }
 
-/* What is wrong with a file is told by check. */
 static void
 ignore(const char *text, void *arg)
 {
 	(void)text, (void)arg;
 }
 
-static void
-view_init(struct view *v, const struct config *c)
+struct domains *
+admin_domains_new(const struct config *c)
 {
 	/* Each is looked at once: there is nothing to keep. */
 	const struct domains_limits limits = {.domains = 16, .octets = 64U << 20, .watches = 0};
+	struct domains *domains = domains_new(c->domains, &limits, ignore, NULL);
 
-	v->domains = domains_new(c->domains, &limits, ignore, NULL);
+	domains_begin(domains);
+	return domains;
+}
+
+static void
+view_init(struct view *v, const struct config *c)
+{
+	v->domains = admin_domains_new(c);
 	v->domain = NULL;
 	buf_init(&v->problem, 4096);
 }

@@ -27,6 +27,12 @@ fail(struct buf *why, const char *path, const char *what)
 	return -1;
 }
 
+void
+admin_say_no_user(const char *address, struct buf *why)
+{
+	buf_addf(why, "there is no user %s, add it: postrider user add %s", address, address);
+}
+
 /* Others change the file as we do; nobody holds the lock for long. */
 static int
 lock(int fd)

@@ -1,6 +1,6 @@
 /*
- * admin_private: what the files of admin share: a domain's directory opened for
- * change, and its passwd file replaced in one step. Used by conf/admin*.c only.
+ * admin_private: what the files of admin share: the domains as they are looked at, a domain's
+ * directory opened for change, and its passwd file replaced in one step. Used by conf/admin*.c only.
  */
 #ifndef CONF_ADMIN_PRIVATE_H
 #define CONF_ADMIN_PRIVATE_H
@@ -8,6 +8,17 @@
 #include <sys/types.h>
 
 #include "common/buf.h"
+#include "conf/config.h"
+#include "conf/domains.h"
+
+/*
+ * The domains of the configuration, begun to be looked at. What is wrong with their files is told where it
+ * matters. The caller frees them.
+ */
+struct domains *admin_domains_new(const struct config *c);
+
+/* There is no user of that address, and what to do. */
+void admin_say_no_user(const char *address, struct buf *why);
 
 /* A domain's etc, locked against others who change it through this module. */
 struct admin_etc {

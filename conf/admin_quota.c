@@ -2,16 +2,10 @@
 #include "common/address.h"
 #include "common/clock.h"
 #include "conf/admin.h"
+#include "conf/admin_private.h"
 #include "conf/domains.h"
 #include "conf/fold.h"
 #include "conf/mailbox_usage.h"
-
-/* What is wrong with the domain's files is told where it matters. */
-static void
-ignore(const char *text, void *arg)
-{
-	(void)text, (void)arg;
-}
 
 static void
 fill(const struct domain *d, const struct passwd_user *u, struct admin_quota *q)
@@ -31,7 +25,6 @@ int
 admin_user_quota(
     const struct config *c, const char *address, struct admin_quota *q, struct buf *why)
 {
-	const struct domains_limits limits = {.domains = 16, .octets = 64U << 20, .watches = 0};
 	struct domains *domains;
 	struct domain *d = NULL;
 	const struct passwd_user *u = NULL;
@@ -44,16 +37,14 @@ admin_user_quota(
 		buf_addf(why, "%s: expected an address user@domain %s", address, reason);
 		return -1;
 	}
-	domains = domains_new(c->domains, &limits, ignore, NULL);
-	domains_begin(domains);
+	domains = admin_domains_new(c);
 	l = domains_find(domains, address_domain(&a), &d, why);
 	if (l == LOOKUP_FOUND && domain_usable(d, why))
 		u = passwd_find(&d->passwd, span_make(folded, fold_address(&a, folded)));
 	if (u != NULL)
 		fill(d, u, q);
 	else if (why->len == 0)
-		buf_addf(why, "there is no user %s, add it: postrider user add %s", address,
-		    address);
+		admin_say_no_user(address, why);
 	domains_free(&domains);
 	return u != NULL ? 0 : -1;
 }

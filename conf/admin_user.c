@@ -31,23 +31,14 @@ struct change {
 	struct buf changed;
 };
 
-/* What is wrong with the domain's files is told where it matters. */
-static void
-ignore(const char *text, void *arg)
-{
-	(void)text, (void)arg;
-}
-
 /* The canonical name of the domain that mail for this one goes to. */
 static int
 find_domain(const struct config *c, struct span name, char out[DOMAIN_MAX + 1], struct buf *why)
 {
-	const struct domains_limits limits = {.domains = 16, .octets = 64U << 20, .watches = 0};
-	struct domains *domains = domains_new(c->domains, &limits, ignore, NULL);
+	struct domains *domains = admin_domains_new(c);
 	struct domain *d = NULL;
 	enum lookup l;
 
-	domains_begin(domains);
 	l = domains_find(domains, name, &d, why);
 	if (l == LOOKUP_FOUND)
 		snprintf(out, DOMAIN_MAX + 1, "%s", d->name);
@@ -120,8 +111,7 @@ change_begin(struct change *ch, const struct config *c, const char *address, boo
 		return -1;
 	if (find_line(ch) != is_there) {
 		if (is_there)
-			buf_addf(why, "there is no user %s, add it: postrider user add %s",
-			    address, address);
+			admin_say_no_user(address, why);
 		else
 			buf_addf(why, "%s exists already", address);
 		return -1;
