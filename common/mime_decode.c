@@ -37,22 +37,14 @@ take_word(struct span *s, struct word *w)
 	return true;
 }
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void
 decode_q(struct span s, struct buf *out)
 {
+	char octet;
+
 	for (size_t i = 0; i < s.len; i++) {
-		if (s.p[i] == '=' && i + 2 < s.len && hex(s.p[i + 1]) >= 0 &&
-		    hex(s.p[i + 2]) >= 0) {
-			buf_add_char(out, (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2])));
+		if (s.p[i] == '=' && mime_hex(span_skip(s, i + 1), &octet)) {
+			buf_add_char(out, octet);
 			i += 2;
 		} else {
 			buf_add_char(out, s.p[i] == '_' ? ' ' : s.p[i]);

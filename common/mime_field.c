@@ -125,7 +125,7 @@ next_param(struct span *rest, struct span *name, struct span *at)
 }
 
 static int
-hex(char c)
+digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -134,13 +134,25 @@ hex(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+bool
+mime_hex(struct span s, char *octet)
+{
+	int high = s.len > 0 ? digit(s.p[0]) : -1, low = s.len > 1 ? digit(s.p[1]) : -1;
+
+	if (high < 0 || low < 0)
+		return false;
+	*octet = (char)(high << 4 | low);
+	return true;
+}
+
 static void
 add_percent(struct buf *out, struct span s)
 {
+	char octet;
+
 	for (size_t i = 0; i < s.len; i++) {
-		if (s.p[i] == '%' && i + 2 < s.len && hex(s.p[i + 1]) >= 0 &&
-		    hex(s.p[i + 2]) >= 0) {
-			buf_add_char(out, (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2])));
+		if (s.p[i] == '%' && mime_hex(span_skip(s, i + 1), &octet)) {
+			buf_add_char(out, octet);
 			i += 2;
 		} else {
 			buf_add_char(out, s.p[i]);

@@ -30,6 +30,9 @@ struct span mime_field_value(struct span line);
 /* The first word of a value, such as "multipart/mixed"; *rest is what mime_param_find looks in. */
 struct span mime_value_type(struct span value, struct span *rest);
 
+/* The octet whose two hexadecimal digits, of any case, s begins with. False if it begins with none. */
+bool mime_hex(struct span s, char *octet);
+
 /* How a parameter is written. Which one counts where there are several is the reader's choice, and they differ. */
 enum mime_param_form {
 	MIME_PARAM_PLAIN,  /* name= */
