@@ -74,6 +74,13 @@ wire_add(struct wire_out *w, const char *name, struct span value)
 }
 
 void
+wire_add_unless_empty(struct wire_out *w, const char *name, struct span value)
+{
+	if (value.len > 0)
+		wire_add(w, name, value);
+}
+
+void
 wire_add_str(struct wire_out *w, const char *name, const char *value)
 {
 	wire_add(w, name, span_str(value));

@@ -55,6 +55,7 @@ void wire_out_keep_nothing(struct wire_out *w);
 
 /* Append fields. Names are plain words without '='. Adding beyond WIRE_TEXT_MAX marks the message as too long. */
 void wire_add(struct wire_out *w, const char *name, struct span value);
+void wire_add_unless_empty(struct wire_out *w, const char *name, struct span value);
 void wire_add_str(struct wire_out *w, const char *name, const char *value);
 void wire_add_u64(struct wire_out *w, const char *name, uint64_t value);
 void wire_addf(struct wire_out *w, const char *name, const char *fmt, ...)

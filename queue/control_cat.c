@@ -7,13 +7,6 @@
 #include "queue/spool_envelope.h"
 
 static void
-add_unless_empty(struct wire_out *w, const char *name, struct span value)
-{
-	if (value.len > 0)
-		wire_add(w, name, value);
-}
-
-static void
 add_envelope(struct wire_out *w, struct store *store, const struct message *msg)
 {
 	struct envelope e;
@@ -23,9 +16,9 @@ add_envelope(struct wire_out *w, struct store *store, const struct message *msg)
 	if (store_read_envelope(store, msg, &text) == 0 &&
 	    envelope_parse(buf_span(&text), &e) == 0) {
 		wire_add(w, "from", e.from);
-		add_unless_empty(w, "client", e.client);
-		add_unless_empty(w, "helo", e.helo);
-		add_unless_empty(w, "auth", e.auth);
+		wire_add_unless_empty(w, "client", e.client);
+		wire_add_unless_empty(w, "helo", e.helo);
+		wire_add_unless_empty(w, "auth", e.auth);
 		if (e.uid >= 0)
 			wire_add_u64(w, "uid", (uint64_t)e.uid);
 		for (size_t i = 0; i < e.nrecipients; i++)

@@ -257,22 +257,15 @@ struct show_question {
 };
 
 static void
-add_unless_empty(struct wire_out *w, const char *name, struct span value)
-{
-	if (value.len > 0)
-		wire_add(w, name, value);
-}
-
-static void
 add_origin(struct wire_out *w, const struct envelope *e)
 {
-	add_unless_empty(w, "client", e->client);
-	add_unless_empty(w, "helo", e->helo);
-	add_unless_empty(w, "auth", e->auth);
+	wire_add_unless_empty(w, "client", e->client);
+	wire_add_unless_empty(w, "helo", e->helo);
+	wire_add_unless_empty(w, "auth", e->auth);
 	if (e->uid >= 0)
 		wire_add_u64(w, "uid", (uint64_t)e->uid);
-	add_unless_empty(w, "envid", e->envid);
-	add_unless_empty(w, "ret", e->ret);
+	wire_add_unless_empty(w, "envid", e->envid);
+	wire_add_unless_empty(w, "ret", e->ret);
 }
 
 static void
@@ -307,8 +300,8 @@ write_message(struct snapshot_out *out, void *arg)
 			wire_add_u64(w, "parent", r->parent);
 		if (i >= e->nrecipients || i >= m->given)
 			continue;
-		add_unless_empty(w, "notify", e->recipients[i].notify);
-		add_unless_empty(w, "orcpt", e->recipients[i].orcpt);
+		wire_add_unless_empty(w, "notify", e->recipients[i].notify);
+		wire_add_unless_empty(w, "orcpt", e->recipients[i].orcpt);
 	}
 }
 

@@ -10,13 +10,6 @@
 
 #define RELEASE_MAX 253402300799 /* the year 9999 ends */
 
-static void
-add_if(struct wire_out *w, const char *name, struct span value)
-{
-	if (value.len > 0)
-		wire_add(w, name, value);
-}
-
 int
 envelope_format(const struct envelope *e, struct buf *out)
 {
@@ -25,27 +18,27 @@ envelope_format(const struct envelope *e, struct buf *out)
 
 	wire_out_init(&w, "envelope", 0);
 	wire_add(&w, "from", e->from);
-	add_if(&w, "client", e->client);
-	add_if(&w, "helo", e->helo);
-	add_if(&w, "auth", e->auth);
+	wire_add_unless_empty(&w, "client", e->client);
+	wire_add_unless_empty(&w, "helo", e->helo);
+	wire_add_unless_empty(&w, "auth", e->auth);
 	if (e->uid >= 0)
 		wire_add_u64(&w, "uid", (uint64_t)e->uid);
 	if (e->eight_bit)
 		wire_add_str(&w, "eight-bit", "yes");
 	if (e->utf8)
 		wire_add_str(&w, "utf8", "yes");
-	add_if(&w, "envid", e->envid);
-	add_if(&w, "ret", e->ret);
-	add_if(&w, "bounce-of", e->bounce_of);
+	wire_add_unless_empty(&w, "envid", e->envid);
+	wire_add_unless_empty(&w, "ret", e->ret);
+	wire_add_unless_empty(&w, "bounce-of", e->bounce_of);
 	if (e->release > 0)
 		wire_add_u64(&w, "release", (uint64_t)e->release);
-	add_if(&w, "hold", e->hold);
-	add_if(&w, "bounce-entries", e->bounce_entries);
-	add_if(&w, "bounce-delayed", e->bounce_delayed);
+	wire_add_unless_empty(&w, "hold", e->hold);
+	wire_add_unless_empty(&w, "bounce-entries", e->bounce_entries);
+	wire_add_unless_empty(&w, "bounce-delayed", e->bounce_delayed);
 	for (size_t i = 0; i < e->nrecipients; i++) {
 		wire_add(&w, "rcpt", e->recipients[i].address);
-		add_if(&w, "orcpt", e->recipients[i].orcpt);
-		add_if(&w, "notify", e->recipients[i].notify);
+		wire_add_unless_empty(&w, "orcpt", e->recipients[i].orcpt);
+		wire_add_unless_empty(&w, "notify", e->recipients[i].notify);
 	}
 	r = w.text.len > ENVELOPE_MAX ? -1 : buf_add_span(out, buf_span(&w.text));
 	wire_out_release(&w);
