@@ -11,15 +11,6 @@
 #define QP_LINE	   76  /* RFC 2045 6.7 */
 #define LINE_LIMIT 990 /* 998 by RFC 5322 2.1.1 */
 
-static bool
-is_ascii(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] > 0x7f)
-			return false;
-	return true;
-}
-
 /* Printable ASCII in lines of ordinary length: nothing on the way will change it. */
 static bool
 is_text(struct span s)
@@ -108,7 +99,7 @@ add_whole(const struct bounce *b, struct buf *out, bool *eight_bit)
 {
 	bool encoded = b->utf8 && !is_text(b->content);
 
-	*eight_bit = !b->utf8 && !is_ascii(b->content);
+	*eight_bit = !b->utf8 && !utf8_is_ascii(b->content);
 	if (buf_addf(out, "Content-Type: message/%s\n", b->utf8 ? "global" : "rfc822") != 0)
 		return -1;
 	if ((encoded || *eight_bit) && buf_addf(out, "Content-Transfer-Encoding: %s\n",

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "common/address.h"
 #include "common/wire.h"
@@ -175,15 +176,19 @@ is_random(struct span s)
 	return s.len == DROP_RANDOM_SIZE;
 }
 
-void
-drop_file_names(const unsigned char random[DROP_RANDOM_SIZE / 2], struct drop_file_names *n)
+int
+drop_file_names(struct drop_file_names *n)
 {
+	unsigned char random[DROP_RANDOM_SIZE / 2];
 	char hex[DROP_RANDOM_SIZE + 1];
 
-	for (size_t i = 0; i < DROP_RANDOM_SIZE / 2; i++)
+	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+		return -1;
+	for (size_t i = 0; i < sizeof random; i++)
 		snprintf(hex + 2 * i, 3, "%02x", random[i]);
 	snprintf(n->unfinished, sizeof n->unfinished, "tmp.%s", hex);
 	snprintf(n->whole, sizeof n->whole, "%s.msg", hex);
+	return 0;
 }
 
 bool

@@ -14,7 +14,7 @@
  * Values are escaped as in common/wire.h, so the first empty line ends the head
  * whatever a value holds. Whoever may create files in drop/ writes this: it is
  * checked as a stranger's, and only the file's owner (fstat) says who submits.
- * Pure; the files themselves are written by sendmail_drop.h.
+ * Pure, but for the names it makes up; the files themselves are written by sendmail_drop.h.
  */
 #ifndef QUEUE_DROP_FILE_H
 #define QUEUE_DROP_FILE_H
@@ -76,9 +76,8 @@ struct drop_file_names {
 	char unfinished[DROP_NAME_SIZE], whole[DROP_NAME_SIZE];
 };
 
-/* Makes them from octets that nobody can guess. */
-void drop_file_names(
-    const unsigned char random[DROP_RANDOM_SIZE / 2], struct drop_file_names *n);
+/* Makes two that nobody can guess. -1 with errno. */
+int drop_file_names(struct drop_file_names *n);
 
 /* Is it the name of a whole file? The queue manager takes in no other. */
 bool drop_file_name_valid(struct span name);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -15,17 +14,6 @@
 #include "common/log.h"
 #include "queue/blocking.h"
 #include "queue/drop_file.h"
-
-static int
-make_names(struct drop_file_names *n)
-{
-	unsigned char octets[DROP_RANDOM_SIZE / 2];
-
-	if (getrandom(octets, sizeof octets, 0) != (ssize_t)sizeof octets)
-		return -1;
-	drop_file_names(octets, n);
-	return 0;
-}
 
 static int
 compose(const struct drop_report *r, struct buf *file)
@@ -90,7 +78,7 @@ drop_report_write(int dirfd, const struct drop_report *r)
 	int result = -1, saved;
 
 	buf_init(&file, DROP_HEAD_MAX + WIRE_PAYLOAD_MAX);
-	if (make_names(&n) == 0 && compose(r, &file) == 0) {
+	if (drop_file_names(&n) == 0 && compose(r, &file) == 0) {
 		result = write_file(dirfd, &n, buf_span(&file));
 		if (result == 0)
 			result = fsync(dirfd);

@@ -121,9 +121,8 @@ add_utf8_address(struct buf *out, struct span s)
 	return 0;
 }
 
-/* The type of an address is an atom (RFC 3461 4.2). */
-static bool
-is_type(struct span s)
+bool
+dsn_type_valid(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.p[i];
@@ -145,7 +144,7 @@ add_original(struct buf *out, struct span orcpt, bool global)
 
 	buf_init(&decoded, ADDRESS_ROOM);
 	buf_init(&line, ADDRESS_ROOM);
-	if (address.p == NULL || !is_type(type))
+	if (address.p == NULL || !dsn_type_valid(type))
 		goto done;
 	if (utf8 ? utf8_address_decode(address, &decoded) != 0
 		 : xtext_decode(address, &decoded) != 0)
@@ -227,7 +226,7 @@ dsn_add_given_orcpt(struct buf *out, struct span orcpt)
 	struct buf decoded, coded;
 	int r = -1;
 
-	if (address.p == NULL || !is_type(type))
+	if (address.p == NULL || !dsn_type_valid(type))
 		return -1;
 	if (orcpt.len <= ORCPT_MAX && !span_is_nocase(type, "utf-8") &&
 	    xtext_is_printable(address, ORCPT_MAX))

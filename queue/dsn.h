@@ -42,6 +42,9 @@ unsigned dsn_notify_expanded(unsigned notify, size_t targets);
  */
 int dsn_add_ascii(struct buf *out, struct span s);
 
+/* Is it the type of an address, as in ORCPT: an atom (RFC 3461 4.2)? */
+bool dsn_type_valid(struct span type);
+
 /*
  * Appends "type; address" for Original-Recipient (RFC 3464 2.3.1) out of the value of an ORCPT
  * parameter; -1, with nothing added, if that is none or would not stand on a line.

@@ -17,7 +17,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -33,17 +32,6 @@ struct drop {
 	size_t nrecipients;
 	struct drop_file_names names;
 };
-
-static int
-make_names(struct drop *d)
-{
-	unsigned char octets[DROP_RANDOM_SIZE / 2];
-
-	if (getrandom(octets, sizeof octets, 0) != (ssize_t)sizeof octets)
-		return -1;
-	drop_file_names(octets, &d->names);
-	return 0;
-}
 
 static int
 write_head(
@@ -125,7 +113,7 @@ write_file(struct drop *d, const struct sendmail_envelope *e, const struct sendm
 {
 	int r = -1, saved;
 
-	if (make_names(d) != 0)
+	if (drop_file_names(&d->names) != 0)
 		return -1;
 	d->fd = openat(d->dir, d->names.unfinished,
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

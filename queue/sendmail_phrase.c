@@ -16,16 +16,6 @@
 static const char word_begin[] = "=?utf-8?q?";
 static const char word_end[] = "?=";
 
-static bool
-is_ascii(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if ((unsigned char)s.p[i] >= 0x80)
-			return false;
-	}
-	return true;
-}
-
 /* Only atoms with single spaces between them: needs no quotes. An encoded word in disguise does. */
 static bool
 is_atoms(struct span s)
@@ -93,7 +83,7 @@ sendmail_phrase_format(struct span name, struct buf *out)
 	if (name.len == 0 || name.len > SENDMAIL_NAME_MAX || span_has_control(name) ||
 	    !utf8_valid(name))
 		return -1;
-	if (!is_ascii(name))
+	if (!utf8_is_ascii(name))
 		encode(name, out);
 	else if (is_atoms(name))
 		buf_add_span(out, name);

@@ -3,6 +3,7 @@
 
 #include "common/utf8_address.h"
 #include "common/xtext.h"
+#include "queue/dsn.h"
 
 bool
 dsn_param_ret_valid(struct span value)
@@ -36,26 +37,12 @@ dsn_param_notify_valid(struct span value)
 	return true;
 }
 
-/* The address type is an atom (RFC 3461 4.2). */
-static bool
-is_type(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.p[i];
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-		    !(c >= '0' && c <= '9') && c != '-')
-			return false;
-	}
-	return s.len > 0;
-}
-
 bool
 dsn_param_orcpt_valid(struct span value)
 {
 	struct span rest = value, type = span_cut(&rest, ';');
 
-	if (value.len > DSN_ORCPT_MAX || !is_type(type) || rest.p == NULL)
+	if (value.len > DSN_ORCPT_MAX || !dsn_type_valid(type) || rest.p == NULL)
 		return false;
 	return span_is_nocase(type, "utf-8") ? utf8_address_valid(rest)
 					     : xtext_is_utf8(rest, DSN_ORCPT_MAX);
