@@ -6,12 +6,12 @@
 #ifndef QUEUE_CMD_H
 #define QUEUE_CMD_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "common/span.h"
 #include "conf/config.h"
+#include "queue/cmd_json.h"
 #include "queue/control_client.h"
 
 struct cmd_context {
@@ -95,22 +95,6 @@ int cmd_ask_stream(
  * EX_NOINPUT (5.1.1: there is no such thing), EX_UNAVAILABLE.
  */
 int cmd_verdict_status(const struct wire_msg *answer);
-
-/* Prints json and drops the reference to it. Returns 0, or EX_IOERR. */
-int cmd_print_json(json_t *json);
-
-/*
- * A JSON object on standard output whose first member is an array that may be long: cmd_array_begin, then each
- * element on a line of its own, then the other members. Elements and members are dropped references.
- */
-void cmd_array_begin(const char *name);
-void cmd_array_add(json_t *element, bool first);
-void cmd_array_end(void);
-void cmd_array_member(const char *name, json_t *value); /* after cmd_array_end */
-int cmd_array_finish(void);				/* 0, or EX_IOERR */
-
-/* A JSON string of what may not be UTF-8 (unprintable octets as \xNN then). */
-json_t *cmd_json_string(struct span s);
 
 /* Prints s with unprintable octets escaped. */
 void cmd_print_span(struct span s);

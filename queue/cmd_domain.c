@@ -63,12 +63,6 @@ add_to_table(struct cmd_table *t, const struct admin_domain *d)
 	cmd_table_addf(t, "%s", d->problem != NULL ? d->problem : "");
 }
 
-static json_t *
-string_or_null(const char *s)
-{
-	return s != NULL ? cmd_json_string(span_str(s)) : json_null();
-}
-
 static void
 on_domain(const struct admin_domain *d, void *arg)
 {
@@ -80,13 +74,13 @@ on_domain(const struct admin_domain *d, void *arg)
 		return;
 	}
 	one = json_object();
-	json_object_set_new(one, "name", cmd_json_string(span_str(d->name)));
-	json_object_set_new(one, "alias-of", string_or_null(d->alias_of));
-	json_object_set_new(one, "path", string_or_null(d->path));
+	json_object_set_new(one, "name", cmd_json_text(d->name));
+	json_object_set_new(one, "alias-of", cmd_json_text(d->alias_of));
+	json_object_set_new(one, "path", cmd_json_text(d->path));
 	json_object_set_new(one, "uid", json_integer(d->uid));
 	json_object_set_new(one, "gid", json_integer(d->gid));
-	json_object_set_new(one, "users", json_integer((json_int_t)d->users));
-	json_object_set_new(one, "problem", string_or_null(d->problem));
+	json_object_set_new(one, "users", cmd_json_number(d->users));
+	json_object_set_new(one, "problem", cmd_json_text(d->problem));
 	json_array_append_new(l->json, one);
 }
 

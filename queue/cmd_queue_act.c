@@ -142,13 +142,11 @@ report(const struct cmd_context *ctx, const struct act *a, struct counts *c)
 		write_undo(a, &undo);
 	if (ctx->json) {
 		json = json_object();
-		json_object_set_new(json, "messages", json_integer((json_int_t)c->messages));
-		json_object_set_new(
-		    json, "recipients", json_integer((json_int_t)c->recipients));
+		json_object_set_new(json, "messages", cmd_json_number(c->messages));
+		json_object_set_new(json, "recipients", cmd_json_number(c->recipients));
 		json_object_set_new(json, "dry-run", json_boolean(a->dry_run));
 		json_object_set(json, "unknown", c->unknown);
-		json_object_set_new(json, "undo",
-		    undo.len > 0 ? cmd_json_string(buf_span(&undo)) : json_null());
+		json_object_set_new(json, "undo", cmd_json_unless_empty(buf_span(&undo)));
 		r = cmd_print_json(json);
 	} else {
 		print_counts(c);

@@ -117,14 +117,14 @@ print_json(const struct content *c, const struct wire_msg *m)
 			json_array_append_new(recipients, cmd_json_string(f->value));
 		else if (span_is(f->name, "uid") &&
 			 span_to_u64(f->value, UINT32_MAX, &uid) == 0)
-			json_object_set_new(json, "uid", json_integer((json_int_t)uid));
+			json_object_set_new(json, "uid", cmd_json_number(uid));
 		else if (span_is(f->name, "from") || span_is(f->name, "client") ||
 			 span_is(f->name, "helo") || span_is(f->name, "auth"))
 			json_object_setn_new(
 			    json, f->name.p, f->name.len, cmd_json_string(f->value));
 	}
 	json_object_set_new(json, "recipients", recipients);
-	json_object_set_new(json, "size", json_integer((json_int_t)c->size));
+	json_object_set_new(json, "size", cmd_json_number(c->size));
 	if (content == NULL) {
 		json_decref(json);
 		return EX_IOERR;

@@ -195,12 +195,12 @@ on_salvaged(const struct salvage_message *m, void *arg)
 	cmd_table_addf(l->table, "<%.*s>", SPAN_ARG(m->from));
 	cmd_table_add(l->table, span_str(queued ? "yes" : "no"));
 	cmd_table_add(l->table, span_str(m->there ? "(was there already)" : l->file));
-	json_object_set_new(one, "id", cmd_json_string(span_str(m->name)));
+	json_object_set_new(one, "id", cmd_json_text(m->name));
 	json_object_set_new(one, "sender", cmd_json_string(m->from));
-	json_object_set_new(one, "recipients", json_integer((json_int_t)m->recipients));
-	json_object_set_new(one, "size", json_integer((json_int_t)m->size));
+	json_object_set_new(one, "recipients", cmd_json_number(m->recipients));
+	json_object_set_new(one, "size", cmd_json_number(m->size));
 	json_object_set_new(one, "queued", json_boolean(queued));
-	json_object_set_new(one, "file", cmd_json_string(span_str(l->file)));
+	json_object_set_new(one, "file", cmd_json_text(l->file));
 	json_object_set_new(one, "written", json_boolean(!m->there));
 	json_array_append_new(l->json, one);
 }

@@ -82,8 +82,8 @@ end_list(struct list *l)
 	flush_pending(l);
 	cmd_array_end();
 	cmd_array_member("more", json_boolean(l->shown < l->messages));
-	cmd_array_member("total-messages", json_integer((json_int_t)l->messages));
-	cmd_array_member("total-recipients", json_integer((json_int_t)l->recipients));
+	cmd_array_member("total-messages", cmd_json_number(l->messages));
+	cmd_array_member("total-recipients", cmd_json_number(l->recipients));
 	if (cmd_array_finish() != 0 && l->status == 0)
 		l->status = EX_IOERR;
 }

@@ -87,8 +87,7 @@ report(const struct names *n, const struct wire_msg *answer)
 		cmd_queue_filter_quote(&n->f, &undo);
 	}
 	if (json != NULL) {
-		json_object_set_new(json, "undo",
-		    undo.len > 0 ? cmd_json_string(buf_span(&undo)) : json_null());
+		json_object_set_new(json, "undo", cmd_json_unless_empty(buf_span(&undo)));
 		r = cmd_print_json(json);
 	} else if (undo.len > 0) {
 		printf("To undo: %s\n", buf_str(&undo));
@@ -181,9 +180,9 @@ add_row(struct list *l, const struct wire_field *f)
 		json_object_set_new(json, "kind", cmd_json_string(f[0].value));
 		json_object_set_new(json, "name", cmd_json_string(f[1].value));
 		(void)span_to_u64(f[2].value, INT64_MAX, &n);
-		json_object_set_new(json, "messages", json_integer((json_int_t)n));
+		json_object_set_new(json, "messages", cmd_json_number(n));
 		(void)span_to_u64(f[3].value, INT64_MAX, &n);
-		json_object_set_new(json, "recipients", json_integer((json_int_t)n));
+		json_object_set_new(json, "recipients", cmd_json_number(n));
 		cmd_array_add(json, l->n == 0);
 	}
 	l->n++;

@@ -97,24 +97,18 @@ time_to_json(int64_t when)
 }
 
 static json_t *
-text_or_null(struct span s)
-{
-	return s.len > 0 ? cmd_json_string(s) : json_null();
-}
-
-static json_t *
 recipient_to_json(const struct listing_recipient *r)
 {
 	json_t *json = json_object();
 
 	json_object_set_new(json, "address", cmd_json_string(r->address));
 	json_object_set_new(json, "state", cmd_json_string(r->state));
-	json_object_set_new(json, "destination", text_or_null(r->destination));
-	json_object_set_new(json, "paused", text_or_null(r->paused));
-	json_object_set_new(json, "attempts", json_integer((json_int_t)r->attempts));
+	json_object_set_new(json, "destination", cmd_json_unless_empty(r->destination));
+	json_object_set_new(json, "paused", cmd_json_unless_empty(r->paused));
+	json_object_set_new(json, "attempts", cmd_json_number(r->attempts));
 	json_object_set_new(json, "next", time_to_json(r->next));
 	json_object_set_new(json, "future-release", json_boolean(r->future));
-	json_object_set_new(json, "code", json_integer((json_int_t)r->code));
+	json_object_set_new(json, "code", cmd_json_number(r->code));
 	json_object_set_new(json, "status", cmd_json_string(r->status));
 	json_object_set_new(json, "text", cmd_json_string(r->text));
 	json_object_set_new(json, "mta", cmd_json_string(r->mta));
@@ -137,7 +131,7 @@ head_to_json(const struct listing_message *m)
 
 	json_object_set_new(json, "id", cmd_json_string(m->id));
 	json_object_set_new(json, "from", cmd_json_string(m->from));
-	json_object_set_new(json, "size", json_integer((json_int_t)m->size));
+	json_object_set_new(json, "size", cmd_json_number(m->size));
 	json_object_set_new(json, "received", time_to_json(m->received));
 	return json;
 }
@@ -255,12 +249,12 @@ cmd_queue_recipient_details_to_json(const struct listing_message *m, json_t *jso
 		const struct listing_recipient *r = &m->recipients[i];
 		json_t *one = recipient_to_json(r);
 
-		json_object_set_new(one, "entry", json_integer((json_int_t)r->entry));
+		json_object_set_new(one, "entry", cmd_json_number(r->entry));
 		json_object_set_new(one, "expanded-from",
-		    r->expanded ? json_integer((json_int_t)r->parent) : json_null());
-		json_object_set_new(one, "why", text_or_null(r->why));
-		json_object_set_new(one, "notify", text_or_null(r->notify));
-		json_object_set_new(one, "orcpt", text_or_null(r->original));
+		    r->expanded ? cmd_json_number(r->parent) : json_null());
+		json_object_set_new(one, "why", cmd_json_unless_empty(r->why));
+		json_object_set_new(one, "notify", cmd_json_unless_empty(r->notify));
+		json_object_set_new(one, "orcpt", cmd_json_unless_empty(r->original));
 		json_array_append_new(recipients, one);
 	}
 }
@@ -271,14 +265,13 @@ cmd_queue_details_to_json(const struct listing_message *m)
 	json_t *json = head_to_json(m);
 	uint64_t uid;
 
-	json_object_set_new(json, "client", text_or_null(m->client));
-	json_object_set_new(json, "helo", text_or_null(m->helo));
-	json_object_set_new(json, "auth", text_or_null(m->auth));
+	json_object_set_new(json, "client", cmd_json_unless_empty(m->client));
+	json_object_set_new(json, "helo", cmd_json_unless_empty(m->helo));
+	json_object_set_new(json, "auth", cmd_json_unless_empty(m->auth));
 	json_object_set_new(json, "uid",
-	    span_to_u64(m->uid, UINT32_MAX, &uid) == 0 ? json_integer((json_int_t)uid)
-						       : json_null());
-	json_object_set_new(json, "envid", text_or_null(m->envid));
-	json_object_set_new(json, "ret", text_or_null(m->ret));
+	    span_to_u64(m->uid, UINT32_MAX, &uid) == 0 ? cmd_json_number(uid) : json_null());
+	json_object_set_new(json, "envid", cmd_json_unless_empty(m->envid));
+	json_object_set_new(json, "ret", cmd_json_unless_empty(m->ret));
 	json_object_set_new(json, "recipients", json_array());
 	cmd_queue_recipient_details_to_json(m, json);
 	return json;

@@ -137,28 +137,22 @@ print_row(struct view *v, const struct row *r)
 	}
 }
 
-static json_t *
-number(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
 static void
 add_numbers(json_t *json, const struct row *r)
 {
 	json_t *ages = json_array();
 	char oldest[CLOCK_DATE_SIZE];
 
-	json_object_set_new(json, "messages", number(r->messages));
-	json_object_set_new(json, "recipients", number(r->recipients));
+	json_object_set_new(json, "messages", cmd_json_number(r->messages));
+	json_object_set_new(json, "recipients", cmd_json_number(r->recipients));
 	for (size_t i = 0; i < SUMMARY_AGES; i++)
-		json_array_append_new(ages, number(r->ages[i]));
+		json_array_append_new(ages, cmd_json_number(r->ages[i]));
 	json_object_set_new(json, "ages", ages);
 	clock_format_iso((int64_t)r->oldest, oldest);
 	json_object_set_new(
 	    json, "oldest", r->recipients > 0 ? json_string(oldest) : json_null());
-	json_object_set_new(json, "held", number(r->held));
-	json_object_set_new(json, "active", number(r->active));
+	json_object_set_new(json, "held", cmd_json_number(r->held));
+	json_object_set_new(json, "active", cmd_json_number(r->active));
 }
 
 static void
@@ -171,11 +165,10 @@ row_to_json(struct view *v, const struct row *r)
 	add_numbers(json, r);
 	if (v->window > 0) {
 		json_object_set_new(json, "paused", json_boolean(r->paused));
-		json_object_set_new(json, "delivered", number(r->delivered));
+		json_object_set_new(json, "delivered", cmd_json_number(r->delivered));
 		json_object_set_new(json, "forecast-seconds",
 		    seconds >= 0 && free_to_go(r) > 0 ? json_integer(seconds) : json_null());
-		json_object_set_new(
-		    json, "note", r->note.len > 0 ? cmd_json_string(r->note) : json_null());
+		json_object_set_new(json, "note", cmd_json_unless_empty(r->note));
 	}
 	cmd_array_add(json, v->first);
 	v->first = false;
@@ -211,14 +204,14 @@ end(struct view *v)
 		json_t *limits = json_array();
 
 		for (size_t i = 0; i < SUMMARY_AGES - 1; i++)
-			json_array_append_new(limits, number(summary_age_limits[i]));
+			json_array_append_new(limits, cmd_json_number(summary_age_limits[i]));
 		cmd_array_end();
 		cmd_array_member("by", json_string(v->by));
 		cmd_array_member("age-limits", limits);
-		cmd_array_member("window-seconds", number(v->window));
-		cmd_array_member("total-rows", number(v->rows));
-		cmd_array_member("total-messages", number(v->messages));
-		cmd_array_member("total-recipients", number(v->recipients));
+		cmd_array_member("window-seconds", cmd_json_number(v->window));
+		cmd_array_member("total-rows", cmd_json_number(v->rows));
+		cmd_array_member("total-messages", cmd_json_number(v->messages));
+		cmd_array_member("total-recipients", cmd_json_number(v->recipients));
 		(void)cmd_array_finish();
 		return;
 	}

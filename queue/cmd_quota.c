@@ -36,12 +36,12 @@ print_json(const char *address, const struct admin_quota *q)
 {
 	json_t *json = json_object();
 
-	json_object_set_new(json, "address", cmd_json_string(span_str(address)));
+	json_object_set_new(json, "address", cmd_json_text(address));
 	json_object_set_new(
-	    json, "quota", q->limit > 0 ? json_integer((json_int_t)q->limit) : json_null());
+	    json, "quota", q->limit > 0 ? cmd_json_number(q->limit) : json_null());
 	json_object_set_new(json, "own", json_boolean(q->own));
-	json_object_set_new(json, "octets", json_integer((json_int_t)q->octets));
-	json_object_set_new(json, "messages", json_integer((json_int_t)q->messages));
+	json_object_set_new(json, "octets", cmd_json_number(q->octets));
+	json_object_set_new(json, "messages", cmd_json_number(q->messages));
 	json_object_set_new(json, "at-least", json_boolean(q->at_least));
 	return cmd_print_json(json);
 }

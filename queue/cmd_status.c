@@ -53,36 +53,30 @@ print_daemon(const struct cmd_status_text *s)
 	cmd_table_free(&t);
 }
 
-static json_t *
-number(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
 static void
 daemon_to_json(const struct cmd_status_text *s, json_t *json)
 {
 	json_t *daemon = json_object(), *processes = json_array();
 
 	json_object_set_new(daemon, "version", cmd_json_string(s->version));
-	json_object_set_new(daemon, "pid", number((uint64_t)s->pid));
+	json_object_set_new(daemon, "pid", cmd_json_number((uint64_t)s->pid));
 	json_object_set_new(daemon, "state", cmd_json_string(s->state));
-	json_object_set_new(daemon, "uptime", number(s->uptime));
-	json_object_set_new(daemon, "reloads", number(s->reloads));
+	json_object_set_new(daemon, "uptime", cmd_json_number(s->uptime));
+	json_object_set_new(daemon, "reloads", cmd_json_number(s->reloads));
 	json_object_set_new(daemon, "reload", cmd_json_string(s->reload));
 	json_object_set_new(daemon, "reload-time", cmd_json_string(s->reload_time));
 	json_object_set_new(daemon, "system-call-filter", cmd_json_string(s->filter));
-	json_object_set_new(daemon, "landlock", number(s->landlock));
+	json_object_set_new(daemon, "landlock", cmd_json_number(s->landlock));
 	for (size_t i = 0; i < s->nprocesses; i++) {
 		const struct cmd_process *p = &s->processes[i];
 		json_t *one = json_object();
 
 		json_object_set_new(one, "process", cmd_json_string(p->name));
-		json_object_set_new(one, "worker", number(p->worker));
-		json_object_set_new(one, "pid", number(p->pid));
+		json_object_set_new(one, "worker", cmd_json_number(p->worker));
+		json_object_set_new(one, "pid", cmd_json_number(p->pid));
 		json_object_set_new(one, "state", cmd_json_string(p->state));
-		json_object_set_new(one, "restarts", number(p->restarts));
-		json_object_set_new(one, "uptime", number(p->uptime));
+		json_object_set_new(one, "restarts", cmd_json_number(p->restarts));
+		json_object_set_new(one, "uptime", cmd_json_number(p->uptime));
 		json_array_append_new(processes, one);
 	}
 	json_object_set_new(json, "postriderd", daemon);
@@ -148,7 +142,8 @@ value_to_json(struct span value)
 {
 	uint64_t n;
 
-	return span_to_u64(value, INT64_MAX, &n) == 0 ? number(n) : cmd_json_string(value);
+	return span_to_u64(value, INT64_MAX, &n) == 0 ? cmd_json_number(n)
+						      : cmd_json_string(value);
 }
 
 /* The array of that name in json, made if there is none. */
