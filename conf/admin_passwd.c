@@ -15,7 +15,6 @@
 
 #include "common/xalloc.h"
 #include "conf/datafile.h"
-#include "conf/passwd.h"
 
 #define LOCK_TRIES    100
 #define LOCK_PAUSE_NS 50000000

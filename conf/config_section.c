@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/address.h"
-#include "common/verdict.h"
 #include "common/xalloc.h"
 #include "conf/config_value.h"
 #include "conf/fact.h"

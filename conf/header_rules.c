@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/verdict.h"
 #include "common/xalloc.h"
 #include "conf/header_action.h"
 

@@ -20,7 +20,6 @@
 
 #include "common/channel.h"
 #include "common/landlock.h"
-#include "common/limits.h"
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "common/xalloc.h"

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/limits.h"
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "deliver/smtp_client_internal.h"

@@ -13,7 +13,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "common/limits.h"
 #include "common/log.h"
 
 #define PIPELINE_MAX 256 /* commands sent and not answered */

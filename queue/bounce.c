@@ -10,7 +10,6 @@
 #include "common/utf8.h"
 #include "queue/bounce_parts.h"
 #include "queue/bounce_template.h"
-#include "queue/dsn.h"
 
 /* All parts together are at most MESSAGE_INLINE_MAX; what the first two leave is for the status part. */
 #define HEAD_MAX     4096

@@ -18,7 +18,6 @@
 
 #include "common/idmap.h"
 #include "common/limits.h"
-#include "common/log.h"
 #include "common/sandbox.h"
 #include "common/spool_tree.h"
 #include "common/xalloc.h"

@@ -10,7 +10,6 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "queue/client_config.h"
 #include "queue/cmd_status_text.h"
 #include "queue/cmd_verbs.h"
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/limits.h"
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "queue/manager_parts.h"

@@ -15,7 +15,6 @@
 
 #include "common/limits.h"
 #include "common/lineend.h"
-#include "common/log.h"
 #include "common/xalloc.h"
 
 #define REPLY_TIMEOUT_SEC 120

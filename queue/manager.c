@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/limits.h"
-#include "common/log.h"
 #include "common/xalloc.h"
 #include "queue/compactor.h"
 #include "queue/manager_parts.h"

@@ -15,7 +15,6 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/xalloc.h"
-#include "queue/dsn.h"
 #include "queue/journal.h"
 #include "queue/spool_envelope.h"
 #include "queue/spool_record.h"

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/limits.h"
 #include "queue/spool_envelope.h"
 #include "queue/spool_scan.h"
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/base64.h"
-#include "common/utf8.h"
 #include "common/xalloc.h"
 #include "smtpd/login.h"
 #include "smtpd/scram_message.h"
