@@ -253,7 +253,8 @@ check_domain(struct check *k, const char *name)
 	k->ndomains++;
 	buf_init(&why, WHY_MAX);
 	domains_begin(k->domains);
-	if (domains_find(k->domains, span_str(name), &d, &why) != LOOKUP_FOUND) {
+	if (domains_find(k->domains, span_str(name), &d, &why) != LOOKUP_FOUND ||
+	    !domain_usable(d, &why)) {
 		if (k->errors.n == before && why.len > 0)
 			add_reason(k, buf_str(&why));
 	} else {
@@ -271,6 +272,23 @@ check_domain(struct check *k, const char *name)
 	buf_release(&why);
 }
 
+/* What a symbolic link leads to is checked under its own name. */
+static void
+check_link(struct check *k, const char *name)
+{
+	struct domain *d = NULL;
+	size_t before = k->errors.n;
+	struct buf why;
+
+	k->aliases++;
+	buf_init(&why, WHY_MAX);
+	domains_begin(k->domains);
+	if (domains_find(k->domains, span_str(name), &d, &why) != LOOKUP_FOUND &&
+	    k->errors.n == before && why.len > 0)
+		add_reason(k, buf_str(&why));
+	buf_release(&why);
+}
+
 static void
 on_entry(const char *name, const char *problem, void *arg)
 {
@@ -280,7 +298,7 @@ on_entry(const char *name, const char *problem, void *arg)
 	if (problem != NULL)
 		config_errors_add(&k->errors, k->root, 0, "%s: %s", name, problem);
 	else if (readlinkat(k->rootfd, name, target, sizeof target) >= 0)
-		k->aliases++; /* what it leads to is checked under its own name */
+		check_link(k, name);
 	else
 		check_domain(k, name);
 }
