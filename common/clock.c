@@ -13,6 +13,15 @@ clock_mono_ms(void)
 }
 
 uint64_t
+clock_mono_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t
 clock_thread_us(void)
 {
 	struct timespec t;

@@ -12,6 +12,9 @@
 /* Milliseconds of the monotonic clock (counts while the machine sleeps: CLOCK_BOOTTIME). */
 uint64_t clock_mono_ms(void);
 
+/* Microseconds of the monotonic clock, which stands still while the machine sleeps: for short times. */
+uint64_t clock_mono_us(void);
+
 /* Microseconds that this thread has worked: waiting for a processor does not count. */
 uint64_t clock_thread_us(void);
 

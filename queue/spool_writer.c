@@ -1,7 +1,8 @@
 /*
  * spool_writer: group commit. See spool_writer.h and doc/SPOOL.md.
  *
- * Loop thread: messages collect in `waiting`. When no flush is under way a
+ * Loop thread: messages collect in `waiting`. When no flush is under way and those
+ * who were answered just now had their chance to be in time (spool_gather), a
  * batch (spool_batch) is cut from them, for one segment (spool_hand), and given
  * to the commit thread.
  *
@@ -16,6 +17,7 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "queue/spool_batch.h"
+#include "queue/spool_gather.h"
 #include "queue/spool_hand.h"
 #include "queue/spool_io.h"
 
@@ -25,6 +27,8 @@ struct spool_writer {
 	void *arg;
 	struct spool_hand hand;
 	struct spool_item_list waiting;
+	unsigned waiting_count;
+	struct spool_gather *gather;
 	struct spool_batch *batch; /* reused */
 	bool flushing, stopping, ending;
 	unsigned pending;
@@ -37,7 +41,18 @@ static void cut_batch(struct spool_writer *w);
 static void
 on_start(evutil_socket_t fd, short what, void *arg)
 {
+	struct spool_writer *w = arg;
+
 	(void)fd, (void)what;
+	if (w->stopping)
+		spool_gather_stop(w->gather);
+	if (spool_gather_enough(w->gather, w->waiting_count))
+		cut_batch(w);
+}
+
+static void
+on_gathered(void *arg)
+{
 	cut_batch(arg);
 }
 
@@ -52,6 +67,7 @@ spool_writer_new(struct event_base *base, const struct spool_writer_ops *ops, vo
 	w->batch = xcalloc(1, sizeof *w->batch);
 	w->batch->writer = w;
 	w->start = event_new(base, -1, 0, on_start, w);
+	w->gather = spool_gather_new(base, on_gathered, w);
 	spool_hand_init(&w->hand);
 	STAILQ_INIT(&w->waiting);
 	return w;
@@ -69,6 +85,7 @@ spool_writer_free(struct spool_writer **wp)
 	w->ending = true;
 	worker_free(&w->worker);
 	event_free(w->start);
+	spool_gather_free(&w->gather);
 	while ((i = STAILQ_FIRST(&w->waiting)) != NULL) {
 		STAILQ_REMOVE_HEAD(&w->waiting, link);
 		free(i);
@@ -171,6 +188,7 @@ commit(struct spool_writer *w, struct spool_record *r, struct span envelope,
 	i->done = done;
 	i->arg = arg;
 	STAILQ_INSERT_TAIL(&w->waiting, i, link);
+	w->waiting_count++;
 	w->pending++;
 	w->under_way += i->extent;
 	cut_soon(w);
@@ -204,6 +222,7 @@ batch_done(struct worker_task *t)
 	struct spool_held *s = b->segment;
 	struct spool_item_list items;
 	struct verdict v;
+	bool gather;
 
 	STAILQ_INIT(&items);
 	STAILQ_CONCAT(&items, &b->items);
@@ -220,8 +239,10 @@ batch_done(struct worker_task *t)
 		seal(w, s, SPOOL_SEAL_FAILED);
 	}
 	w->flushing = false;
+	gather = spool_gather_flush_ended(w->gather, b->count, w->waiting_count);
 	answer_all(w, &items, &v);
-	cut_batch(w);
+	if (!gather || w->stopping)
+		cut_batch(w);
 }
 
 /* The first segment that has room for n octets; fuller ones are sealed on the way. */
@@ -262,14 +283,19 @@ cut_batch(struct spool_writer *w)
 	}
 	s = segment_for(w, i->extent);
 	if (s == NULL) {
+		struct spool_item_list refused = STAILQ_HEAD_INITIALIZER(refused);
 		struct verdict v;
 
+		STAILQ_CONCAT(&refused, &w->waiting);
+		w->waiting_count = 0;
 		spool_verdict_of_error(&v, ENOSPC);
-		answer_all(w, &w->waiting, &v);
+		answer_all(w, &refused, &v);
 		return;
 	}
 	spool_batch_cut(w->batch, s, &w->waiting);
+	w->waiting_count -= w->batch->count;
 	w->flushing = true;
+	spool_gather_flush_began(w->gather);
 	w->batch->task = (struct worker_task){.run = spool_batch_run, .done = batch_done};
 	worker_submit(w->worker, &w->batch->task);
 }
