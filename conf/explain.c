@@ -41,13 +41,12 @@ struct path_kind {
 static const struct path_kind sender_path = {ADDRESS_ALLOW_EMPTY, REFUSAL_SENDER_SYNTAX};
 static const struct path_kind recipient_path = {ADDRESS_POSTMASTER, REFUSAL_RECIPIENT_SYNTAX};
 
-/* As MAIL and RCPT do: in angle brackets, which need not be typed. false: refused. */
-static bool
-take_path(struct tale *t, const struct path_kind *k, struct span typed, struct address *a)
+/* In angle brackets, which need not be typed. The octets that follow the path, or -1 and why there is none. */
+static ptrdiff_t
+parse_path(struct span typed, unsigned flags, struct address *a, const char **why)
 {
 	bool whole = typed.len > 1 && typed.p[0] == '<' && typed.p[typed.len - 1] == '>';
-	bool good = false;
-	const char *why;
+	ptrdiff_t left = -1;
 	struct span rest;
 	struct buf text;
 
@@ -58,14 +57,24 @@ take_path(struct tale *t, const struct path_kind *k, struct span typed, struct a
 	if (!whole)
 		buf_add_char(&text, '>');
 	rest = buf_span(&text);
-	if (address_parse_path(&rest, ADDRESS_UTF8 | k->flags, a, &why) != 0)
-		refuse(t, k->code, k->status, k->text, k->rule, why);
-	else if (rest.len > 0)
-		refuse(t, REFUSAL_SYNTAX, REFUSAL_AFTER_PATH);
-	else
-		good = true;
+	if (address_parse_path(&rest, ADDRESS_UTF8 | flags, a, why) == 0)
+		left = (ptrdiff_t)rest.len;
 	buf_release(&text);
-	return good;
+	return left;
+}
+
+/* As MAIL and RCPT do. false: refused. */
+static bool
+take_path(struct tale *t, const struct path_kind *k, struct span typed, struct address *a)
+{
+	const char *why;
+	ptrdiff_t left = parse_path(typed, k->flags, a, &why);
+
+	if (left < 0)
+		refuse(t, k->code, k->status, k->text, k->rule, why);
+	else if (left > 0)
+		refuse(t, REFUSAL_SYNTAX, REFUSAL_AFTER_PATH);
+	return left == 0;
 }
 
 static bool
@@ -91,9 +100,51 @@ take_login(struct tale *t)
 	return false;
 }
 
+/* The end of data, where it is not known what stands in the message, or nobody is held to it. */
+static void
+tell_author_rule(struct tale *t, const char *more)
+{
+	const struct config *c = t->env->config;
+
+	trace_look(&t->trace, "check-header-from", (struct trace_place){NULL, c->path, 0},
+	    "%s%s", config_check_name(c->check_header_from), more);
+}
+
+/* May who has logged in say that the message is from there (check-header-from)? author.p NULL: nobody asked. */
+static void
+play_author(struct tale *t, struct span author)
+{
+	bool off = t->env->config->check_header_from == CHECK_OFF;
+	struct policy_author one = {.field = span_str("From")};
+	struct policy_answer answer = {.rule = ""};
+	const char *unclear = "", *why;
+
+	if (t->client.auth.len == 0 || (author.p == NULL && off))
+		return;
+	trace_set_stage(&t->trace, "data");
+	if (off) {
+		tell_author_rule(t, ": whatever stands in From");
+		return;
+	}
+	if (author.p == NULL) {
+		tell_author_rule(t,
+		    ": From and Sender are looked at when the message has come (rules "
+		    "header-from-not-yours, header-from-unclear; --header-from asks)");
+		return;
+	}
+	if (author.len == 0)
+		unclear = "there is no address in From";
+	else if (parse_path(author, 0, &one.address, &why) != 0)
+		unclear = "what stands in From or Sender is no address";
+	policy_author(t->env, &t->client, &one, *unclear == '\0' ? 1 : 0, span_str(unclear),
+	    &t->trace, &answer);
+	if (answer.verdict.kind != VERDICT_OK)
+		t->answer = answer;
+}
+
 /* Command by command, until one is refused. */
 static void
-play(struct tale *t, struct span from, struct span rcpt)
+play(struct tale *t, struct span from, struct span rcpt, struct span author)
 {
 	trace_set_stage(&t->trace, "connect");
 	policy_connect(t->env, &t->client, &t->trace, &t->answer);
@@ -115,8 +166,12 @@ play(struct tale *t, struct span from, struct span rcpt)
 		return;
 	t->asks = true;
 	trace_set_stage(&t->trace, "rcpt");
-	if (take_path(t, &recipient_path, rcpt, &t->rcpt))
-		policy_rcpt(t->env, &t->client, &t->from, &t->rcpt, &t->trace, &t->answer);
+	if (!take_path(t, &recipient_path, rcpt, &t->rcpt))
+		return;
+	policy_rcpt(t->env, &t->client, &t->from, &t->rcpt, &t->trace, &t->answer);
+	/* What is thrown away is not looked at. */
+	if (goes_on(t) && t->answer.action != POLICY_DISCARD)
+		play_author(t, author);
 }
 
 /*
@@ -203,11 +258,12 @@ tell(struct tale *t, struct resolution *r, struct wire_out *w)
 
 /* As a client would be answered. */
 static void
-explain_client(struct tale *t, struct span from, struct span rcpt, struct wire_out *w)
+explain_client(
+    struct tale *t, struct span from, struct span rcpt, struct span author, struct wire_out *w)
 {
 	struct resolution r = {.v = NULL};
 
-	play(t, from, rcpt);
+	play(t, from, rcpt, author);
 	policy_make_public(&t->client, &t->answer);
 	if (goes_on(t) && t->answer.action != POLICY_DISCARD)
 		find_targets(t, &r);
@@ -244,7 +300,7 @@ int
 explain_answer(const struct resolve_env *env, const struct wire_msg *m, struct wire_out *w)
 {
 	struct tale t = {.env = env, .answer.rule = "", .answer.action = POLICY_DELIVER};
-	struct span rcpt, client, from = span_str("");
+	struct span rcpt, client, from = span_str(""), author = {NULL, 0};
 	struct facts known = {.n = 0};
 	bool as_client = wire_get(m, "client", &client) == 0;
 
@@ -255,10 +311,11 @@ explain_answer(const struct resolve_env *env, const struct wire_msg *m, struct w
 		return -1;
 	}
 	wire_get(m, "from", &from);
+	wire_get(m, "header-from", &author);
 	trace_init(&t.trace);
 	if (as_client) {
 		t.client.facts = &known;
-		explain_client(&t, from, rcpt, w);
+		explain_client(&t, from, rcpt, author, w);
 	} else {
 		explain_address(&t, rcpt, w);
 	}

@@ -16,7 +16,7 @@
 
 struct trace_step {
 	const char *
-	    stage; /* of the session: "connect", "helo", "auth", "mail", "rcpt"; or "targets" */
+	    stage; /* of the session: "connect", "helo", "auth", "mail", "rcpt", "data"; or "targets" */
 	const char *what; /* static, "" where the outcome says it all */
 	char *where;	  /* "" nowhere in particular, "path" or "path:line" */
 	char *outcome;

@@ -176,6 +176,7 @@ print_json(const char *address, const struct verdict *v, const struct wire_msg *
 /* What the command line says, in the order of the table in cmd_explain. */
 struct wish {
 	const char *rcpt, *from, *client, *helo, *auth, *role;
+	const char *header_from; /* what From of the message says */
 	const char *certificate; /* of the client: a fingerprint */
 	bool verified;		 /* that certificate */
 	const char *header_file; /* a message to be checked, and no address */
@@ -206,6 +207,8 @@ format_question(const struct wish *w, struct wire_out *out)
 		wire_add_str(out, "certificate", w->certificate);
 	if (w->verified)
 		wire_add_str(out, "verified", "yes");
+	if (w->header_from != NULL)
+		wire_add_str(out, "header-from", w->header_from);
 }
 
 /* The client's address, perhaps in brackets, as the log has it; else the exit status. */
@@ -252,6 +255,9 @@ check(struct cmd_context *ctx, struct wish *w, const struct cmd_args *args)
 				     w->role != NULL || w->certificate != NULL || w->verified))
 		return cmd_fail_usage(ctx,
 		    "--from, --helo, --auth, --role and --client-cert want --client ADDRESS");
+	if (w->header_from != NULL && w->auth == NULL)
+		return cmd_fail_usage(
+		    ctx, "--header-from wants --auth ACCOUNT: nobody else is held to it");
 	if (w->role != NULL && strcmp(w->role, "mx") != 0 && strcmp(w->role, "submission") != 0)
 		return cmd_fail_usage(ctx, "--role is mx or submission");
 	if (w->client == NULL)
@@ -265,7 +271,7 @@ explain_header(struct cmd_context *ctx, const struct wish *w, const struct cmd_a
 {
 	if (args->n > 0 || w->rcpt != NULL || w->from != NULL || w->client != NULL ||
 	    w->helo != NULL || w->auth != NULL || w->role != NULL || w->certificate != NULL ||
-	    w->verified)
+	    w->verified || w->header_from != NULL)
 		return cmd_fail_usage(ctx, "--header-file stands alone");
 	return cmd_explain_header(ctx, w->header_file);
 }
@@ -305,6 +311,7 @@ cmd_explain(struct cmd_context *ctx, char **argv)
 	    {.name = "role", .value = &wish.role},
 	    {.name = "client-cert", .value = &wish.certificate},
 	    {.name = "client-cert-verified", .given = &wish.verified},
+	    {.name = "header-from", .value = &wish.header_from},
 	    {.name = "header-file", .value = &wish.header_file},
 	};
 	struct control_client *c;

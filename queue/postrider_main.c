@@ -33,7 +33,7 @@ static const struct command commands[] = {
 	"       postrider explain --client IP [--helo NAME] [--role mx|submission] "
 	"[--auth ACCOUNT]\n"
 	"                         [--client-cert SHA256 [--client-cert-verified]]\n"
-	"                         [--from ADDRESS] --rcpt ADDRESS\n"
+	"                         [--header-from ADDRESS] [--from ADDRESS] --rcpt ADDRESS\n"
 	"       postrider explain --header-file FILE\n",
 	cmd_explain},
     {"queue", "list", "what is in the queue",

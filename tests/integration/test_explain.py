@@ -282,7 +282,8 @@ def test_mail_goes_where_it_says(mta):
 def test_wants_one_recipient(mta):
     for args in ([], ["a@b.test", "--rcpt", "c@d.test"], ["--rcpt", "a@b.test", "--auth", "x@y.test"],
                  ["a@b.test", "--from", "c@d.test"], ["a@b.test", "--from", "nonsense"],
-                 ["--rcpt", "a@b.test", "--client", "127.0.0.1", "--role", "submit"]):
+                 ["--rcpt", "a@b.test", "--client", "127.0.0.1", "--role", "submit"],
+                 ["--rcpt", "a@b.test", "--client", "127.0.0.1", "--header-from", "c@d.test"]):
         assert mta.command("explain", *args).returncode == 64, args
 
 

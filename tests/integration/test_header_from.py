@@ -1,5 +1,6 @@
 """check-header-from: whom a message of somebody who has logged in says it is from."""
 
+import json
 import smtplib
 
 import pytest
@@ -83,3 +84,43 @@ def test_off(mta):
     with login(mta) as client:
         assert send(client, BAD[0][0])[0] == 250
     assert "header-from" not in mta.log().replace("check-header-from", "")
+
+
+def explain(mta, header_from=None):
+    args = ["explain", "--client", "127.0.0.1", "--auth", "anna@a.example", "--from", "anna@a.example", "--rcpt", "bert@a.example"]
+    done = mta.command("--json", *args, *(["--header-from", header_from] if header_from is not None else []))
+    told = json.loads(done.stdout)
+    steps = [step for step in told["steps"] if step["stage"] == "data"]
+    return told, steps
+
+
+@pytest.mark.parametrize("address, code, rule", [
+    ("anna@a.example", 250, "hosted"), ("<ANNA+x@a.example>", 250, "hosted"), ("sales@a.example", 250, "hosted"),
+    ("bert@a.example", REFUSED, "header-from-not-yours"), ("x@x.example", REFUSED, "header-from-not-yours"),
+    ("anna", REFUSED, "header-from-unclear"), ("", REFUSED, "header-from-unclear")])
+def test_explain_says_what_the_session_hears(mta, address, code, rule):
+    mta = mta("reject")
+    told, steps = explain(mta, address)
+    assert (told["code"], told["rule"]) == (code, rule) and steps, told
+    assert bool(told["targets"]) == (code == 250), told
+    with login(mta) as client:
+        heard, text = send(client, f"From: {address}")
+    assert heard == code and (code == 250 or text == f"{told['status']} {told['text']}"), (heard, text, told)
+
+
+def test_explain_says_what_it_does_not_know(mta):
+    mta = mta("reject")
+    told, steps = explain(mta)
+    assert told["rule"] == "hosted" and len(steps) == 1, told
+    assert steps[0]["what"] == "check-header-from" and steps[0]["where"] == str(mta.conf), steps
+    assert steps[0]["outcome"].startswith("reject: ") and "header-from-not-yours" in steps[0]["outcome"], steps
+    mta.settings["check-header-from"] = "warn"
+    mta.write_config()
+    assert mta.command("reload").returncode == 0
+    told, steps = explain(mta, "bert@a.example")
+    assert told["rule"] == "hosted" and told["code"] == 250 and steps[0]["outcome"] == "From <bert@a.example>", told
+    mta.settings["check-header-from"] = "off"
+    mta.write_config()
+    assert mta.command("reload").returncode == 0
+    assert explain(mta)[1] == []
+    assert [step["outcome"] for step in explain(mta, "bert@a.example")[1]] == ["off: whatever stands in From"]
