@@ -106,6 +106,7 @@ directory_configure(struct directory *d, struct config *c)
 {
 	const struct domains_limits limits = DOMAINS_LIMITS_DEFAULT;
 	struct policy_counts *counts;
+	uid_t queue_uid = d->env.queue_uid;
 
 	if (d->domains != NULL && strcmp(domains_root(d->domains), c->domains) != 0)
 		domains_free(&d->domains);
@@ -116,12 +117,19 @@ directory_configure(struct directory *d, struct config *c)
 	counts = d->env.counts;
 	directory_env(&d->env, c, d->domains, d->env.privileged, &d->env.self);
 	d->env.counts = counts;
+	d->env.queue_uid = queue_uid;
 	access_file_free(&d->senders);
 	if (c->access_table != NULL)
 		d->senders = access_file_new(c->access_table, d->env.self.uid);
 	d->env.senders = d->senders;
 	header_files_free(&d->headers);
 	d->headers = header_files_new(c, d->env.self.uid);
+}
+
+void
+directory_set_queue_uid(struct directory *d, uid_t uid)
+{
+	d->env.queue_uid = uid;
 }
 
 int

@@ -23,6 +23,9 @@ void directory_free(struct directory **d);
 /* Takes the configuration; domains that are loaded stay if it is about the same root. */
 void directory_configure(struct directory *d, struct config *c);
 
+/* The user that the queue manager runs as: reports that it submits count for nobody (conf/policy_limits.h). */
+void directory_set_queue_uid(struct directory *d, uid_t uid);
+
 /*
  * Takes notice of every change made to files so far. Called when questions have arrived and before the first of them
  * is answered, so that each is answered from what was saved when it was asked; and when directory_fd becomes readable,

@@ -169,6 +169,7 @@ on_settings(struct process *process, struct wire_msg *m, void *arg)
 		event_free(p->changed);
 	p->changed = NULL;
 	directory_configure(p->directory, c);
+	directory_set_queue_uid(p->directory, process_uid_of(process, "queue"));
 	if (p->authenticator != NULL)
 		authenticator_configure(p->authenticator, c);
 	watch_changes(process, p);

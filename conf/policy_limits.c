@@ -149,10 +149,13 @@ find_client_limits(const struct resolve_env *env, const struct policy_client *cl
 
 static void
 find_account_limits(const struct resolve_env *env, const struct policy_client *client,
-    enum deed deed, struct limits *all)
+    const struct address *from, enum deed deed, struct limits *all)
 {
 	char name[NAME_SIZE];
 
+	/* Reports about files in drop/, which the queue manager submits as everybody does. */
+	if (from->len == 0 && client->role == LISTENER_SUBMIT && client->uid == env->queue_uid)
+		return;
 	if (client->auth.len > 0)
 		snprintf(name, sizeof name, "%.*s", SPAN_ARG(client->auth));
 	else if (client->role == LISTENER_SUBMIT)
@@ -163,21 +166,35 @@ find_account_limits(const struct resolve_env *env, const struct policy_client *c
 	add_configured(env, all, deed, RATE_RECIPIENT_ACCOUNT, env->counts->accounts, name);
 }
 
+/* Whose domain the mail counts for: the sender's; with a null reverse-path that of the account. Empty: none. */
+static struct span
+sending_domain(const struct policy_client *client, const struct address *from)
+{
+	size_t at = client->auth.len;
+
+	if (from->len > 0)
+		return from->literal ? span_str("") : address_domain(from);
+	while (at > 0 && client->auth.p[at - 1] != '@')
+		at--;
+	return span_skip(client->auth, at);
+}
+
 static void
 find_domain_limits(const struct resolve_env *env, const struct policy_client *client,
     const struct address *from, enum deed deed, struct limits *all)
 {
 	struct usage *table = env->counts->domains;
+	struct span name = sending_domain(client, from);
 	struct trace_place own;
 	struct domain *d = NULL;
 	struct buf why;
 	enum lookup l;
 
-	if (from->literal || (client->auth.len == 0 && client->role != LISTENER_SUBMIT &&
+	if (name.len == 0 || (client->auth.len == 0 && client->role != LISTENER_SUBMIT &&
 				 policy_ours(env, client, NULL) == NULL))
 		return;
 	buf_init(&why, 1024);
-	l = env->source.find(env->source.arg, address_domain(from), &d, &why);
+	l = env->source.find(env->source.arg, name, &d, &why);
 	buf_release(&why);
 	if (l != LOOKUP_FOUND)
 		return;
@@ -201,9 +218,9 @@ find_limits(const struct resolve_env *env, const struct policy_client *client,
 	if (env->counts == NULL)
 		return;
 	find_client_limits(env, client, deed, all);
-	if (from == NULL || from->len == 0)
+	if (from == NULL)
 		return;
-	find_account_limits(env, client, deed, all);
+	find_account_limits(env, client, from, deed, all);
 	find_domain_limits(env, client, from, deed, all);
 }
 

@@ -13,7 +13,9 @@
  *	domain	the sender's, if it is hosted here and the mail is our users' (logged in, of this
  *		system, or from relay-from): what strangers pretend counts against nobody
  * Messages and recipients of those who have logged in count for their accounts and not for
- * the address they come from. The null reverse-path counts neither for accounts nor for domains.
+ * the address they come from. The null reverse-path makes no difference to an account, and counts for its domain; a
+ * limit that a sender of <> is free of would be none. From others it counts for no domain, and the queue manager's
+ * own reports count for nobody.
  *
  * Exactness: messages count when they have been accepted, so transactions under way at the same time
  * may together exceed a limit by what each of them is allowed. A directory process that is started again has forgotten.

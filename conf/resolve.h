@@ -57,6 +57,7 @@ struct resolve_env {
 	struct access_file *senders;  /* the access table; NULL: none is configured */
 	struct policy_counts *counts; /* what limits are measured with; NULL: there are none */
 	uint64_t now_ms;	      /* of the question; monotonic */
+	uid_t queue_uid;	      /* who writes this system's own reports; 0: not known */
 };
 
 enum target_kind {

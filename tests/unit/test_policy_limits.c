@@ -216,10 +216,10 @@ counts_messages_and_recipients_apart(void **state)
 	assert_string_equal(send_as(c, "carl@b.test", 1), "-");
 	assert_string_equal(send_as(c, "carl@b.test", 3), "-");
 	assert_string_equal(send_as(c, "carl@b.test", 1), "4.7.1 message-rate-per-account");
-	/* whatever the address he comes from; reports are not counted */
+	/* whatever the address he comes from, and whatever he says who he is */
 	assert_string_equal(send_as(client_at("192.0.2.9", "carl@b.test"), "carl@b.test", 1),
 	    "4.7.1 message-rate-per-account");
-	assert_string_equal(send_as(c, "", 1), "-");
+	assert_string_equal(send_as(c, "", 1), "4.7.1 message-rate-per-account");
 	fake.env.now_ms += HOUR + HOUR / 12;
 	assert_string_equal(send_as(c, "carl@b.test", 5), "-");
 	assert_string_equal(send_as(c, "carl@b.test", 1), "4.7.1 recipient-rate-per-account");
@@ -234,8 +234,37 @@ counts_users_of_this_system(void **state)
 	set_rate(RATE_MESSAGE_ACCOUNT, 1, HOUR);
 	assert_string_equal(send_as(c, "me@far.test", 1), "-");
 	assert_string_equal(send_as(c, "me@far.test", 1), "4.7.1 message-rate-per-account");
+	assert_string_equal(send_as(c, "", 1), "4.7.1 message-rate-per-account");
 	c.uid = 1001;
+	assert_string_equal(send_as(c, "", 1), "-");
+	assert_string_equal(send_as(c, "me@far.test", 1), "4.7.1 message-rate-per-account");
+	/* our own reports, and not what somebody else has the queue manager submit */
+	fake.env.queue_uid = c.uid = 1002;
+	for (int i = 0; i < 3; i++)
+		assert_string_equal(send_as(c, "", 1), "-");
 	assert_string_equal(send_as(c, "me@far.test", 1), "-");
+	assert_string_equal(send_as(c, "me@far.test", 1), "4.7.1 message-rate-per-account");
+}
+
+/* An account's mail with the null reverse-path is its domain's, of which strangers send none. */
+static void
+counts_null_senders(void **state)
+{
+	struct policy_client alice = client_at("192.0.2.1", "alice@a.test");
+
+	(void)state;
+	set_rate(RATE_MESSAGE_ACCOUNT, 2, HOUR);
+	assert_string_equal(send_as(alice, "", 1), "-");
+	assert_string_equal(send_as(alice, "alice@a.test", 1), "-");
+	assert_string_equal(send_as(alice, "", 1), "4.7.1 message-rate-per-account");
+	set_rate(RATE_MESSAGE_ACCOUNT, 100, HOUR);
+	for (int i = 0; i < 3; i++)
+		assert_string_equal(send_as(client_at("192.0.2.7", ""), "", 1), "-");
+	assert_string_equal(send_as(alice, "", 1), "-");
+	assert_string_equal(send_as(alice, "", 1), "4.7.1 message-rate");
+	assert_string_equal(send_as(client_at("192.0.2.1", "bob@a.test"), "bob@a.test", 1),
+	    "4.7.1 message-rate");
+	assert_string_equal(send_as(client_at("192.0.2.1", "carl@b.test"), "", 1), "-");
 }
 
 static void
@@ -317,6 +346,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		counts_messages_and_recipients_apart, setup, teardown),
 	    cmocka_unit_test_setup_teardown(counts_users_of_this_system, setup, teardown),
+	    cmocka_unit_test_setup_teardown(counts_null_senders, setup, teardown),
 	    cmocka_unit_test_setup_teardown(counts_clients, setup, teardown),
 	    cmocka_unit_test_setup_teardown(counts_domains, setup, teardown),
 	    cmocka_unit_test_setup_teardown(names_the_limit, setup, teardown),
