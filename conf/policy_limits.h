@@ -7,7 +7,8 @@
  * done. Nothing is counted that no limit is set for.
  *
  * Whom it concerns:
- *	client	an IPv4 address, or the /64 of an IPv6 address; but none of relay-from
+ *	client	an IPv4 address, or the /64 of an IPv6 address; but none of relay-from, nor a
+ *		proxy of xclient-from for itself
  *	network	the /24 or /64; the same
  *	account	who has logged in, or a user of this system by uid
  *	domain	the sender's, if it is hosted here and the mail is our users' (logged in, of this

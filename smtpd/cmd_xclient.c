@@ -1,8 +1,8 @@
 /*
  * XCLIENT (postfix.org, XCLIENT_README): a proxy of xclient-from says for whom it speaks. The session
  * begins anew, with a question to the directory and a greeting, as if that client had
- * connected; what was said and who had logged in before is forgotten, but for what earlier
- * XCLIENT said. NAME and DESTADDR are checked and not believed: the name of an address is asked
+ * connected; what was said, who had logged in and what was counted before is forgotten, but for what
+ * earlier XCLIENT said. TLS stays, and behind STARTTLS of what XCLIENT said in clear only the client does. NAME and DESTADDR are checked and not believed: the name of an address is asked
  * of the DNS here, and nothing is decided by our own addresses. A client whose address is not known
  * is 0.0.0.0, never the proxy.
  */
@@ -178,6 +178,18 @@ change_helo(struct session *s, const struct xclient_args *x)
 	s->esmtp = false;
 }
 
+/* What was counted, and how long it took, was of the client before: nothing of it is held against the next. */
+static void
+forget_counts(struct session *s)
+{
+	if (s->accepted > 0 || s->refusals > 0)
+		session_log_end(s, "XCLIENT");
+	session_tell_commands(s);
+	s->errors = s->logins = s->mails = s->junk = 0;
+	s->commands = s->accepted = s->refusals = 0;
+	s->began_ms = s->server->clock();
+}
+
 enum command_result
 cmd_xclient_run(struct session *s, const struct command *c)
 {
@@ -188,9 +200,7 @@ cmd_xclient_run(struct session *s, const struct command *c)
 		session_reply(s, REPLY_XCLIENT);
 		return COMMAND_FAILED;
 	}
-	/* What was said so far was said by the one before. */
-	session_tell_commands(s);
-	s->commands = 0;
+	forget_counts(s);
 	if (change_client(s, x) != 0) {
 		session_reply(s, REPLY_CONNECTIONS_CLIENT);
 		return COMMAND_FAILED;

@@ -159,6 +159,9 @@ void session_continue(struct session *s);
  */
 void session_begin(struct session *s);
 
+/* The line about what a session has done: at its end, and when XCLIENT puts another client in the place of the one before. */
+void session_log_end(const struct session *s, const char *end);
+
 /* Events from the server: the timer, the end of service. They may free the session. */
 void session_on_time(struct session *s);
 void session_on_stop(struct session *s);

@@ -154,21 +154,27 @@ session_discard(struct session **s)
 }
 
 void
+session_log_end(const struct session *s, const char *end)
+{
+	char text[SESSION_TLS_TEXT_SIZE], name[SESSION_FACTS_TEXT_SIZE];
+
+	log_info("session=%s client=%s%s uid=%" PRId64
+		 "%s end=\"%s\" accepted=%u refused=%u ms=%" PRIu64,
+	    s->id, s->origin.text[0] != '\0' ? s->origin.text : "local",
+	    session_facts_text(s, name), s->origin.uid, session_tls_text(s, text), end,
+	    s->accepted, s->refusals, s->server->clock() - s->began_ms);
+}
+
+void
 session_free(struct session **sp)
 {
 	struct session *s = *sp;
-	char text[SESSION_TLS_TEXT_SIZE], name[SESSION_FACTS_TEXT_SIZE];
 	struct server *sv;
 
 	if (s == NULL)
 		return;
 	sv = s->server;
-	log_info("session=%s client=%s%s uid=%" PRId64
-		 "%s end=\"%s\" accepted=%u refused=%u ms=%" PRIu64,
-	    s->id, s->origin.text[0] != '\0' ? s->origin.text : "local",
-	    session_facts_text(s, name), s->origin.uid, session_tls_text(s, text),
-	    s->end != NULL ? s->end : "abandoned", s->accepted, s->refusals,
-	    sv->clock() - s->began_ms);
+	session_log_end(s, s->end != NULL ? s->end : "abandoned");
 	session_tell_commands(s);
 	leave_server(s);
 	if (sv->on_session_end != NULL)

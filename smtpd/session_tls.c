@@ -77,6 +77,8 @@ session_tls_succeed(struct session **sp)
 	new->counts_commands = old->counts_commands;
 	new->accepted = old->accepted;
 	new->refusals = old->refusals;
+	/* It stays that of the client XCLIENT named, and never becomes the proxy's own. */
+	new->introduced = old->introduced;
 	session_facts_move(old, new);
 	session_discard(sp);
 	session_tls_begin(new, fd);

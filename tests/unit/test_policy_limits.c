@@ -174,6 +174,16 @@ counts_connections(void **state)
 	/* our own are not counted */
 	for (int i = 0; i < 10; i++)
 		assert_string_equal(connect_from("10.1.2.3"), "-");
+	/* nor proxies, whose clients are */
+	fake.config.xclient_from.v = xcalloc(1, sizeof *fake.config.xclient_from.v);
+	fake.config.xclient_from.n = 1;
+	assert_int_equal(
+	    netblock_parse(span_str("192.0.2.1"), &fake.config.xclient_from.v[0]), 0);
+	assert_string_equal(connect_from("192.0.2.1"), "-");
+	assert_string_equal(connect_from("192.0.2.2"), "4.7.0 connection-rate-per-network");
+	free(fake.config.xclient_from.v);
+	fake.config.xclient_from.v = NULL;
+	fake.config.xclient_from.n = 0;
 	fake.env.now_ms += MINUTE + MINUTE / 12;
 	assert_string_equal(connect_from("192.0.2.1"), "-");
 }

@@ -50,6 +50,7 @@ secure_connect(struct secure *s, enum listener_tls tls)
 	    .role = LISTENER_MX, .tls = tls, .uid = -1, .peer_uid = -1, .text = "192.0.2.7"};
 
 	assert_int_equal(netaddr_parse(span_str(from.text), &from.client), 0);
+	from.peer = from.client;
 	s->c.fd = fake_connect(&s->c.fake, &from);
 	fake_run(&s->c.fake);
 }
@@ -267,6 +268,60 @@ messages_go_on_counting(void **state)
 	secure_prepare_client(&s, NULL);
 	assert_int_equal(secure_shake(&s), 0);
 	assert_string_equal(say(&s.c, E M), "250,421!");
+	secure_close(&s);
+}
+
+/* The client is a proxy that XCLIENT is believed. */
+static void
+believe_it(struct secure *s)
+{
+	struct settings *set = s->c.fake.server.settings;
+
+	free(set->xclient_from.v);
+	set->xclient_from.v = xcalloc(1, sizeof *set->xclient_from.v);
+	assert_int_equal(netblock_parse(span_str("192.0.2.7"), &set->xclient_from.v[0]), 0);
+	set->xclient_from.n = 1;
+}
+
+/* Either order: TLS outlives XCLIENT; behind STARTTLS the client is still who was named, and no more is (RFC 3207 4.2). */
+static void
+xclient_before_and_behind(void **state)
+{
+	static const char named[] =
+	    "XCLIENT ADDR=192.0.2.8 HELO=real.test LOGIN=alice@a.test\\r\\n";
+	struct session *session;
+	struct secure s;
+
+	(void)state;
+	secure_init(&s, true);
+	believe_it(&s);
+	secure_connect(&s, LISTENER_TLS_STARTTLS);
+	assert_string_equal(say(&s.c, E STARTTLS), "220,250,220");
+	secure_prepare_client(&s, NULL);
+	assert_int_equal(secure_shake(&s), 0);
+	assert_string_equal(say(&s.c, E), "250");
+	assert_string_equal(say(&s.c, named), "220");
+	assert_false(is_offered(&s));
+	assert_string_equal(say(&s.c, STARTTLS M R D), "503,250,250,354");
+	assert_string_equal(say(&s.c, B), "250");
+	assert_non_null(strstr(s.c.fake.messages[0].content, "with ESMTPSA"));
+	secure_close(&s);
+	secure_init(&s, true);
+	believe_it(&s);
+	secure_connect(&s, LISTENER_TLS_STARTTLS);
+	assert_string_equal(say(&s.c, named), "220,220");
+	assert_string_equal(say(&s.c, E STARTTLS), "250,220");
+	secure_prepare_client(&s, NULL);
+	assert_int_equal(secure_shake(&s), 0);
+	session = TAILQ_FIRST(&s.c.fake.server.sessions);
+	assert_string_equal(session->origin.text, "192.0.2.8");
+	assert_null(session->account);
+	assert_string_equal(say(&s.c, E M), "250,250");
+	assert_string_equal(s.c.fake.asked,
+	    "1 role=0 client=192.0.2.8 uid=-1 helo=c.test from=s@remote.test rcpt=");
+	assert_string_equal(say(&s.c, "RSET\\r\\nXCLIENT LOGIN=alice@a.test\\r\\n"), "250,220");
+	assert_string_equal(session->origin.text, "192.0.2.8");
+	assert_string_equal(session->account, "alice@a.test");
 	secure_close(&s);
 }
 
@@ -639,6 +694,7 @@ main(void)
 	    cmocka_unit_test(what_came_in_clear_is_not_run),
 	    cmocka_unit_test(everything_said_is_forgotten),
 	    cmocka_unit_test(messages_go_on_counting),
+	    cmocka_unit_test(xclient_before_and_behind),
 	    cmocka_unit_test(what_counts_goes_on_counting),
 	    cmocka_unit_test(not_now),
 	    cmocka_unit_test(while_it_is_asked),

@@ -230,6 +230,67 @@ logins(void **state)
 	client_close(&c);
 }
 
+/* Nothing that was counted of one client is held against the next. */
+static void
+counts_are_the_clients(void **state)
+{
+	struct settings *set;
+	struct client c;
+
+	(void)state;
+	open_proxy(&c, LISTENER_MX);
+	set = the_session(&c)->settings;
+	set->error_limit = 3;
+	set->transaction_limit = 2;
+	for (int i = 0; i < 3; i++) {
+		assert_string_equal(say(&c, "XCLIENT ADDR=192.0.2.8\\r\\n" E), "220,250");
+		assert_string_equal(say(&c, "FOO\\r\\nBAR\\r\\n"), "500,500");
+		assert_string_equal(say(&c, M "RSET\\r\\n" M "RSET\\r\\n"), "250,250,250,250");
+	}
+	assert_string_equal(say(&c, "FOO\\r\\n"), "421!");
+	client_close(&c);
+	open_proxy(&c, LISTENER_MX);
+	the_session(&c)->settings->transaction_limit = 1;
+	assert_string_equal(
+	    say(&c, "XCLIENT ADDR=192.0.2.8\\r\\n" E M "RSET\\r\\n" M), "220,250,250,250,421!");
+	client_close(&c);
+	/* Commands that bring no message nearer. */
+	open_proxy(&c, LISTENER_MX);
+	for (int k = 0; k < 2; k++) {
+		for (int i = 0; i < 95; i++)
+			assert_string_equal(say(&c, "NOOP\\r\\n"), "250");
+		assert_string_equal(say(&c, "XCLIENT ADDR=192.0.2.8\\r\\n"), "220");
+	}
+	client_close(&c);
+}
+
+/* The session's time, and what the directory counts. */
+static void
+time_and_commands_are_the_clients(void **state)
+{
+	struct client c;
+
+	(void)state;
+	open_proxy(&c, LISTENER_MX);
+	the_session(&c)->settings->session_ms = 10000;
+	c.fake.counting = true;
+	say(&c, "XCLIENT ADDR=192.0.2.8\\r\\n" E "NOOP\\r\\n");
+	fake_sleep(&c.fake, 4000);
+	say(&c, "NOOP\\r\\n");
+	fake_sleep(&c.fake, 4000);
+	assert_string_equal(say(&c, "XCLIENT ADDR=192.0.2.9\\r\\n" E), "220,250");
+	assert_string_equal(c.fake.told, "1 client=192.0.2.8 from= recipients=0 commands=4");
+	assert_int_equal(c.fake.asked_commands, 0);
+	fake_sleep(&c.fake, 4000);
+	assert_string_equal(say(&c, "NOOP\\r\\n"), "250");
+	fake_sleep(&c.fake, 4000);
+	assert_string_equal(say(&c, "NOOP\\r\\n"), "250");
+	fake_sleep(&c.fake, 2500);
+	client_read(&c);
+	assert_string_equal(c.replies, "421!");
+	client_close(&c);
+}
+
 static int
 full(const struct session *s, const struct session_origin *now, void *arg)
 {
@@ -261,6 +322,8 @@ main(void)
 	    cmocka_unit_test(no_delay_behind_it),
 	    cmocka_unit_test(never_the_proxy),
 	    cmocka_unit_test(logins),
+	    cmocka_unit_test(counts_are_the_clients),
+	    cmocka_unit_test(time_and_commands_are_the_clients),
 	    cmocka_unit_test(places_are_the_clients),
 	};
 
