@@ -6,7 +6,7 @@
 #include "common/mime_field.h"
 
 /* RFC 2047 2 says 75 octets; those who write longer words are read all the same. */
-#define WORD_MAX 1024
+#define WORD_MAX MIME_DECODE_MAX
 
 struct word {
 	struct span charset, text;
@@ -25,14 +25,16 @@ take_word(struct span *s, struct word *w)
 	rest = span_skip(rest, 2);
 	w->charset = span_cut(&rest, '?');
 	coding = rest.p != NULL ? span_cut(&rest, '?') : rest;
-	if (rest.p == NULL || w->charset.len == 0 || coding.len != 1 ||
-	    (end = memmem(rest.p, rest.len, "?=", 2)) == NULL)
+	if (rest.p == NULL || w->charset.len == 0 || coding.len != 1)
 		return false;
 	w->coding = (char)(coding.p[0] | 0x20);
-	w->text = span_make(rest.p, (size_t)(end - rest.p));
 	w->charset = span_cut(&w->charset, '*'); /* RFC 2231 5: a language */
 	if ((w->coding != 'b' && w->coding != 'q') || span_index(w->charset, ' ') >= 0)
 		return false;
+	end = memmem(rest.p, rest.len, "?=", 2);
+	if (end == NULL)
+		return false;
+	w->text = span_make(rest.p, (size_t)(end - rest.p));
 	*s = span_skip(*s, (size_t)(end + 2 - s->p));
 	return true;
 }
@@ -143,9 +145,21 @@ add_words(struct word *w, struct span s, struct buf *out)
 	}
 }
 
-static bool
-decode_words(struct span s, struct buf *out)
+/* Up to the last end of a word: behind it nothing is searched for one, again and again. */
+static size_t
+words_end(struct span s)
 {
+	size_t n = s.len;
+
+	while (n > 1 && (s.p[n - 2] != '?' || s.p[n - 1] != '='))
+		n--;
+	return n > 1 ? n : 0;
+}
+
+static bool
+decode_words(struct span whole, struct buf *out)
+{
+	struct span s = span_first(whole, words_end(whole)), rest = span_skip(whole, s.len);
 	bool any = false;
 	struct word w;
 
@@ -158,6 +172,7 @@ decode_words(struct span s, struct buf *out)
 		s = add_words(&w, s, out);
 		any = true;
 	}
+	buf_add_span(out, rest);
 	return any;
 }
 
@@ -202,14 +217,26 @@ decode_params(struct span field, struct buf *out)
 	return any;
 }
 
+static bool
+may_be_coded(struct span field)
+{
+	return memmem(field.p, field.len, "=?", 2) != NULL ||
+	       (span_starts_with_nocase(field, "content-") && span_index(field, '*') >= 0);
+}
+
+bool
+mime_decode_is_too_long(struct span field)
+{
+	return field.len > MIME_DECODE_MAX && may_be_coded(field);
+}
+
 bool
 mime_decode(struct span field, struct buf *out)
 {
 	bool any;
 
 	buf_clear(out);
-	if (field.len > MIME_DECODE_MAX ||
-	    (memmem(field.p, field.len, "=?", 2) == NULL && span_index(field, '*') < 0))
+	if (field.len > MIME_DECODE_MAX || !may_be_coded(field))
 		return false;
 	any = decode_words(field, out);
 	return decode_params(field, out) || any;

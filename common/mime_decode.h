@@ -21,4 +21,7 @@
  */
 bool mime_decode(struct span field, struct buf *out);
 
+/* There may be something to decode, and the field is too long for that. */
+bool mime_decode_is_too_long(struct span field);
+
 #endif

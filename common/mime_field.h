@@ -15,8 +15,8 @@
 /* RFC 5322 2.1.1 limits the whole line to 998 octets: a longer name is none. */
 #define MIME_NAME_MAX 998
 
-/* Continuations of a parameter that are put together. */
-#define MIME_CONTINUATIONS_MAX 32
+/* Continuations of a parameter that are put together; a field that is short enough to be decoded has no room for more. */
+#define MIME_CONTINUATIONS_MAX 1500
 
 /*
  * The name a line begins with: printable ASCII, then perhaps white space (obsolete, understood everywhere), then a

@@ -14,9 +14,6 @@
 /* Of a line in a body: hyphens, boundary, hyphens. */
 #define BODY_LINE_MAX (MIME_BOUNDARY_MAX + 4)
 
-/* What of a Content-Type is searched for a boundary. */
-#define TYPE_MAX (16U << 10)
-
 const char *
 mime_where_name(enum mime_where where)
 {
@@ -95,7 +92,7 @@ trim_end(struct span s)
 static void
 take_type(struct mime_scan *m, struct span value)
 {
-	struct span rest, type = mime_value_type(span_first(value, TYPE_MAX), &rest);
+	struct span rest, type = mime_value_type(value, &rest);
 	struct span boundary;
 	struct buf text;
 

@@ -177,6 +177,21 @@ any_decides(const struct header_rules *r)
 	return false;
 }
 
+/* Something was not looked at that a rule might have been about. The first such thing is the one that is told. */
+static void __attribute__((format(printf, 2, 3)))
+leave_unfinished(struct header_check *c, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	if (c->unfinished != NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	c->unfinished = xstrdup(text);
+}
+
 /* The message is whole and passed all that could be tried. */
 static void
 heed_unfinished(struct header_check *c)
@@ -188,11 +203,15 @@ heed_unfinished(struct header_check *c)
 	} else if (c->set->unfinished == HEADER_UNFINISHED_REFUSE) {
 		c->fate = HEADER_REJECTED;
 		verdict_set(&c->verdict, VERDICT_PERMANENT, 550, "5.7.1",
-		    "The header of this message takes too long to check");
+		    "The header of this message cannot be checked to its end");
 	}
 }
 
 /* --- matching --- */
+
+/* What a field lacks. */
+#define FIELD_CUT	"a field longer than is looked at"
+#define FIELD_UNDECODED "a field longer than is decoded"
 
 /* One field, and the rules it is matched against. */
 struct trial {
@@ -201,6 +220,7 @@ struct trial {
 	const struct mime_field *field;
 	struct span decoded; /* empty: as it stands */
 	bool by_decoded;     /* the last match was of the decoded form */
+	const char *lacks;   /* why the field is not all there; NULL: it is */
 };
 
 /* Rules of the second file come behind those of the first. */
@@ -224,8 +244,8 @@ bar(struct trial *t, const struct header_rule *r)
 		    (s->header != NULL ? s->header->n : 0) + (s->mime != NULL ? s->mime->n : 0),
 		    1);
 	c->barred[number_of(t, r)] = 1;
-	if (c->unfinished == NULL && decides(r))
-		c->unfinished = xasprintf("%s:%u", t->rules->path, r->line);
+	if (decides(r))
+		leave_unfinished(c, "%s:%u", t->rules->path, r->line);
 	c->tried = 0; /* the clock is to be looked at before the next */
 	tell(c,
 	    "%s:%u: the pattern reached its limit in line %u and counts as no match in this "
@@ -271,8 +291,8 @@ has_time(struct header_check *c)
 		    "looked at",
 		    c->line);
 	c->late = true;
-	if (c->unfinished == NULL && (any_decides(c->set->header) || any_decides(c->set->mime)))
-		c->unfinished = xasprintf("from line %u of the message on", c->line);
+	if (any_decides(c->set->header) || any_decides(c->set->mime))
+		leave_unfinished(c, "from line %u of the message on", c->line);
 	return false;
 }
 
@@ -290,6 +310,9 @@ try_rules(struct trial *t)
 		if (t->c->tried++ % RULES_AT_ONCE == 0 && !has_time(t->c))
 			return;
 		fit = fits(t, r);
+		if (!fit && t->lacks != NULL && decides(r))
+			leave_unfinished(t->c, "%s:%u: %s in line %u", rules->path, r->line,
+			    t->lacks, t->field->line);
 		if (r->kind == HEADER_IF && !fit)
 			i = r->end;
 		if (r->kind == HEADER_RULE && fit) {
@@ -327,6 +350,14 @@ on_field(const struct mime_field *f, void *arg)
 		return;
 	if (mime_decode(f->text, &c->decoded))
 		t.decoded = buf_span(&c->decoded);
+	if (f->cut) {
+		t.lacks = FIELD_CUT;
+	} else if (mime_decode_is_too_long(f->text)) {
+		t.lacks = FIELD_UNDECODED;
+		if (!c->undecoded)
+			tell(c, FIELD_UNDECODED);
+		c->undecoded = true;
+	}
 	try_rules(&t);
 }
 
@@ -342,7 +373,7 @@ header_check_new(struct header_set *set, const struct header_check_ops *ops, voi
 	c->arg = arg;
 	c->hits_max = HEADER_HITS_MAX;
 	buf_init(&c->prepend, HEADER_PREPEND_MAX);
-	buf_init(&c->decoded, 4 * MIME_DECODE_MAX);
+	buf_init(&c->decoded, 6 * MIME_DECODE_MAX);
 	mime_scan_init(&c->scan, on_field, c);
 	return c;
 }
@@ -376,12 +407,18 @@ tell_notes(struct header_check *c)
 	    {MIME_TOO_DEEP, "parts within more parts than are looked into"},
 	    {MIME_TOO_MANY, "more parts than are looked at"},
 	    {MIME_BOUNDARY_TOO_LONG, "a boundary longer than is looked for"},
-	    {MIME_FIELD_CUT, "a field longer than is looked at"},
+	    {MIME_FIELD_CUT, FIELD_CUT},
 	};
+	bool any = any_decides(c->set->header) || any_decides(c->set->mime);
 
-	for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
-		if ((c->scan.notes & ~c->told & notes[i].note) != 0)
-			tell(c, "%s", notes[i].text);
+	for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
+		if ((c->scan.notes & ~c->told & notes[i].note) == 0)
+			continue;
+		tell(c, "%s", notes[i].text);
+		/* Of a field that is cut the rules that were tried on it know (try_rules). */
+		if (any && notes[i].note != MIME_FIELD_CUT)
+			leave_unfinished(c, "%s", notes[i].text);
+	}
 	c->told = c->scan.notes;
 }
 

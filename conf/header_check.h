@@ -14,9 +14,10 @@
  * also as decoded (common/mime_decode); a rule with ! fits when neither form matches.
  *
  * A pattern that reaches its limits has not matched, and is not tried again in this message. When the rules have
- * used HEADER_CHECK_TIME on it the rest of a message is not looked at. Both are told. Else a sender could switch a rule
- * off: where it may have decided about the message (REJECT, DISCARD, HOLD, REDIRECT, if) the message's fate at its end
- * is that of header_set's unfinished.
+ * used HEADER_CHECK_TIME on it the rest of a message is not looked at; nor is what is beyond the limits of mime_scan and
+ * mime_decode: parts too deep or too many, a boundary or a field too long. All is told. Else a sender could switch a
+ * rule off: where it may have decided about the message (REJECT, DISCARD, HOLD, REDIRECT, if) the message's fate at its
+ * end is that of header_set's unfinished.
  */
 #ifndef CONF_HEADER_CHECK_H
 #define CONF_HEADER_CHECK_H
@@ -114,6 +115,7 @@ struct header_check {
 	uint64_t used;		 /* microseconds */
 	uint64_t since;	  /* when was last looked at the clock; 0: not since content came */
 	bool late;	  /* the time is up */
+	bool undecoded;	  /* a field was too long to be decoded, and it has been told */
 	char *unfinished; /* the check that could not be finished; NULL: none */
 	bool finished;
 };

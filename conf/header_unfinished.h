@@ -1,6 +1,6 @@
 /*
  * header_unfinished: what becomes of a message for which a header check could not be finished, since
- * its pattern or all of them reached their limits: header-checks-unfinished of postrider.conf(5).
+ * its pattern, all of them, or what they look at reached a limit: header-checks-unfinished of postrider.conf(5).
  */
 #ifndef CONF_HEADER_UNFINISHED_H
 #define CONF_HEADER_UNFINISHED_H

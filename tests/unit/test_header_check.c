@@ -356,6 +356,151 @@ test_unfinished(void **state)
 	}
 }
 
+/* A message that fills a limit of what is looked at, and hides something behind it. */
+struct filler {
+	const char *name;
+	void (*fill)(struct buf *content);
+	const char *note;
+};
+
+static void
+repeat(struct buf *content, const char *text, size_t n)
+{
+	while (n-- > 0)
+		buf_add_str(content, text);
+}
+
+static void
+fill_parts(struct buf *content)
+{
+	buf_add_str(content, "Content-Type: multipart/mixed; boundary=b\n\n");
+	repeat(content, "--b\n\n", MIME_PARTS_MAX);
+	buf_add_str(content, "--b\nX: secret\n\n--b--\n");
+}
+
+static void
+fill_depth(struct buf *content)
+{
+	buf_add_str(content, "Content-Type: multipart/mixed; boundary=b0\n\n");
+	for (unsigned i = 1; i <= MIME_DEPTH_MAX; i++)
+		buf_addf(content, "--b%u\nContent-Type: multipart/mixed; boundary=b%u\n\n",
+		    i - 1, i);
+	buf_addf(content, "--b%u\nX: secret\n\n", MIME_DEPTH_MAX);
+}
+
+static void
+fill_boundary(struct buf *content)
+{
+	buf_add_str(content, "Content-Type: multipart/mixed; boundary=");
+	repeat(content, "b", MIME_BOUNDARY_MAX + 1);
+	buf_add_str(content, "\n\n--");
+	repeat(content, "b", MIME_BOUNDARY_MAX + 1);
+	buf_add_str(content, "\nX: secret\n\n");
+}
+
+static void
+fill_field(struct buf *content)
+{
+	buf_add_str(content, "X: ");
+	repeat(content, "x", MIME_FIELD_MAX);
+	buf_add_str(content, "secret\n\n");
+}
+
+static void
+fill_decoder(struct buf *content)
+{
+	buf_add_str(content, "X: =?utf-8?q?=73ecret?=");
+	repeat(content, " y", 8200);
+	buf_add_str(content, "\n\n");
+}
+
+static void
+test_limits(void **state)
+{
+	static const struct filler fillers[] = {
+	    {"parts", fill_parts, "more parts than are looked at"},
+	    {"depth", fill_depth, "parts within more parts than are looked into"},
+	    {"boundary", fill_boundary, "a boundary longer than is looked for"},
+	    {"field", fill_field, "h:1: a field longer than is looked at in line 1"},
+	    {"decoder", fill_decoder, "h:1: a field longer than is decoded in line 1"},
+	};
+	struct buf content, want;
+	struct header_set *set;
+	struct seen s;
+
+	(void)state;
+	buf_init(&content, 1U << 20);
+	buf_init(&want, 1000);
+	for (size_t i = 0; i < sizeof fillers / sizeof *fillers; i++) {
+		buf_clear(&content);
+		buf_clear(&want);
+		fillers[i].fill(&content);
+		buf_addf(&want, "header check not finished: %s", fillers[i].note);
+		set = rules("/secret/ REJECT\n", NULL);
+		set->unfinished = HEADER_UNFINISHED_HOLD;
+		run(set, buf_span(&content), &s);
+		check_row(fillers[i].name, s.check->fate == HEADER_PASSED);
+		assert_non_null(s.check->hold);
+		assert_string_equal(s.check->hold, buf_str(&want));
+		assert_true(s.text.len > 0);
+		end(&s);
+		set = rules("/secret/ REJECT\n", NULL);
+		set->unfinished = HEADER_UNFINISHED_REFUSE;
+		run(set, buf_span(&content), &s);
+		check_row(fillers[i].name, s.check->fate == HEADER_REJECTED);
+		end(&s);
+		/* Nothing could have come of it. */
+		set = rules("/secret/ WARN\n", NULL);
+		set->unfinished = HEADER_UNFINISHED_REFUSE;
+		run(set, buf_span(&content), &s);
+		check_row(fillers[i].name, s.check->fate == HEADER_PASSED);
+		end(&s);
+	}
+	/* A rule that has decided about the field has seen enough of it. */
+	set = rules("/^X/ DUNNO\n/secret/ REJECT\n", NULL);
+	set->unfinished = HEADER_UNFINISHED_HOLD;
+	buf_clear(&content);
+	fill_field(&content);
+	run(set, buf_span(&content), &s);
+	assert_null(s.check->hold);
+	end(&s);
+	buf_release(&content);
+	buf_release(&want);
+}
+
+/* Where parameters stand, and words are long: nothing is hidden behind what is not looked at. */
+static void
+test_far_behind(void **state)
+{
+	struct buf content;
+	struct seen s;
+
+	(void)state;
+	buf_init(&content, 1U << 20);
+	buf_add_str(&content, "Content-Type: multipart/mixed; x=\"");
+	repeat(&content, "x", 20000);
+	buf_add_str(&content, "\"; boundary=b\n\n--b\nX: secret\n\n");
+	run(rules("/^X: secret/ REJECT\n", NULL), buf_span(&content), &s);
+	assert_int_equal(s.check->fate, HEADER_REJECTED);
+	end(&s);
+	buf_clear(&content);
+	buf_add_str(&content, "X: =?utf-8?q?");
+	repeat(&content, "=20", 1000);
+	buf_add_str(&content, "=73ecret?=\n\n");
+	run(rules("/secret/ REJECT\n", NULL), buf_span(&content), &s);
+	assert_int_equal(s.check->fate, HEADER_REJECTED);
+	end(&s);
+	buf_clear(&content);
+	buf_add_str(&content, "Content-Disposition: attachment");
+	for (unsigned i = 0; i < 100; i++)
+		buf_addf(&content, "; filename*%u=%c", i, i < 60 ? 'a' : 'b');
+	buf_add_str(&content, "; filename*100=.exe\n\n");
+	run(rules("/ab{40}\\.exe/ REJECT\n", NULL), buf_span(&content), &s);
+	assert_int_equal(s.check->fate, HEADER_REJECTED);
+	end(&s);
+	buf_release(&content);
+}
+
 static void
 test_notes(void **state)
 {
@@ -386,6 +531,8 @@ main(void)
 	    cmocka_unit_test(test_catastrophe),
 	    cmocka_unit_test(test_time_is_up),
 	    cmocka_unit_test(test_unfinished),
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_far_behind),
 	    cmocka_unit_test(test_notes),
 	};
 
