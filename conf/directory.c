@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/log_value.h"
 #include "common/xalloc.h"
 #include "conf/account.h"
 #include "conf/bounce_text.h"
@@ -166,7 +167,7 @@ send_decision(struct wire_out *w, const struct policy_client *client, struct pol
 		log_warnx("%s", whole.text);
 	/* Whom a limit has stopped: smtpd's line has the rule alone. */
 	if (a->limit)
-		log_info("rule=%s text=\"%s\"", a->rule, whole.text);
+		log_info("rule=%s text=\"%s\"", a->rule, LOG_QUOTED(span_str(whole.text)));
 	directory_add_decision(w, a);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/log_value.h"
 #include "common/xalloc.h"
 #include "queue/manager_parts.h"
 #include "queue/resolved.h"
@@ -111,8 +112,8 @@ on_resolved(struct wire_msg *answer, void *arg)
 	dispatch_soon(m);
 	if (answer == NULL || resolved_parse(answer, &res) != 0) {
 		if (answer != NULL)
-			log_warnx(
-			    "directory: an answer about <%s> is not understood", r->address);
+			log_warnx("directory: an answer about <%s> is not understood",
+			    LOG_ADDRESS(span_str(r->address)));
 		dispatch_put_off(m, r, SOON_MS);
 		return;
 	}

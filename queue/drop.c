@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/log_value.h"
 #include "common/xalloc.h"
 #include "queue/bounce.h"
 #include "queue/drop_delays.h"
@@ -146,8 +147,8 @@ on_refused(size_t i, const struct verdict *v, void *arg)
 	struct drop_work *w = d->work;
 	struct bounce_recipient *r;
 
-	log_info("drop=%s to=<%.*s> refused: %d %s %s", w->name,
-	    SPAN_ARG(w->message.recipients[i]), v->code, v->status, v->text);
+	log_info("drop=%s to=<%s> refused: %d %s %s", w->name,
+	    LOG_ADDRESS(w->message.recipients[i]), v->code, v->status, v->text);
 	w->refused = xreallocarray(w->refused, w->nrefused + 1, sizeof *w->refused);
 	r = &w->refused[w->nrefused++];
 	*r = (struct bounce_recipient){.original = w->file.recipients[i],
@@ -252,8 +253,8 @@ on_done(const struct verdict *v, void *arg)
 	}
 	if (v->kind != VERDICT_OK)
 		refuse_all(w, v);
-	log_info("drop=%s uid=%d from=<%.*s> submitted, %zu refused: %s", w->name,
-	    (int)w->owner, SPAN_ARG(w->file.from), w->nrefused, v->text);
+	log_info("drop=%s uid=%d from=<%s> submitted, %zu refused: %s", w->name, (int)w->owner,
+	    LOG_ADDRESS(w->file.from), w->nrefused, v->text);
 	if (w->nrefused > 0 && (w->file.from.len == 0 || leave_report(d) != 0)) {
 		set_aside(d, "recipients were refused and nobody could be told");
 		return;

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/log_value.h"
 #include "queue/blocking.h"
 #include "queue/drop_file.h"
 
@@ -92,8 +93,8 @@ drop_report_write(int dirfd, const struct drop_report *r)
 	if (result != 0)
 		log_warn("drop/%s: the report cannot be written", r->name);
 	else
-		log_info("drop=%s report=%s to=<%.*s> recipients=%zu", r->name, n.whole,
-		    SPAN_ARG(r->to), r->nrefused);
+		log_info("drop=%s report=%s to=<%s> recipients=%zu", r->name, n.whole,
+		    LOG_ADDRESS(r->to), r->nrefused);
 	buf_release(&file);
 	return result;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/log_value.h"
 #include "common/xalloc.h"
 #include "queue/fsck_parts.h"
 #include "queue/quarantine.h"
@@ -198,7 +199,7 @@ cure_message(struct repair *p, struct store *s, const struct fsck_message *b)
 	if (b == NULL)
 		return;
 	log_warnx("id=%s is given up, its sender <%s> will be told",
-	    spool_id_format(b->number, id), m->from);
+	    spool_id_format(b->number, id), LOG_ADDRESS(span_str(m->from)));
 	give_up(s, m);
 }
 

@@ -6,6 +6,7 @@
  * makes no bounces.
  */
 #include "common/log.h"
+#include "common/log_value.h"
 #include "queue/manager_parts.h"
 #include "queue/retry.h"
 #include "queue/spool_record.h"
@@ -18,7 +19,8 @@ outcome_log(
 
 	log_info(
 	    "id=%s rcpt=%u to=<%s> %s attempts=%u delay=%lld mta=%.*s status=%s text=%d %s",
-	    spool_id_format(r->message->number, id), r->entry, r->address, what, r->attempts,
+	    spool_id_format(r->message->number, id), r->entry,
+	    LOG_ADDRESS(span_str(r->address)), what, r->attempts,
 	    (long long)(clock_wall() - r->message->received / 1000), SPAN_ARG(mta), v->status,
 	    v->code, v->text);
 }

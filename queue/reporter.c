@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/log_value.h"
 #include "common/xalloc.h"
 #include "queue/journal.h"
 #include "queue/spool_envelope.h"
@@ -176,9 +177,9 @@ log_report(const struct message *m, const char *own, struct span to, const struc
 {
 	char id[SPOOL_ID_SIZE];
 
-	log_info("id=%s bounce=%s to=<%.*s> kind=%s recipients=%zu",
-	    spool_id_format(m->number, id), own, SPAN_ARG(to), w->delayed ? "delayed" : "ended",
-	    w->entries.n);
+	log_info("id=%s bounce=%s to=<%s> kind=%s recipients=%zu",
+	    spool_id_format(m->number, id), own, LOG_ADDRESS(to),
+	    w->delayed ? "delayed" : "ended", w->entries.n);
 }
 
 static void
@@ -295,11 +296,11 @@ log_silence(const struct recipient *one, enum report_silence why)
 
 	spool_id_format(one->message->number, id);
 	if (why == REPORT_NOT_ASKED)
-		log_info("id=%s rcpt=%u to=<%s> not told: %s; %s", id, one->entry, one->address,
-		    report_silence_text(why), one->reason);
+		log_info("id=%s rcpt=%u to=<%s> not told: %s; %s", id, one->entry,
+		    LOG_ADDRESS(span_str(one->address)), report_silence_text(why), one->reason);
 	else
 		log_warnx("id=%s rcpt=%u to=<%s> recorded and dropped: %s; %s", id, one->entry,
-		    one->address, report_silence_text(why), one->reason);
+		    LOG_ADDRESS(span_str(one->address)), report_silence_text(why), one->reason);
 }
 
 /* What ends without anybody being told. */

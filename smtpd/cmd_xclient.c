@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/log_value.h"
 #include "common/xalloc.h"
 #include "common/xtext.h"
 #include "smtpd/session.h"
@@ -213,7 +214,8 @@ cmd_xclient_run(struct session *s, const struct command *c)
 	s->introduced = true;
 	log_info("session=%s xclient=%s client=%s%s%s", s->id,
 	    netaddr_format(&s->origin.peer, peer), s->origin.text,
-	    s->account != NULL ? " auth=" : "", s->account != NULL ? s->account : "");
+	    s->account != NULL ? " auth=" : "",
+	    s->account != NULL ? LOG_ADDRESS(span_str(s->account)) : "");
 	session_begin(s);
 	return s->state == SESSION_GREETING ? COMMAND_LATER : COMMAND_DONE;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/log_value.h"
 #include "common/xalloc.h"
 #include "smtpd/proxy_wait.h"
 #include "smtpd/smtp_reply.h"
@@ -206,7 +207,7 @@ refuse_proxy(struct listener *one, int fd, const char *proxy, const char *rule, 
 {
 	one->all->server->counts.refused++;
 	log_info("listener=%s refused=connect rule=%s proxy=%s why=\"%s\"", one->name, rule,
-	    proxy, why);
+	    proxy, LOG_QUOTED(span_str(why)));
 	close(fd);
 }
 

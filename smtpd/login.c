@@ -7,6 +7,7 @@
 
 #include "common/base64.h"
 #include "common/log.h"
+#include "common/log_value.h"
 #include "common/utf8.h"
 #include "common/xalloc.h"
 #include "smtpd/login_scram.h"
@@ -160,7 +161,7 @@ static void
 log_in(struct session *s, struct span account)
 {
 	s->account = xspandup(account);
-	log_info("session=%s login=%s mechanism=%s client=%s", s->id, s->account,
+	log_info("session=%s login=%s mechanism=%s client=%s", s->id, LOG_ADDRESS(account),
 	    mechanisms[s->login->mechanism].name, s->origin.text);
 	login_free(&s->login);
 	if (s->state == SESSION_LOGIN)
@@ -233,8 +234,8 @@ on_answer(const struct answer *a, void *arg)
 	struct span user = span_make(s->login->user, s->login->user_len);
 
 	if (a->verdict.kind != VERDICT_OK || !on_success(s, a)) {
-		log_info("session=%s login failed rule=%.*s user=<%.*s> client=%s", s->id,
-		    SPAN_ARG(a->rule), SPAN_ARG(user), s->origin.text);
+		log_info("session=%s login failed rule=%.*s user=<%s> client=%s", s->id,
+		    SPAN_ARG(a->rule), LOG_ADDRESS(user), s->origin.text);
 		if (a->verdict.kind == VERDICT_PERMANENT) {
 			fail(s, REPLY_LOGIN_FAILED);
 		} else if (a->verdict.kind == VERDICT_OK) {

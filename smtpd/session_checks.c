@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "common/log.h"
+#include "common/log_value.h"
 #include "conf/header_check.h"
 #include "smtpd/content.h"
 #include "smtpd/header_source.h"
@@ -21,16 +22,12 @@ session_checks_are_ready(const struct session *s)
 	return header_source_is_ready(s->server->headers);
 }
 
-/* In quotes; those within become apostrophes. The log makes control octets visible. */
 static void
 add_quoted(struct buf *out, const char *name, struct span text)
 {
-	struct span s = span_first(text, SHOWN_FIELD);
-
 	buf_addf(out, " %s=\"", name);
-	for (size_t i = 0; i < s.len; i++)
-		buf_add_char(out, s.p[i] == '"' ? '\'' : s.p[i]);
-	buf_add_str(out, s.len < text.len ? "…\"" : "\"");
+	log_add_quoted(out, text, SHOWN_FIELD);
+	buf_add_char(out, '"');
 }
 
 static void
@@ -76,13 +73,13 @@ log_redirected(const struct session *s, struct span target)
 	struct buf list;
 
 	buf_init(&list, SHOWN_RECIPIENTS);
-	while (shown < t->recipients.n && buf_addf(&list, "%s<%.*s>", shown > 0 ? "," : "",
-					      SPAN_ARG(t->recipients.v[shown].address)) == 0)
+	while (shown < t->recipients.n && buf_addf(&list, "%s<%s>", shown > 0 ? "," : "",
+					      LOG_ADDRESS(t->recipients.v[shown].address)) == 0)
 		shown++;
 	log_info("session=%s id=%s rule=" SESSION_CHECKS_RULE
-		 " to=<%.*s> instead of rcpt=%s and %zu "
+		 " to=<%s> instead of rcpt=%s and %zu "
 		 "more: redirected",
-	    s->id, t->id, SPAN_ARG(target), buf_str(&list), t->recipients.n - shown);
+	    s->id, t->id, LOG_ADDRESS(target), buf_str(&list), t->recipients.n - shown);
 	buf_release(&list);
 }
 
@@ -117,8 +114,8 @@ on_target(const struct answer *a, void *arg)
 		return;
 	}
 	log_warnx("session=%s id=%s rule=" SESSION_CHECKS_RULE
-		  " REDIRECT to <%.*s> is not possible: %s",
-	    s->id, s->txn->id, SPAN_ARG(s->txn->asked.address), a->verdict.text);
+		  " REDIRECT to <%s> is not possible: %s",
+	    s->id, s->txn->id, LOG_ADDRESS(s->txn->asked.address), a->verdict.text);
 	verdict_set(&v, VERDICT_TEMPORARY, 451, "4.3.5",
 	    "Header checks redirect this message to where it cannot go, try again later");
 	session_reply_verdict(s, &v, span_str(SESSION_CHECKS_RULE));

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/log_value.h"
 #include "smtpd/content.h"
 #include "smtpd/received.h"
 #include "smtpd/session.h"
@@ -106,9 +107,9 @@ discard(struct session *s, const char *rule)
 {
 	const struct txn *t = s->txn;
 
-	log_info("session=%s id=%s from=<%.*s> nrcpt=%zu size=%" PRIu64
-		 " client=%s uid=%" PRId64 " discarded rule=%s",
-	    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->content->size,
+	log_info("session=%s id=%s from=<%s> nrcpt=%zu size=%" PRIu64 " client=%s uid=%" PRId64
+		 " discarded rule=%s",
+	    s->id, t->id, LOG_ADDRESS(t->from), t->recipients.n, t->content->size,
 	    s->origin.text[0] != '\0' ? s->origin.text : "local", s->origin.uid, rule);
 	session_tell_accepted(s);
 	session_reply_detail(s, REPLY_QUEUED, span_str(t->id));
@@ -177,12 +178,12 @@ log_accepted(const struct session *s)
 	const struct txn *t = s->txn;
 	char text[SESSION_TLS_TEXT_SIZE], name[SESSION_FACTS_TEXT_SIZE];
 
-	log_info("session=%s id=%s from=<%.*s> nrcpt=%zu size=%" PRIu64
+	log_info("session=%s id=%s from=<%s> nrcpt=%zu size=%" PRIu64
 		 " client=%s%s uid=%" PRId64 "%s%s%s accepted",
-	    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->content->size,
+	    s->id, t->id, LOG_ADDRESS(t->from), t->recipients.n, t->content->size,
 	    s->origin.text[0] != '\0' ? s->origin.text : "local", session_facts_text(s, name),
 	    s->origin.uid, session_tls_text(s, text), s->account != NULL ? " auth=" : "",
-	    s->account != NULL ? s->account : "");
+	    s->account != NULL ? LOG_ADDRESS(span_str(s->account)) : "");
 }
 
 /* With the words of discard, for who looks where mail has gone. */
@@ -192,9 +193,9 @@ log_held(const struct session *s)
 	const struct txn *t = s->txn;
 
 	if (t->hold_rule != NULL)
-		log_info("session=%s id=%s from=<%.*s> nrcpt=%zu held rule=%s text=\"%.*s\"",
-		    s->id, t->id, SPAN_ARG(t->from), t->recipients.n, t->hold_rule,
-		    SPAN_ARG(t->hold));
+		log_info("session=%s id=%s from=<%s> nrcpt=%zu held rule=%s text=\"%s\"", s->id,
+		    t->id, LOG_ADDRESS(t->from), t->recipients.n, t->hold_rule,
+		    LOG_QUOTED(t->hold));
 }
 
 static void

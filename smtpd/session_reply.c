@@ -4,15 +4,16 @@
 #include <inttypes.h>
 
 #include "common/log.h"
+#include "common/log_value.h"
 #include "smtpd/session.h"
 #include "smtpd/session_facts.h"
 #include "smtpd/txn.h"
 
 /* Of whom, from whom, for whom: what lines about a command have in common. */
-#define ABOUT "client=%s%s uid=%" PRId64 " from=<%.*s> rcpt=<%.*s>"
+#define ABOUT "client=%s%s uid=%" PRId64 " from=<%s> rcpt=<%s>"
 #define ABOUT_ARG(s, name)                                                                     \
 	(s)->origin.text[0] != '\0' ? (s)->origin.text : "local", session_facts_text(s, name), \
-	    (s)->origin.uid, SPAN_ARG(sender_of(s)), SPAN_ARG(recipient_of(s))
+	    (s)->origin.uid, LOG_ADDRESS(sender_of(s)), LOG_ADDRESS(recipient_of(s))
 
 static struct span
 sender_of(const struct session *s)
@@ -37,7 +38,7 @@ log_refusal(struct session *s, int code, struct span rule, const char *text)
 	s->server->counts.refused++;
 	log_info("session=%s refused=%s code=%d rule=%.*s " ABOUT "%s%s%s", s->id,
 	    s->verb != NULL ? s->verb->name : "-", code, SPAN_ARG(rule), ABOUT_ARG(s, name),
-	    said ? " text=\"" : "", text, said ? "\"" : "");
+	    said ? " text=\"" : "", LOG_QUOTED(span_str(text)), said ? "\"" : "");
 }
 
 void
@@ -48,9 +49,9 @@ session_log_warnings(const struct session *s, const struct answer *a)
 	for (size_t i = 0; i < a->nwarnings; i++) {
 		struct span text = a->warnings[i], rule = span_cut(&text, ' ');
 
-		log_info("session=%s accepted=%s warning rule=%.*s " ABOUT " text=\"%.*s\"",
+		log_info("session=%s accepted=%s warning rule=%.*s " ABOUT " text=\"%s\"",
 		    s->id, s->verb != NULL ? s->verb->name : "-", SPAN_ARG(rule),
-		    ABOUT_ARG(s, name), SPAN_ARG(text));
+		    ABOUT_ARG(s, name), LOG_QUOTED(text));
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/log_value.h"
 #include "smtpd/session_facts.h"
 #include "smtpd/session_private.h"
 #include "smtpd/tls_handshake.h"
@@ -20,7 +21,7 @@ log_failure(const struct session *s, const char *why)
 {
 	s->server->counts.refused++;
 	log_info("session=%s refused=TLS rule=tls-handshake client=%s why=\"%s\"", s->id,
-	    s->origin.text, why);
+	    s->origin.text, LOG_QUOTED(span_str(why)));
 }
 
 static void
