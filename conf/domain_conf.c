@@ -93,7 +93,8 @@ set_quota(uint64_t *quota, struct span s)
 	return units_parse_size(s, quota) == 0 && (*quota == 0 || *quota >= 1024) &&
 		       *quota <= DOMAIN_QUOTA_MAX
 		   ? NULL
-		   : "expected a size such as 500M or 2G, from 1K to 4095G, or 0 for none";
+		   : "expected a whole number with K, M, G or T such as 500M, from 1K to "
+		     "4095G, or 0 for none";
 }
 
 static const char *

@@ -95,9 +95,10 @@ keep_stored(struct parser *p, struct span stored, struct span name)
 static uint32_t
 keep_quota(struct parser *p, struct span extra, struct span name)
 {
+	struct span rule;
 	uint64_t octets;
 
-	switch (passwd_quota_find(extra, &octets)) {
+	switch (passwd_quota_find(extra, &octets, &rule)) {
 	case PASSWD_QUOTA_NONE:
 		return PASSWD_NO_QUOTA;
 	case PASSWD_QUOTA_FOUND:
@@ -107,17 +108,30 @@ keep_quota(struct parser *p, struct span extra, struct span name)
 		break;
 	}
 	config_errors_add(p->errors, p->path, p->line,
-	    "user %.*s has no quota of his own: expected userdb_quota_rule=*:storage=500M, "
-	    "or bytes= instead of storage=, at most 4095G",
-	    SPAN_ARG(name));
+	    "user %.*s has no quota of his own: userdb_quota_rule=%.*s: expected *:storage= or "
+	    "*:bytes= and a whole number with K, M, G or T such as 500M, at most 4095G; 0 for "
+	    "none (without a letter storage= is in KiB)",
+	    SPAN_ARG(name), SPAN_ARG(rule));
 	return PASSWD_NO_QUOTA;
+}
+
+/* A rule that is in another field is none, and would be missed without a word. */
+static void
+look_for_strays(struct parser *p, struct span line, struct span extra, struct span name)
+{
+	if (passwd_quota_strays(line, extra))
+		config_errors_add(p->errors, p->path, p->line,
+		    "user %.*s: userdb_quota_rule does not count where it stands, expected it "
+		    "behind the seventh colon: "
+		    "user:hash:uid:gid:name:home:shell:userdb_quota_rule=*:storage=1G",
+		    SPAN_ARG(name));
 }
 
 static const char *
 parse_line(struct parser *p, struct span line)
 {
 	struct passwd_user u = {.line = p->line};
-	struct span field[7] = {{NULL, 0}};
+	struct span field[7] = {{NULL, 0}}, whole = line;
 	char home[FOLD_PATH_MAX + 1], name[LOCAL_PART_MAX + 1];
 	const char *wrong;
 	size_t n = 0;
@@ -129,6 +143,7 @@ parse_line(struct parser *p, struct span line)
 	while (n < 7 && line.p != NULL)
 		field[n++] = span_cut(&line, ':');
 	u.quota_kib = keep_quota(p, line, field[0]);
+	look_for_strays(p, whole, line, field[0]);
 	if (n < 2)
 		return "expected user:hash:uid:gid:name:home:shell, found no colon";
 	if (!fold_is_name(field[0]))

@@ -2,28 +2,28 @@
 #include "conf/passwd_quota.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "conf/domain_conf.h"
+#include "conf/units.h"
 
 #define RULE "userdb_quota_rule="
 
-/* -1 if it is no number with a letter or without. */
+/* A size as everywhere (conf/units.h), but that a bare number is of this unit. -1 if it is none. */
 static int
 parse_amount(struct span s, uint64_t unit, uint64_t *octets)
 {
-	static const char letters[] = "bkmgt";
 	uint64_t n;
 
-	for (size_t i = 0; s.len > 1 && i < sizeof letters - 1; i++) {
-		if ((s.p[s.len - 1] | 0x20) != letters[i])
-			continue;
-		unit = UINT64_C(1) << (10 * i);
-		s.len--;
-		break;
+	if (s.len > 0 && s.p[s.len - 1] >= '0' && s.p[s.len - 1] <= '9') {
+		if (span_to_u64(s, DOMAIN_QUOTA_MAX / unit, &n) != 0)
+			return -1;
+		*octets = n * unit;
+		return 0;
 	}
-	if (span_to_u64(s, DOMAIN_QUOTA_MAX, &n) != 0 || n > DOMAIN_QUOTA_MAX / unit)
+	if (units_parse_size(s, &n) != 0 || n > DOMAIN_QUOTA_MAX)
 		return -1;
-	*octets = n * unit;
+	*octets = n;
 	return 0;
 }
 
@@ -44,9 +44,11 @@ parse_rule(struct span rule, uint64_t *octets)
 }
 
 enum passwd_quota
-passwd_quota_find(struct span extra, uint64_t *octets)
+passwd_quota_find(struct span extra, uint64_t *octets, struct span *rule)
 {
 	enum passwd_quota found = PASSWD_QUOTA_NONE;
+
+	*rule = span_str("");
 
 	while (extra.p != NULL) {
 		struct span field = span_cut(&extra, ' ');
@@ -55,10 +57,29 @@ passwd_quota_find(struct span extra, uint64_t *octets)
 		if (!span_starts_with(field, RULE))
 			continue;
 		one = parse_rule(span_skip(field, sizeof RULE - 1), octets);
-		if (one != PASSWD_QUOTA_NONE)
-			found = one;
+		if (one == PASSWD_QUOTA_NONE)
+			continue;
+		found = one;
+		*rule = span_skip(field, sizeof RULE - 1);
 	}
 	return found;
+}
+
+bool
+passwd_quota_strays(struct span line, struct span extra)
+{
+	while (line.len > 0) {
+		const char *at = memmem(line.p, line.len, RULE, sizeof RULE - 1);
+		bool in_place;
+
+		if (at == NULL)
+			return false;
+		in_place = extra.p != NULL && at >= extra.p && (at == extra.p || at[-1] == ' ');
+		if (!in_place)
+			return true;
+		line = span_skip(line, (size_t)(at + 1 - line.p));
+	}
+	return false;
 }
 
 void

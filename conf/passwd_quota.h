@@ -4,8 +4,8 @@
  *
  *	userdb_quota_rule=*:storage=1G
  *
- * storage= is in KiB, or with B, K, M, G or T in what that says; bytes= in octets, or with a
- * letter. 0 is unlimited. Pure. Used by conf/passwd and `postrider user quota`.
+ * A size of conf/units.h; but that without a letter storage= is in KiB, as Dovecot has it, and bytes= in octets. 0 is
+ * unlimited. Pure. Used by conf/passwd and `postrider user quota`.
  */
 #ifndef CONF_PASSWD_QUOTA_H
 #define CONF_PASSWD_QUOTA_H
@@ -22,8 +22,15 @@ enum passwd_quota {
 	PASSWD_QUOTA_WRONG, /* something is said that is not understood */
 };
 
-/* extra: all behind the seventh colon; p NULL: there is none. Of several rules the last counts. */
-enum passwd_quota passwd_quota_find(struct span extra, uint64_t *octets);
+/*
+ * extra: all behind the seventh colon; p NULL: there is none. Of several rules the last counts: *rule is what it says,
+ * "*:storage=1G", empty if there is none.
+ */
+enum passwd_quota passwd_quota_find(struct span extra, uint64_t *octets, struct span *rule)
+    __attribute__((warn_unused_result));
+
+/* Is there one in the line where it is none: in another field, or not behind a blank? extra is the line's end, as above. */
+bool passwd_quota_strays(struct span line, struct span extra);
 
 /* Appends extra with the rule for so many octets (a multiple of 1024) in place of any other; remove: with none. */
 void passwd_quota_replace(struct span extra, uint64_t octets, bool remove, struct buf *out);

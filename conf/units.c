@@ -11,11 +11,8 @@ struct unit {
 
 /* Largest first: formatting takes the first that divides. */
 static const struct unit sizes[] = {
-    {"T", UINT64_C(1) << 40},
-    {"G", UINT64_C(1) << 30},
-    {"M", UINT64_C(1) << 20},
-    {"K", UINT64_C(1) << 10},
-    {"", 1},
+    {"T", UINT64_C(1) << 40}, {"G", UINT64_C(1) << 30}, {"M", UINT64_C(1) << 20},
+    {"K", UINT64_C(1) << 10}, {"", 1}, {"B", 1}, /* never written: the one before divides all */
 };
 
 static const struct unit durations[] = {

@@ -1,7 +1,7 @@
 /*
  * units: sizes, durations and rates as configuration files write them. Pure.
  *
- *	size     = number [K | M | G | T]      powers of 1024; without a letter octets
+ *	size     = number [B | K | M | G | T]  powers of 1024; with B or without a letter octets
  *	duration = number (ms | s | m | h | d | w), or 0
  *	rate     = number / (second | minute | hour | day), the number from 1 to UNITS_RATE_MAX
  *

@@ -24,10 +24,12 @@ set(const struct config *c, const struct request *q, struct buf *why)
 	uint64_t octets = 0;
 
 	if (!remove && strcmp(q->value, "none") != 0 &&
-	    (units_parse_size(span_str(q->value), &octets) != 0 || octets < 1024 ||
-		octets > DOMAIN_QUOTA_MAX))
+	    (units_parse_size(span_str(q->value), &octets) != 0 ||
+		(octets > 0 && octets < 1024) || octets > DOMAIN_QUOTA_MAX))
 		return cmd_fail_usage(q->ctx,
-		    "%s: expected a size such as 500M or 2G, none, or default", q->value);
+		    "%s: expected a whole number with K, M, G or T such as 500M, from 1K to "
+		    "4095G, or none, or default",
+		    q->value);
 	return admin_user_set_quota(c, q->address, octets, remove, why) == 0 ? 0 : EX_CANTCREAT;
 }
 

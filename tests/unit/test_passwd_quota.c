@@ -21,6 +21,11 @@ reads_dovecots_rules(void **state)
 	    {"userdb_quota_rule=*:bytes=100M", PASSWD_QUOTA_FOUND, 100 * K * K},
 	    {"userdb_quota_rule=*:bytes=4096", PASSWD_QUOTA_FOUND, 4096},
 	    {"userdb_quota_rule=*:storage=0", PASSWD_QUOTA_FOUND, 0},
+	    {"userdb_quota_rule=*:storage=5g", PASSWD_QUOTA_FOUND, 5 * K * K * K},
+	    {"userdb_quota_rule=*:bytes=4095G", PASSWD_QUOTA_FOUND, 4095 * K * K * K},
+	    {"userdb_quota_rule=*:storage=500MB", PASSWD_QUOTA_WRONG, 0},
+	    {"userdb_quota_rule=*:storage=1.5G", PASSWD_QUOTA_WRONG, 0},
+	    {"userdb_quota_rule=*:storage=10%", PASSWD_QUOTA_WRONG, 0},
 	    {"userdb_mail=maildir:~/Maildir userdb_quota_rule=*:storage=3T x",
 		PASSWD_QUOTA_FOUND, 3 * K * K * K * K},
 	    {"userdb_quota_rule=*:storage=1G userdb_quota_rule=*:storage=2G",
@@ -42,13 +47,15 @@ reads_dovecots_rules(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		uint64_t octets = 0;
+		struct span rule;
 
-		check_row(rows[i].extra,
-		    passwd_quota_find(span_str(rows[i].extra), &octets) == rows[i].found);
+		check_row(rows[i].extra, passwd_quota_find(span_str(rows[i].extra), &octets,
+					     &rule) == rows[i].found);
 		check_row(rows[i].extra, octets == rows[i].octets);
 	}
 	assert_int_equal(
-	    passwd_quota_find((struct span){NULL, 0}, &(uint64_t){0}), PASSWD_QUOTA_NONE);
+	    passwd_quota_find((struct span){NULL, 0}, &(uint64_t){0}, &(struct span){NULL, 0}),
+	    PASSWD_QUOTA_NONE);
 }
 
 static void
@@ -111,6 +118,46 @@ is_kept_with_the_user(void **state)
 	passwd_release(&f);
 }
 
+/* A rule in another field would count for nothing, and nobody would know. */
+static void
+tells_what_strays(void **state)
+{
+#define GOOD "userdb_quota_rule=*:storage=1G"
+	static const struct {
+		const char *line;
+		size_t complaints;
+		bool counts;
+	} rows[] = {
+	    {"bob:x::::::" GOOD, 0, true},
+	    {"bob:x::::::a=b " GOOD " " GOOD, 0, true},
+	    {"bob:x:::::" GOOD, 1, false},
+	    {"bob:x:::" GOOD, 1, false},
+	    {"bob:x:::::::" GOOD, 1, false},
+	    {"bob:x::::::a," GOOD, 1, false},
+	    {"bob:x::::" GOOD ":" GOOD, 1, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct config_errors errors = {NULL, 0, 0};
+		const struct passwd_user *bob;
+		struct passwd_file f;
+
+		assert_int_equal(passwd_parse(&f, span_str(rows[i].line), "p",
+				     span_str("/v/a.test"), &errors),
+		    0);
+		bob = passwd_find(&f, span_str("bob"));
+		assert_non_null(bob);
+		check_row(rows[i].line, (bob->quota_kib != PASSWD_NO_QUOTA) == rows[i].counts);
+		check_row(rows[i].line, errors.n == rows[i].complaints);
+		if (errors.n > 0)
+			assert_non_null(
+			    strstr(errors.v[0].text, "p:1: user bob: userdb_quota_rule does"));
+		config_errors_release(&errors);
+		passwd_release(&f);
+	}
+}
+
 int
 main(void)
 {
@@ -118,6 +165,7 @@ main(void)
 	    cmocka_unit_test(reads_dovecots_rules),
 	    cmocka_unit_test(replaces_them),
 	    cmocka_unit_test(is_kept_with_the_user),
+	    cmocka_unit_test(tells_what_strays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
