@@ -73,6 +73,16 @@ is_state(struct span name)
 	return false;
 }
 
+static void
+refuse_state(struct span value, struct buf *why)
+{
+	buf_addf(why, "%.*s is no state of a recipient: expected",
+	    SPAN_ARG(span_first(value, SHOWN_MAX)));
+	for (int s = 0; s < RECIPIENT_SETTLED; s++)
+		buf_addf(why, "%s %s", s > 0 ? "," : "",
+		    recipient_state_name((enum recipient_state)s));
+}
+
 /*
  * A pattern's text as the queue spells what it is held against, where domains are A-labels: each label of the
  * domain that is one as it stands. A label with a pattern inside is no U-label, and stays.
@@ -128,7 +138,7 @@ add_condition(struct queue_filter *f, const struct wire_field *field, struct buf
 		return -1;
 	}
 	if (c.kind == KIND_STATE && !is_state(value)) {
-		buf_addf(why, "%.*s is no state of a recipient", SPAN_ARG(value));
+		refuse_state(value, why);
 		return -1;
 	}
 	c.text = span_is(value, "<>") ? xstrdup("") : canonical_text(c.kind, value);
