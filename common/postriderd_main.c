@@ -34,6 +34,7 @@ struct loaded {
 	struct supervisor_plan plan;
 	struct buf
 	    client_ca; /* CA certificates for clients' own, PEM; empty: they are not asked for any */
+	struct buf next_start; /* of struct supervisor_plan */
 };
 
 struct daemon {
@@ -53,6 +54,7 @@ loaded_free(struct loaded **lp)
 	free(l->ids);
 	free(l->listeners);
 	buf_release(&l->client_ca);
+	buf_release(&l->next_start);
 	free(l);
 }
 
@@ -132,6 +134,7 @@ load(const char *path)
 	struct config_errors errors = {0};
 	struct loaded *l = xcalloc(1, sizeof *l);
 
+	buf_init(&l->next_start, 64U << 10);
 	l->config = config_load(path, &errors);
 	for (size_t i = 0; i < errors.n; i++)
 		log_warnx("%s", errors.v[i].text);
@@ -154,15 +157,23 @@ load(const char *path)
 
 /* --- reload --- */
 
+/* The log says so, and postriderd's status as long as it is so. */
 static void
-keep_text(char **new, char **old, const char *key)
+defer(struct loaded *new, const char *key, const char *now, const char *was)
+{
+	log_warnx(
+	    "%s = %s takes effect with the next start, until then it is %s", key, now, was);
+	buf_addf(&new->next_start, "%s = %s, until then %s\n", key, now, was);
+}
+
+static void
+keep_text(struct loaded *l, char **new, char **old, const char *key)
 {
 	char *was = *old;
 
 	if (strcmp(*new, was) == 0)
 		return;
-	log_warnx(
-	    "%s = %s takes effect with the next start, until then it is %s", key, *new, was);
+	defer(l, key, *new, was);
 	free(*new);
 	*new = xstrdup(was);
 }
@@ -172,22 +183,26 @@ static void
 keep_until_restart(struct loaded *new, struct loaded *old)
 {
 	struct config *n = new->config, *o = old->config;
+	char now[16], was[16];
 	size_t rows;
 
-	keep_text(&n->spool, &o->spool, "spool");
-	keep_text(&n->user_smtpd, &o->user_smtpd, "users.smtpd");
-	keep_text(&n->user_directory, &o->user_directory, "users.directory");
-	keep_text(&n->user_queue, &o->user_queue, "users.queue");
-	keep_text(&n->user_remote, &o->user_remote, "users.remote");
-	keep_text(&n->user_keys, &o->user_keys, "users.keys");
-	if (n->workers != o->workers)
-		log_warnx("workers = %u takes effect with the next start, until then it is %u",
-		    n->workers, o->workers);
+	keep_text(new, &n->spool, &o->spool, "spool");
+	keep_text(new, &n->user_smtpd, &o->user_smtpd, "users.smtpd");
+	keep_text(new, &n->user_directory, &o->user_directory, "users.directory");
+	keep_text(new, &n->user_queue, &o->user_queue, "users.queue");
+	keep_text(new, &n->user_remote, &o->user_remote, "users.remote");
+	keep_text(new, &n->user_keys, &o->user_keys, "users.keys");
+	if (n->workers != o->workers) {
+		snprintf(now, sizeof now, "%u", n->workers);
+		snprintf(was, sizeof was, "%u", o->workers);
+		defer(new, "workers", now, was);
+	}
 	n->workers = o->workers;
 	process_table(&rows);
 	memcpy(new->ids, old->ids, rows * sizeof *new->ids);
 	new->plan.spool = n->spool;
 	new->plan.workers = n->workers;
+	new->plan.next_start = buf_str(&new->next_start);
 }
 
 static const struct supervisor_plan *

@@ -13,6 +13,18 @@ static const char *const results[] = {
     [RELOAD_FAILED] = "failed",
 };
 
+/* Each line of keys that wait for a start becomes one of its own. */
+static void
+add_next_start(struct buf *b, struct span lines)
+{
+	while (lines.len > 0) {
+		struct span line = span_cut(&lines, '\n');
+
+		if (line.len > 0)
+			buf_addf(b, "next-start=%.*s\n", SPAN_ARG(line));
+	}
+}
+
 void
 status_text_format(const struct status_text *s, struct buf *b)
 {
@@ -25,6 +37,7 @@ status_text_format(const struct status_text *s, struct buf *b)
 	    "\nreload=%s\nreload-time=%s\nsystem-call-filter=%s\nlandlock=%d\n",
 	    s->version, (int)getpid(), s->state, s->uptime_ms / 1000, s->reloads,
 	    results[s->reload], date, syscall_filter_mode_name(s->filter), landlock_version());
+	add_next_start(b, span_str(s->next_start));
 	for (size_t i = 0; i < s->nchildren; i++) {
 		const struct child *c = s->children[i];
 

@@ -23,6 +23,7 @@ struct status_text {
 	enum reload_result reload;
 	int64_t reload_time;		 /* seconds since 1970 */
 	enum syscall_filter_mode filter; /* that new processes enter */
+	const char *next_start;		 /* of struct supervisor_plan; may be NULL */
 	struct child *const *children;
 	size_t nchildren;
 };

@@ -359,6 +359,7 @@ on_status(evutil_socket_t lfd, short what, void *arg)
 	    .reload = s->reload,
 	    .reload_time = s->reload_time,
 	    .filter = s->plan->filter,
+	    .next_start = s->plan->next_start,
 	    .children = s->children,
 	    .nchildren = s->nchildren};
 	struct ucred cred;

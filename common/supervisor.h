@@ -24,6 +24,8 @@ struct supervisor_plan {
 	const struct listener_spec *listeners;
 	size_t nlisteners;
 	enum syscall_filter_mode filter; /* that processes enter when they start */
+	/* Lines, of keys that were changed and take effect with the next start: "workers = 4, until then 2". "": none */
+	const char *next_start;
 };
 
 struct supervisor_ops {

@@ -17,42 +17,56 @@
 #define LOOK_INTERVAL 50
 #define LOOKS	      600
 
-/* Waits until an attempt after number `before` has ended. 0 or an exit status. */
+/* Waits until an attempt after number `before` has ended. 0, and *s is released by the caller; or an exit status. */
 static int
-await(const struct cmd_context *ctx, uint64_t before, bool *ok)
+await(const struct cmd_context *ctx, uint64_t before, struct cmd_status_text *s)
 {
 	for (int i = 0; i < LOOKS; i++) {
 		struct timespec pause = {.tv_nsec = LOOK_INTERVAL * 1000000L};
-		struct cmd_status_text s;
 		int r;
 
 		nanosleep(&pause, NULL);
-		r = cmd_status_text_read(ctx, &s);
-		if (r != 0)
+		r = cmd_status_text_read(ctx, s);
+		if (r != 0 || s->reloads > before)
 			return r;
-		if (s.reloads > before) {
-			*ok = span_is(s.reload, "ok");
-			cmd_status_text_release(&s);
-			return 0;
-		}
-		cmd_status_text_release(&s);
+		cmd_status_text_release(s);
 	}
 	return cmd_fail(EX_UNAVAILABLE, "postriderd has not reloaded within %d seconds",
 	    LOOKS * LOOK_INTERVAL / 1000);
 }
 
-static int
-report(const struct cmd_context *ctx, bool ok)
+static void
+print(const struct cmd_status_text *s)
 {
-	json_t *json;
-
-	if (ctx->json) {
-		json = json_object();
-		json_object_set_new(json, "reload", json_string(ok ? "ok" : "failed"));
-		cmd_print_json(json);
-	} else if (ok) {
-		puts("The new configuration is in force.");
+	puts("The new configuration is in force.");
+	for (size_t i = 0; i < s->nnext_start; i++) {
+		printf("With the next start: ");
+		cmd_print_span(s->next_start[i]);
+		putchar('\n');
 	}
+}
+
+static void
+print_json(const struct cmd_status_text *s, bool ok)
+{
+	json_t *json = json_object(), *next_start = json_array();
+
+	json_object_set_new(json, "reload", json_string(ok ? "ok" : "failed"));
+	for (size_t i = 0; i < s->nnext_start; i++)
+		json_array_append_new(next_start, cmd_json_string(s->next_start[i]));
+	json_object_set_new(json, "next-start", next_start);
+	cmd_print_json(json);
+}
+
+static int
+report(const struct cmd_context *ctx, const struct cmd_status_text *s)
+{
+	bool ok = span_is(s->reload, "ok");
+
+	if (ctx->json)
+		print_json(s, ok);
+	else if (ok)
+		print(s);
 	if (ok)
 		return 0;
 	return cmd_fail(EX_CONFIG,
@@ -66,7 +80,6 @@ cmd_reload(struct cmd_context *ctx, char **argv)
 	struct cmd_status_text s;
 	struct cmd_args args;
 	uint64_t before;
-	bool ok = false;
 	pid_t pid;
 	int r = cmd_parse(ctx, argv, NULL, 0, 0, 0, &args);
 
@@ -83,6 +96,10 @@ cmd_reload(struct cmd_context *ctx, char **argv)
 	if (kill(pid, SIGHUP) != 0)
 		return cmd_fail(errno == EPERM ? EX_NOPERM : EX_OSERR, "process %d: %s",
 		    (int)pid, strerror(errno));
-	r = await(ctx, before, &ok);
-	return r != 0 ? r : report(ctx, ok);
+	r = await(ctx, before, &s);
+	if (r == 0) {
+		r = report(ctx, &s);
+		cmd_status_text_release(&s);
+	}
+	return r;
 }

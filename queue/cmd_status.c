@@ -29,6 +29,10 @@ print_daemon(const struct cmd_status_text *s)
 		printf(" at ");
 		cmd_print_span(s->reload_time);
 	}
+	for (size_t i = 0; i < s->nnext_start; i++) {
+		printf("\nwith the next start: ");
+		cmd_print_span(s->next_start[i]);
+	}
 	printf("\nsystem calls: %s; ", span_is(s->filter, "enforce") ? "filtered"
 				       : span_is(s->filter, "log")   ? "logged, not filtered"
 								     : "not filtered");
@@ -56,7 +60,7 @@ print_daemon(const struct cmd_status_text *s)
 static void
 daemon_to_json(const struct cmd_status_text *s, json_t *json)
 {
-	json_t *daemon = json_object(), *processes = json_array();
+	json_t *daemon = json_object(), *processes = json_array(), *next_start = json_array();
 
 	json_object_set_new(daemon, "version", cmd_json_string(s->version));
 	json_object_set_new(daemon, "pid", cmd_json_number((uint64_t)s->pid));
@@ -65,6 +69,9 @@ daemon_to_json(const struct cmd_status_text *s, json_t *json)
 	json_object_set_new(daemon, "reloads", cmd_json_number(s->reloads));
 	json_object_set_new(daemon, "reload", cmd_json_string(s->reload));
 	json_object_set_new(daemon, "reload-time", cmd_json_string(s->reload_time));
+	for (size_t i = 0; i < s->nnext_start; i++)
+		json_array_append_new(next_start, cmd_json_string(s->next_start[i]));
+	json_object_set_new(daemon, "next-start", next_start);
 	json_object_set_new(daemon, "system-call-filter", cmd_json_string(s->filter));
 	json_object_set_new(daemon, "landlock", cmd_json_number(s->landlock));
 	for (size_t i = 0; i < s->nprocesses; i++) {

@@ -47,6 +47,8 @@ daemon_field(struct cmd_status_text *s, struct span name, struct span value)
 		s->reload = value;
 	else if (span_is(name, "reload-time"))
 		s->reload_time = value;
+	else if (span_is(name, "next-start") && s->nnext_start < CMD_NEXT_START_MAX)
+		s->next_start[s->nnext_start++] = value;
 	else if (span_is(name, "system-call-filter"))
 		s->filter = value;
 	else if (span_is(name, "landlock"))

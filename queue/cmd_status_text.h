@@ -16,9 +16,15 @@ struct cmd_process {
 	uint64_t worker, pid, restarts, uptime;
 };
 
+/* spool, workers and the users: no other keys wait for a start. */
+#define CMD_NEXT_START_MAX 16
+
 struct cmd_status_text {
 	struct span version, state, reload, reload_time;
 	struct span filter; /* of system calls: enforce, log, off */
+	struct span
+	    next_start[CMD_NEXT_START_MAX]; /* keys that take effect with the next start */
+	size_t nnext_start;
 	pid_t pid;
 	uint64_t uptime, reloads;
 	uint64_t landlock; /* version of the kernel's, 0: none */

@@ -441,10 +441,13 @@ def test_reload_with_a_port_in_use_changes_nothing(alone):
 def test_reload_keeps_what_needs_a_restart(alone):
     alone.start()
     alone.write(spool=f'"{alone.root}/elsewhere"', workers="5")
-    assert alone.reload()["reload"] == "ok"
+    about = alone.reload()
+    assert about["reload"] == "ok" and about["next-start"] == "workers = 5, until then 2"
     for key in ("spool", "workers"):
         assert re.search(rf"{key} = \S+ takes effect with the next start", alone.log())
     assert len(alone.pids("smtpd")) == 2 and not (alone.root / "elsewhere").exists()
+    alone.write(spool=f'"{alone.spool}"', workers="2")
+    assert "next-start" not in alone.reload()
 
 
 # --- stop ---

@@ -205,6 +205,7 @@ reads_the_status_text(void **state)
 	    cmd_status_text_parse(
 		span_str("version=1.2\npid=77\nstate=ready\nuptime=5\nreloads=2\n"
 			 "reload=failed\nreload-time=now\nunknown=x=y\n"
+			 "next-start=workers = 4, until then 2\nnext-start=spool = /x\n"
 			 "process=smtpd\nworker=1\npid=78\nstate=ready\nrestarts=3\n"
 			 "uptime=4\nprocess=queue\npid=79\n"),
 		&s),
@@ -212,6 +213,8 @@ reads_the_status_text(void **state)
 	assert_int_equal(s.pid, 77);
 	assert_int_equal(s.reloads, 2);
 	assert_true(span_is(s.reload, "failed") && span_is(s.version, "1.2"));
+	assert_int_equal(s.nnext_start, 2);
+	assert_true(span_is(s.next_start[0], "workers = 4, until then 2"));
 	assert_int_equal(s.nprocesses, 2);
 	assert_true(span_is(s.processes[0].name, "smtpd"));
 	assert_int_equal(s.processes[0].worker, 1);

@@ -381,11 +381,11 @@ fill_parts(struct buf *content)
 static void
 fill_depth(struct buf *content)
 {
-	buf_add_str(content, "Content-Type: multipart/mixed; boundary=b0\n\n");
+	buf_add_str(content, "Content-Type: multipart/mixed; boundary=b0.\n\n");
 	for (unsigned i = 1; i <= MIME_DEPTH_MAX; i++)
-		buf_addf(content, "--b%u\nContent-Type: multipart/mixed; boundary=b%u\n\n",
+		buf_addf(content, "--b%u.\nContent-Type: multipart/mixed; boundary=b%u.\n\n",
 		    i - 1, i);
-	buf_addf(content, "--b%u\nX: secret\n\n", MIME_DEPTH_MAX);
+	buf_addf(content, "--b%u.\nX: secret\n\n", MIME_DEPTH_MAX);
 }
 
 static void
