@@ -44,6 +44,16 @@ table_relays(const struct access_table *table, const struct policy_client *clien
 	return e != NULL && e->action == ACCESS_RELAY;
 }
 
+/* Does the access table throw away what is for this recipient, whoever sends it? */
+static bool
+table_discards(const struct access_table *table, const struct address *rcpt)
+{
+	const struct access_entry *e =
+	    table != NULL ? access_table_find_address(table, ACCESS_TO, rcpt) : NULL;
+
+	return e != NULL && e->action == ACCESS_DISCARD;
+}
+
 /* What the access table says of a recipient, and of who sends to it. True if it refuses. */
 static bool
 table_decides(const struct resolve_env *env, const struct policy_client *client,
@@ -166,6 +176,12 @@ decide_rcpt(const struct resolve_env *env, const struct policy_client *client,
 		decide_relay(env, client, rcpt, table, trace, answer);
 		return;
 	}
+	/* As sendmail has it: what is thrown away goes to nobody, so nobody has to be there. */
+	if (answer->action == POLICY_DISCARD) {
+		trace_add(trace, "whether %s is there is not asked", rcpt->text);
+		policy_allow(answer, trace, "hosted", "2.1.5");
+		return;
+	}
 	/* Could not tell included: the resolver says why. */
 	resolve(env, rcpt, RESOLVE_ANY, trace, &r);
 	answer->verdict = r.verdict;
@@ -196,7 +212,10 @@ policy_rcpt(const struct resolve_env *env, const struct policy_client *client,
 	    table_decides(env, client, from, rcpt, table, trace, answer))
 		return;
 	held = answer->verdict;
-	decide_rcpt(env, client, rcpt, table, trace, answer);
+	if (table_discards(table, rcpt))
+		policy_allow(answer, trace, "access-table", "2.1.5");
+	else
+		decide_rcpt(env, client, rcpt, table, trace, answer);
 	if (answer->verdict.kind != VERDICT_OK ||
 	    policy_dns_refuses(env, client, from, rcpt, table, trace, answer) ||
 	    policy_limits_rcpt(env, client, from, trace, answer) ||

@@ -21,6 +21,8 @@ From:noise.test\tDISCARD
 To:postmaster@domain1.com\tREJECT
 To:bob@domain2.com\tDISCARD
 To:friends.test\tRELAY
+To:gone@domain1.com\tDISCARD
+To:x@elsewhere.test\tDISCARD
 """
 
 
@@ -84,6 +86,17 @@ def test_discard(world):
     world.mta.wait_messages("alice@domain1.com", 1)
     assert world.mta.messages("bob@domain1.com") == [] and world.mta.messages("bob@domain2.com") == []
     assert "discarded rule=access-table" in world.mta.log()
+    world.mta.wait_queue_empty()
+
+
+def test_discard_asks_for_nobody(world):
+    """As sendmail has it: who is thrown away need not be there; but who sends to others has to be allowed to."""
+    send(world, "a@noise.test", "nobody@domain1.com")
+    send(world, "a@else.test", "gone@domain1.com")
+    send(world, "a@else.test", "x@elsewhere.test")
+    assert ask(world, "RCPT TO:<nobody@domain1.com>").startswith("550 5.1.1")
+    assert ask(world, "RCPT TO:<y@elsewhere.test>", sender="a@noise.test").startswith("550 5.7.1")
+    wait_for(lambda: world.mta.log().count("discarded rule=access-table") == 3, 5, "three lines in the log")
     world.mta.wait_queue_empty()
 
 
