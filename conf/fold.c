@@ -3,13 +3,35 @@
 
 #include <string.h>
 
+#include "common/nfc.h"
 #include "common/utf8.h"
+#include "conf/case_fold.h"
+
+/*
+ * Letters beyond ASCII, too; what comes of it is in form C again, as names are. -1: there are none, or it would be too
+ * long, or is no text.
+ */
+static int
+fold_letters(struct span s, char out[LOCAL_PART_MAX + 1], size_t *n)
+{
+	char folded[2 * LOCAL_PART_MAX + 1];
+
+	if (utf8_is_ascii(s) || case_fold(s, folded, sizeof folded, n) != 0 ||
+	    nfc_format(span_make(folded, *n), out, LOCAL_PART_MAX, n) != 0)
+		return -1;
+	out[*n] = '\0';
+	return 0;
+}
 
 static size_t
 lower(const char *p, size_t n, char out[LOCAL_PART_MAX + 1])
 {
+	size_t folded;
+
 	if (n > LOCAL_PART_MAX)
 		n = LOCAL_PART_MAX;
+	if (fold_letters(span_make(p, n), out, &folded) == 0)
+		return folded;
 	for (size_t i = 0; i < n; i++)
 		out[i] = p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] - 'A' + 'a') : p[i];
 	out[n] = '\0';

@@ -1,7 +1,7 @@
 /*
  * fold: local parts as names of mailboxes and aliases: without regard to the
- * case of ASCII letters (RFC 5321 2.4 lets the receiving host decide). Letters
- * beyond ASCII are compared as they are. Pure.
+ * case of letters (RFC 5321 2.4 lets the receiving host decide), of those beyond ASCII, too
+ * (conf/case_fold): who is bob@ and BOB@ is not to be two with an ü. Pure.
  */
 #ifndef CONF_FOLD_H
 #define CONF_FOLD_H
@@ -12,7 +12,7 @@
 #include "common/address.h"
 #include "common/span.h"
 
-/* The name a look-up uses for an unquoted local part: ASCII in lower case. At most LOCAL_PART_MAX octets; returns the length. */
+/* The name a look-up uses for an unquoted local part: in lower case. At most LOCAL_PART_MAX octets; returns the length. */
 size_t fold_name(struct span local, char out[LOCAL_PART_MAX + 1]);
 
 /* The same for the local part of a canonical address, quotes removed. */

@@ -44,10 +44,11 @@ def with_domain(make_world):
 
 
 def test_smtplib_to_a_mailbox(home):
-    """U-label and A-label, composed and decomposed: one mailbox, in whose mail nothing was changed."""
-    for recipient in ("müller@bücher.test", f"müller@{DOMAIN}", "mu\u0308ller@bücher.test", "größe@bücher.test"):
+    """U-label and A-label, composed and decomposed, small and capital: one mailbox, in whose mail nothing was changed."""
+    for recipient in ("müller@bücher.test", f"müller@{DOMAIN}", "mu\u0308ller@bücher.test", "größe@bücher.test",
+                      "MÜLLER@bücher.test", "GRÖßE@bücher.test"):
         send(home.mta.port, "x@remote.test", [recipient])
-    for one in home.mta.wait_messages(f"müller@{DOMAIN}", 4):
+    for one in home.mta.wait_messages(f"müller@{DOMAIN}", 6):
         raw = one.path.read_bytes()
         assert f"Delivered-To: müller@{DOMAIN}\n".encode() in raw
         assert b" with UTF8SMTP id " in raw and "Subject: Grüße\n".encode() in raw
