@@ -24,7 +24,9 @@ session_question(struct session *s, enum question_kind kind)
 	    .server = span_str(s->tls != NULL ? s->tls->name : ""),
 	};
 
-	if (s->tls != NULL && s->tls->certificate != NULL && s->tls->public_key != NULL) {
+	/* Behind XCLIENT it is the proxy's. */
+	if (!s->introduced && s->tls != NULL && s->tls->certificate != NULL &&
+	    s->tls->public_key != NULL) {
 		q.certificate = span_str(s->tls->certificate);
 		q.public_key = span_str(s->tls->public_key);
 		q.verified = s->tls->subject != NULL;

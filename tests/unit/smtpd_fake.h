@@ -56,8 +56,9 @@ struct fake {
 	size_t ncalls;
 	char asked[1024]; /* the last question, as text */
 	unsigned questions, asked_commands;
-	bool counting;	/* answers want to know what becomes of it */
-	char told[512]; /* the last notice, as text */
+	bool asked_certificate; /* it was with one */
+	bool counting;		/* answers want to know what becomes of it */
+	char told[512];		/* the last notice, as text */
 	unsigned tellings;
 
 	/* What the spool does. */
@@ -119,6 +120,7 @@ fake_ask(void *arg, const struct question *q, struct question_call *call)
 	    (int)q->role, SPAN_ARG(q->client), (long long)q->uid, SPAN_ARG(q->helo),
 	    SPAN_ARG(q->from), SPAN_ARG(q->rcpt));
 	f->asked_commands = q->commands;
+	f->asked_certificate = q->certificate.len > 0;
 	call->id = ++f->questions;
 	fake_decide(f, q, &f->answers[f->ncalls]);
 	f->calls[f->ncalls++] = call;

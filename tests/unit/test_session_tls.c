@@ -298,12 +298,19 @@ xclient_before_and_behind(void **state)
 	secure_connect(&s, LISTENER_TLS_STARTTLS);
 	assert_string_equal(say(&s.c, E STARTTLS), "220,250,220");
 	secure_prepare_client(&s, NULL);
+	assert_int_equal(SSL_use_cert_and_key(
+			     s.c.ssl, client_certificate.x, client_certificate.key, NULL, 1),
+	    1);
 	assert_int_equal(secure_shake(&s), 0);
-	assert_string_equal(say(&s.c, E), "250");
+	assert_string_equal(say(&s.c, E M "RSET\\r\\n"), "250,250,250");
+	assert_true(s.c.fake.asked_certificate);
 	assert_string_equal(say(&s.c, named), "220");
+	/* The certificate is the proxy's, and so are its rights. */
+	assert_false(s.c.fake.asked_certificate);
 	assert_false(is_offered(&s));
 	assert_string_equal(say(&s.c, STARTTLS), "503");
 	assert_string_equal(say(&s.c, M R D), "250,250,354");
+	assert_false(s.c.fake.asked_certificate);
 	assert_string_equal(say(&s.c, B), "250");
 	assert_non_null(strstr(s.c.fake.messages[0].content, "with ESMTPSA"));
 	secure_close(&s);
