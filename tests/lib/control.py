@@ -9,6 +9,8 @@ import socket
 import struct
 import time
 
+from lib.waiting import patience
+
 ESCAPES = {"n": "\n", "0": "\0", "\\": "\\"}
 
 
@@ -94,6 +96,7 @@ def ask(path, verb, timeout=10.0, **fields):
     A value that is a list becomes several fields.  A queue manager that is busy is asked again."""
     lines = "".join(f"{name}={value}\n" for name, values in fields.items()
                     for value in (values if isinstance(values, list) else [values]))
+    timeout *= patience()
     until = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(timeout)

@@ -299,7 +299,7 @@ class Instance:
     def smtp(self, listener=0, timeout=10.0):
         """A connected smtplib client."""
         one = self.listeners[listener]
-        return smtplib.SMTP(one.host, one.port, local_hostname="client.test", timeout=timeout)
+        return smtplib.SMTP(one.host, one.port, local_hostname="client.test", timeout=timeout * patience())
 
     def send(self, sender, recipients, message, options=()):
         """One message by smtplib; returns the refused recipients, as smtplib does."""
@@ -324,7 +324,7 @@ class Instance:
     def command(self, *args, stdin=None, timeout=15.0):
         """`postrider -c FILE args`; the finished process with text output."""
         return subprocess.run([str(BIN / "postrider"), "-c", str(self.conf), *args], input=stdin, text=True,
-                              capture_output=True, timeout=timeout, env=self.environment(), cwd="/", check=False)
+                              capture_output=True, timeout=timeout * patience(), env=self.environment(), cwd="/", check=False)
 
     def json(self, *args):
         """The parsed answer of `postrider --json args`."""
@@ -362,7 +362,7 @@ class Instance:
         """The sendmail command (or `name`, one of its other names) against this instance."""
         done = subprocess.run([name, *args], executable=str(BIN / "sendmail"),
                               input=stdin if isinstance(stdin, bytes) else stdin.encode(), capture_output=True,
-                              timeout=timeout, env=self.environment(POSTRIDER_CONFIG=str(self.conf)), cwd="/",
+                              timeout=timeout * patience(), env=self.environment(POSTRIDER_CONFIG=str(self.conf)), cwd="/",
                               check=False, **more)
         done.stdout, done.stderr = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         return done

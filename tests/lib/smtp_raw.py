@@ -16,6 +16,7 @@ import ssl
 import time
 
 from lib.certificates import client_context
+from lib.waiting import patience
 
 LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?\r\n", re.S)
 ENHANCED = re.compile(rb"([0-9])\.[0-9]{1,3}\.[0-9]{1,3}(?: |$)")
@@ -97,13 +98,14 @@ def reply_length(buffer):
 
 
 class RawClient:
-    """One connection.  With octets=True every write is a single octet in a packet of its own."""
+    """One connection.  With octets=True every write is a single octet in a packet of its own.  timeout: of replies that
+    are waited for, on an idle machine."""
 
     def __init__(self, host, port, octets=False, timeout=10.0, source=None):
-        self.octets, self.timeout = octets, timeout
+        self.octets, self.timeout = octets, timeout * patience()
         self.buffer = b""
         self.tls = False
-        self.sock = socket.create_connection((host, port), timeout, source_address=source and (source, 0))
+        self.sock = socket.create_connection((host, port), self.timeout, source_address=source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data):
