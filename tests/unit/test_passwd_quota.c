@@ -139,7 +139,7 @@ tells_what_strays(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct config_errors errors = {NULL, 0, 0};
+		struct config_errors errors = {0};
 		const struct passwd_user *bob;
 		struct passwd_file f;
 
