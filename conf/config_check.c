@@ -298,12 +298,26 @@ check_users(struct check *k)
 	}
 }
 
+/* A file that is named and not there is told at the key; what is wrong with one that is there, by its own name. */
+static bool
+is_there(struct check *k, const char *key, const char *path)
+{
+	struct stat st;
+
+	if (path == NULL)
+		return false;
+	if (stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
+		return true;
+	COMPLAIN(k, line_of(k, key), "%s = %s: does not exist", key, path);
+	return false;
+}
+
 static void
 check_access_table(struct check *k)
 {
 	struct access_table *t;
 
-	if (k->c->access_table == NULL)
+	if (!is_there(k, "access", k->c->access_table))
 		return;
 	t = access_file_load(k->c->access_table, geteuid(), k->errors);
 	access_table_free(&t);
@@ -312,8 +326,15 @@ check_access_table(struct check *k)
 static void
 check_header_checks(struct check *k)
 {
-	struct header_set *set = header_files_load(k->c, geteuid(), k->errors);
+	bool header = is_there(k, "header-checks", k->c->header_checks);
+	bool mime = is_there(k, "mime-header-checks", k->c->mime_header_checks);
+	struct header_set *set;
 
+	/* What the other says is told when both are there. */
+	if ((!header && k->c->header_checks != NULL) ||
+	    (!mime && k->c->mime_header_checks != NULL))
+		return;
+	set = header_files_load(k->c, geteuid(), k->errors);
 	header_set_unref(&set);
 }
 
