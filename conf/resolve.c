@@ -115,6 +115,14 @@ add_failed(struct run *r, struct expansion *x)
 	return o;
 }
 
+/* Does the failure of one target end it all (RESOLVE_STRICT)? */
+static bool
+is_final(const struct run *r, enum outcome o)
+{
+	return o == OUTCOME_PERMANENT && (r->flags & RESOLVE_STRICT) != 0 &&
+	       strcmp(r->failure.status, "5.4.6") == 0;
+}
+
 static enum outcome
 expand_targets(struct run *r, struct expansion *x, size_t first, size_t count)
 {
@@ -130,7 +138,7 @@ expand_targets(struct run *r, struct expansion *x, size_t first, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		a.len = 0;
 		o = expand_target(r, x, &t[i], &a);
-		if (o == OUTCOME_TEMPORARY || r->steps > RESOLVE_STEPS_MAX)
+		if (o == OUTCOME_TEMPORARY || r->steps > RESOLVE_STEPS_MAX || is_final(r, o))
 			break;
 		x->any_ok = x->any_ok || o == OUTCOME_OK;
 		if (o == OUTCOME_OK && (r->flags & RESOLVE_ANY))
@@ -141,7 +149,7 @@ expand_targets(struct run *r, struct expansion *x, size_t first, size_t count)
 		x->failed[x->nfailed++] = xspandup(address_span(&a));
 	}
 	failed = add_failed(r, x);
-	if (o == OUTCOME_TEMPORARY || r->steps > RESOLVE_STEPS_MAX)
+	if (o == OUTCOME_TEMPORARY || r->steps > RESOLVE_STEPS_MAX || is_final(r, o))
 		return o;
 	return x->any_ok ? failed : OUTCOME_PERMANENT;
 }

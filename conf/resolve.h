@@ -76,6 +76,8 @@ enum resolve_flags {
 	RESOLVE_FINAL =
 	    1, /* the address is a target already: no alias, subaddress or catch-all */
 	RESOLVE_ANY = 2, /* one target is enough to know: does mail for it go anywhere? */
+	RESOLVE_STRICT =
+	    4, /* a loop, or too many, beside good targets is the failure of all: to find it in check */
 };
 
 struct resolution {

@@ -23,6 +23,7 @@
 #include "conf/fold.h"
 #include "conf/header_files.h"
 #include "conf/resolve.h"
+#include "queue/check_problems.h"
 #include "queue/cmd_verbs.h"
 
 #define WHY_MAX		4096
@@ -60,16 +61,7 @@ check_bounce_texts(struct check *k, const struct domain *d)
 static void
 add_reason(struct check *k, const char *text)
 {
-	char *whole = xasprintf("%s/%s", k->root, text);
-
-	for (size_t i = 0; i < k->errors.n; i++) {
-		if (strcmp(k->errors.v[i].text, whole) == 0) {
-			free(whole);
-			return; /* one thing may stop many */
-		}
-	}
-	config_errors_add_text(&k->errors, whole);
-	free(whole);
+	check_problems_add(&k->errors, k->root, text);
 }
 
 /* Whom each mailbox is delivered as; what is wrong with the directory itself is told once. */
@@ -189,6 +181,32 @@ check_targets(struct check *k, struct domain *d, const struct place *p,
 	}
 }
 
+/*
+ * Of an alias with a good target the others are bounced, so that a loop among them shows in mail alone. Each alias of
+ * a loop is told, at its own line; not those that lead to one.
+ */
+static void
+check_loop(struct check *k, const struct place *p, unsigned line, const struct address *a)
+{
+	char *own = xasprintf("The alias %s leads back", a->text);
+	struct resolution r;
+	struct span why;
+
+	resolve(&k->env, a, RESOLVE_STRICT, NULL, &r);
+	why = span_str(r.verdict.text);
+	if (r.verdict.kind != VERDICT_PERMANENT || strcmp(r.verdict.status, "5.4.6") != 0)
+		why = span_str("");
+	if (span_starts_with(why, own))
+		complain(k, p, line,
+		    "%s leads back to itself beside other targets: what goes round is returned "
+		    "to its sender",
+		    a->text);
+	else if (why.len > 0 && !span_starts_with(why, "The alias "))
+		complain(k, p, line, "%s: %.*s", a->text, SPAN_ARG(why));
+	resolution_release(&r);
+	free(own);
+}
+
 static void
 check_alias(struct check *k, struct domain *d, const struct alias *al)
 {
@@ -205,6 +223,8 @@ check_alias(struct check *k, struct domain *d, const struct alias *al)
 			add_reason(k, r.verdict.text);
 		else if (r.verdict.kind == VERDICT_PERMANENT && k->errors.n == before)
 			complain(k, &p, al->line, "%s goes nowhere: %s", text, r.verdict.text);
+		if (r.verdict.kind == VERDICT_OK)
+			check_loop(k, &p, al->line, &a);
 		resolution_release(&r);
 	}
 	free(text);
@@ -409,6 +429,7 @@ cmd_check(struct cmd_context *ctx, char **argv)
 	c = config_load(cmd_config_path(ctx), &k.errors);
 	if (c != NULL)
 		check_domains(&k, c);
+	check_problems_order(&k.errors);
 	config_errors_finish(&k.errors, k.errors.n);
 	r = print(ctx, &k);
 	if (r == 0 && k.errors.n > 0)

@@ -246,12 +246,42 @@ def test_check_finds_aliases_that_lead_nowhere(mta):
     (mta.domains.root / "third.example/etc/staff").write_text("bob\n\nbert\n")
     root = mta.domains.root / "third.example/etc"
     found = problems(mta)
-    wanted = [("aliases:2", "gone@domain2.com"), ("aliases:3", "leads back to itself"), ("aliases:4", "leads back to itself"),
+    wanted = [("aliases:1", "half@third.example leads back to itself beside other targets"), ("aliases:2", "gone@domain2.com"),
+              ("aliases:8", "bob@third.example leads back to itself beside other targets"), ("aliases:3", "leads back to itself"), ("aliases:4", "leads back to itself"),
               ("staff:3", "bert@third.example"), ("aliases:6", "mine@third.example"), ("aliases:7", "self@third.example"),
               ("aliases:10", "nobody@third.example")]
     for place, words in wanted:
         assert [line for line in found if line.startswith(f"{root}/{place}: ") and words in line], (place, found)
     assert len(found) == len(wanted), found
+
+
+def test_check_tells_each_problem_once_and_in_order(mta):
+    """Of a line both who read the file and the resolver have something to say."""
+    mta.add_domain("third.example", ["bob"], aliases=(
+        "round: bob, about\nprog: bob, |/bin/true\nlist: :include:gone\nabout: bob, round\nno colon here\nall: round, bob\n"))
+    found = [line.removeprefix(str(mta.domains.root / "third.example/etc/aliases:")) for line in problems(mta)]
+    assert [line.split(":")[0] for line in found] == ["1", "2", "3", "4", "5"], found
+    for line, words in zip(found, ("round@third.example leads back", "|/bin/true: programs", "gone: does not exist",
+                                   "about@third.example leads back", "found no colon")):
+        assert words in line, found
+
+
+def test_check_names_the_key_of_a_file_that_is_not_there(mta):
+    text = mta.conf.read_text()
+    mta.conf.write_text(f'access = "{mta.root}/acces"\nheader-checks = "{mta.root}/check"\n' + text)
+    done = mta.command("check")
+    assert done.returncode == 78
+    assert f"{mta.conf}:1: access = {mta.root}/acces: does not exist" in done.stdout, done
+    assert f"{mta.conf}:2: header-checks = {mta.root}/check: does not exist" in done.stdout, done
+
+
+def test_check_finds_a_quota_that_does_not_count(mta):
+    rule = "userdb_quota_rule=*:storage="
+    mta.domains.rewrite("domain2.com", "passwd", f"a:!::::::{rule}5G\nb:!:::::{rule}5G\nc:!::::::{rule}5GB\n")
+    found = problems(mta)
+    assert len(found) == 2, found
+    assert "passwd:2: user b: userdb_quota_rule does not count where it stands" in found[0], found
+    assert f"passwd:3: user c has no quota of his own: {rule}5GB: expected" in found[1], found
 
 
 def test_check_lets_the_catch_all_take_targets(mta):
