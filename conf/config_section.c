@@ -6,7 +6,7 @@
 
 #include "common/address.h"
 #include "common/xalloc.h"
-#include "conf/config_value.h"
+#include "conf/config_name.h"
 #include "conf/fact.h"
 
 static const struct config_section sections[CONFIG_SECTIONS] = {
@@ -66,8 +66,8 @@ add_destination(struct config *c, struct span title, struct buf *why)
 	char name[CONFIG_NEXT_HOP_SIZE];
 	const char *reason = "";
 
-	if (config_value_next_hop(title, name) != 0 &&
-	    config_value_domain(title, name, &reason) != 0) {
+	if (config_name_next_hop(title, name) != 0 &&
+	    config_name_domain(title, name, &reason) != 0) {
 		buf_addf(why,
 		    "expected a domain, .domain for all below it, or [host]:port%s%s%s",
 		    reason[0] != '\0' ? " (" : "", reason, reason[0] != '\0' ? ")" : "");

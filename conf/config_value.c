@@ -3,7 +3,7 @@
  * reads the file and the settings message, so a child can hold nothing that the
  * file could not say. Pure; what was expected is told in *why. See config_keys.h.
  */
-#include "conf/config_value.h"
+#include "conf/config_keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #include "common/address.h"
 #include "common/xalloc.h"
-#include "conf/config_keys.h"
+#include "conf/config_name.h"
 #include "conf/config_section.h"
 #include "conf/fingerprint.h"
 #include "conf/units.h"
@@ -119,46 +119,13 @@ set_address(struct config *c, const struct config_key *k, struct span s, struct 
 	return 0;
 }
 
-static bool
-in_brackets(struct span s)
-{
-	return s.len >= 2 && s.p[0] == '[' && s.p[s.len - 1] == ']';
-}
-
-int
-config_value_next_hop(struct span s, char out[CONFIG_NEXT_HOP_SIZE])
-{
-	ptrdiff_t colon = in_brackets(s) ? -1 : span_rindex(s, ':');
-	struct span host = colon < 0 ? s : span_first(s, (size_t)colon);
-	char name[DOMAIN_MAX + 1], suffix[8] = "";
-	struct netaddr ip;
-	uint64_t port;
-	size_t len;
-
-	if (colon >= 0) {
-		if (span_to_u64(span_skip(s, (size_t)colon + 1), 65535, &port) != 0 ||
-		    port == 0)
-			return -1;
-		snprintf(suffix, sizeof suffix, ":%u", (unsigned)port);
-	}
-	if (in_brackets(host))
-		host = span_make(host.p + 1, host.len - 2);
-	else if (colon < 0 || span_index(host, ':') >= 0)
-		return -1;
-	if (netaddr_parse(host, &ip) == 0)
-		netaddr_format(&ip, name);
-	else if (domain_canonical(host, true, name, &len, NULL) != 0)
-		return -1;
-	snprintf(out, CONFIG_NEXT_HOP_SIZE, "[%s]%s", name, suffix);
-	return 0;
-}
-
 static int
 set_smarthost(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
 	char text[CONFIG_NEXT_HOP_SIZE];
 
-	if (in_brackets(s) || config_value_next_hop(s, text) != 0)
+	/* A port is wanted: [host] alone is for routes. */
+	if ((s.len > 0 && s.p[s.len - 1] == ']') || config_name_next_hop(s, text) != 0)
 		return refuse(why, "expected host:port or [address]:port");
 	set_text(c, k, span_str(text));
 	return 0;
@@ -238,25 +205,13 @@ append(struct config_strings *list, struct span s, struct buf *why)
 	return 0;
 }
 
-int
-config_value_domain(struct span s, char out[DOMAIN_MAX + 2], const char **why)
-{
-	size_t len, dot = s.len > 0 && s.p[0] == '.';
-
-	if (domain_canonical(span_skip(s, dot), true, out + dot, &len, why) != 0)
-		return -1;
-	if (dot > 0)
-		out[0] = '.';
-	return 0;
-}
-
 static int
 add_domain(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
 	char name[DOMAIN_MAX + 2];
 	const char *reason;
 
-	if (config_value_domain(s, name, &reason) != 0) {
+	if (config_name_domain(s, name, &reason) != 0) {
 		buf_addf(why, "expected a domain name (%s)", reason);
 		return -1;
 	}
@@ -435,6 +390,33 @@ set_auto(struct config *c, const struct config_key *k, struct span s, struct buf
 	return 0;
 }
 
+static int
+set_unfinished(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	return expect(
+	    header_unfinished_parse(s, member(c, k)), why, "expected accept, hold or refuse");
+}
+
+static int
+set_log_level(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	return expect(log_level_parse(s, member(c, k)), why, "expected debug, info or warn");
+}
+
+static int
+set_calls(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	return expect(
+	    syscall_filter_mode_parse(s, member(c, k)), why, "expected enforce, log or off");
+}
+
+static int
+set_tls(struct config *c, const struct config_key *k, struct span s, struct buf *why)
+{
+	return expect(
+	    listener_tls_parse(s, member(c, k)), why, "expected starttls, implicit or none");
+}
+
 int
 config_key_set(struct config *c, const struct config_key *k, struct span s, struct buf *why)
 {
@@ -466,8 +448,7 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 	case CONFIG_DOUBLE:
 		return set_double_bounce(c, k, s, why);
 	case CONFIG_UNFINISHED:
-		return expect(header_unfinished_parse(s, member(c, k)), why,
-		    "expected accept, hold or refuse");
+		return set_unfinished(c, k, s, why);
 	case CONFIG_CHECK:
 		return set_check(c, k, s, why);
 	case CONFIG_REPLIES:
@@ -475,11 +456,9 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 	case CONFIG_REPLY:
 		return set_reply(c, k, s, why);
 	case CONFIG_LOG_LEVEL:
-		return expect(
-		    log_level_parse(s, member(c, k)), why, "expected debug, info or warn");
+		return set_log_level(c, k, s, why);
 	case CONFIG_CALLS:
-		return expect(syscall_filter_mode_parse(s, member(c, k)), why,
-		    "expected enforce, log or off");
+		return set_calls(c, k, s, why);
 	case CONFIG_DURATIONS:
 		return add_duration(c, k, s, why);
 	case CONFIG_DOMAINS:
@@ -493,8 +472,7 @@ config_key_set(struct config *c, const struct config_key *k, struct span s, stru
 	case CONFIG_ROLE:
 		return set_role(c, k, s, why);
 	case CONFIG_TLS:
-		return expect(listener_tls_parse(s, member(c, k)), why,
-		    "expected starttls, implicit or none");
+		return set_tls(c, k, s, why);
 	case CONFIG_RATE:
 		return set_rate(c, k, s, why);
 	}

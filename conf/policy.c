@@ -1,6 +1,7 @@
 /* policy: what the questions have in common. See policy.h; the questions are policy_<question>.c. */
 #include "conf/policy.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/policy_private.h"
@@ -124,6 +125,26 @@ policy_table_refuses(const struct resolve_env *env, const struct access_entry *e
 	}
 	policy_decide(answer, trace, "access-table");
 	return true;
+}
+
+static int
+compare_domain(const void *key, const void *element)
+{
+	return strcmp(key, *(char *const *)element);
+}
+
+const char *
+policy_relay_domain(const struct resolve_env *env, const char *domain)
+{
+	const struct config_strings *list = &env->config->relay_domains;
+	char **found = list->n == 0
+			   ? NULL
+			   : bsearch(domain, list->v, list->n, sizeof *list->v, compare_domain);
+
+	for (const char *dot = strchr(domain, '.'); found == NULL && list->n > 0 && dot != NULL;
+	     dot = strchr(dot + 1, '.'))
+		found = bsearch(dot, list->v, list->n, sizeof *list->v, compare_domain);
+	return found != NULL ? *found : NULL;
 }
 
 bool

@@ -1,5 +1,4 @@
 /* policy: may this client send mail to this recipient? See policy.h. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
@@ -7,26 +6,6 @@
 #include "conf/policy_limits.h"
 #include "conf/policy_quota.h"
 #include "conf/policy_private.h"
-
-static int
-compare_domain(const void *key, const void *element)
-{
-	return strcmp(key, *(char *const *)element);
-}
-
-const char *
-policy_relay_domain(const struct resolve_env *env, const char *domain)
-{
-	const struct config_strings *list = &env->config->relay_domains;
-	char **found = list->n == 0
-			   ? NULL
-			   : bsearch(domain, list->v, list->n, sizeof *list->v, compare_domain);
-
-	for (const char *dot = strchr(domain, '.'); found == NULL && list->n > 0 && dot != NULL;
-	     dot = strchr(dot + 1, '.'))
-		found = bsearch(dot, list->v, list->n, sizeof *list->v, compare_domain);
-	return found != NULL ? *found : NULL;
-}
 
 /* Does the access table let this client relay, or anybody to this recipient? */
 static bool
