@@ -383,7 +383,7 @@ json_of(const struct config_error *v, size_t n)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, cmd_json_string(span_str(v[i].text)));
+		json_array_append_new(list, cmd_json_text(v[i].text));
 	return list;
 }
 
@@ -397,9 +397,9 @@ print(const struct cmd_context *ctx, const struct check *k)
 		json = json_object();
 		json_object_set_new(json, "problems", json_of(e->v, e->n));
 		json_object_set_new(json, "warnings", json_of(e->warnings, e->nwarnings));
-		json_object_set_new(json, "domains", json_integer((json_int_t)k->ndomains));
-		json_object_set_new(json, "aliases", json_integer((json_int_t)k->aliases));
-		return cmd_print_json(json);
+		json_object_set_new(json, "domains", cmd_json_number(k->ndomains));
+		json_object_set_new(json, "aliases", cmd_json_number(k->aliases));
+		return cmd_json_print(json);
 	}
 	for (size_t i = 0; i < e->n; i++) {
 		cmd_print_span(span_str(e->v[i].text));

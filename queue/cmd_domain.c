@@ -100,7 +100,7 @@ list(const struct config *c, struct buf *why, void *arg)
 	if (ctx->json) {
 		json = json_object();
 		json_object_set_new(json, "domains", l.json);
-		r = cmd_print_json(json) == 0 ? r : EX_IOERR;
+		r = cmd_json_print(json) == 0 ? r : EX_IOERR;
 	} else {
 		cmd_table_print(l.table, stdout);
 	}

@@ -110,12 +110,6 @@ print_text(const char *address, const struct verdict *v, const struct wire_msg *
 	cmd_table_free(&t);
 }
 
-static void
-set(json_t *json, const char *name, struct span value)
-{
-	json_object_set_new(json, name, cmd_json_string(value));
-}
-
 static json_t *
 json_of_steps(const struct wire_msg *m)
 {
@@ -126,10 +120,10 @@ json_of_steps(const struct wire_msg *m)
 	while (next_step(m, &i, &s)) {
 		json_t *one = json_object();
 
-		set(one, "stage", s.stage);
-		set(one, "what", s.what);
-		set(one, "where", s.where);
-		set(one, "outcome", s.outcome);
+		cmd_json_set(one, "stage", s.stage);
+		cmd_json_set(one, "what", s.what);
+		cmd_json_set(one, "where", s.where);
+		cmd_json_set(one, "outcome", s.outcome);
 		json_array_append_new(steps, one);
 	}
 	return steps;
@@ -146,9 +140,9 @@ json_of_targets(const struct wire_msg *m)
 		if (!span_is(m->fields[i].name, "target"))
 			continue;
 		one = json_object();
-		set(one, "target", m->fields[i].value);
-		set(one, "address", m->fields[i + 1].value);
-		set(one, "destination", m->fields[i + 2].value);
+		cmd_json_set(one, "target", m->fields[i].value);
+		cmd_json_set(one, "address", m->fields[i + 1].value);
+		cmd_json_set(one, "destination", m->fields[i + 2].value);
 		json_array_append_new(targets, one);
 	}
 	return targets;
@@ -159,18 +153,18 @@ print_json(const char *address, const struct verdict *v, const struct wire_msg *
 {
 	json_t *json = json_object();
 
-	set(json, "address", span_str(address));
+	cmd_json_set(json, "address", span_str(address));
 	json_object_set_new(json, "kind", json_string(verdict_kind_name(v->kind)));
 	json_object_set_new(json, "code", json_integer(v->code));
 	json_object_set_new(json, "status", json_string(v->status));
-	set(json, "text", span_str(v->text));
-	set(json, "rule", get(m, "rule"));
-	set(json, "action", get(m, "action"));
+	cmd_json_set(json, "text", span_str(v->text));
+	cmd_json_set(json, "rule", get(m, "rule"));
+	cmd_json_set(json, "action", get(m, "action"));
 	if (get(m, "reason").len > 0)
-		set(json, "reason", get(m, "reason"));
+		cmd_json_set(json, "reason", get(m, "reason"));
 	json_object_set_new(json, "steps", json_of_steps(m));
 	json_object_set_new(json, "targets", json_of_targets(m));
-	return cmd_print_json(json);
+	return cmd_json_print(json);
 }
 
 /* What the command line says, in the order of the table in cmd_explain. */

@@ -45,7 +45,7 @@ on_field(const struct mime_field *f, void *arg)
 
 	json_object_set_new(one, "line", json_integer(f->line));
 	json_object_set_new(one, "in", json_string(mime_where_name(f->where)));
-	json_object_set_new(one, "field", cmd_json_string(f->text));
+	cmd_json_set(one, "field", f->text);
 	if (f->cut)
 		json_object_set_new(one, "cut", json_true());
 	json_array_append_new(r->fields, one);
@@ -59,7 +59,7 @@ on_rule(const struct header_hit *h, void *arg)
 	char where[PATH_MAX + 16];
 
 	snprintf(where, sizeof where, "%s:%u", h->path, h->rule->line);
-	json_object_set_new(r->last, "rule", cmd_json_string(span_str(where)));
+	json_object_set_new(r->last, "rule", cmd_json_text(where));
 	json_object_set_new(
 	    r->last, "action", json_string(header_action_name(h->rule->action)));
 	json_object_set_new(r->last, "decoded", json_boolean(h->decoded));
@@ -72,7 +72,7 @@ on_trouble(const char *text, void *arg)
 {
 	struct report *r = arg;
 
-	json_array_append_new(r->notes, cmd_json_string(span_str(text)));
+	json_array_append_new(r->notes, cmd_json_text(text));
 }
 
 /* --- the message --- */
@@ -203,35 +203,29 @@ print_text(const struct header_check *c, const struct report *r, const char *fil
 	print_fields(r);
 }
 
-static void
-set(json_t *json, const char *name, struct span value)
-{
-	json_object_set_new(json, name, cmd_json_string(value));
-}
-
 static int
 print_json(const struct header_check *c, struct report *r, const char *file)
 {
 	json_t *json = json_object(), *top = json_array();
 	struct span prepend = buf_span(&c->prepend);
 
-	set(json, "file", span_str(file));
-	set(json, "outcome", span_str(outcome(c)));
+	cmd_json_set(json, "file", span_str(file));
+	cmd_json_set(json, "outcome", span_str(outcome(c)));
 	if (c->fate == HEADER_REJECTED) {
 		json_object_set_new(json, "code", json_integer(c->verdict.code));
-		set(json, "status", span_str(c->verdict.status));
-		set(json, "text", span_str(c->verdict.text));
+		cmd_json_set(json, "status", span_str(c->verdict.status));
+		cmd_json_set(json, "text", span_str(c->verdict.text));
 	}
 	if (c->fate == HEADER_PASSED && c->hold != NULL)
-		set(json, "hold", span_str(c->hold));
+		cmd_json_set(json, "hold", span_str(c->hold));
 	if (c->fate == HEADER_PASSED && c->redirect != NULL)
-		set(json, "redirect", span_str(c->redirect));
+		cmd_json_set(json, "redirect", span_str(c->redirect));
 	while (c->fate == HEADER_PASSED && prepend.len > 0)
 		json_array_append_new(top, cmd_json_string(span_cut(&prepend, '\n')));
 	json_object_set_new(json, "prepend", top);
 	json_object_set(json, "fields", r->fields);
 	json_object_set(json, "notes", r->notes);
-	return cmd_print_json(json);
+	return cmd_json_print(json);
 }
 
 static int

@@ -34,6 +34,12 @@ cmd_json_text(const char *s)
 	return s != NULL ? cmd_json_string(span_str(s)) : json_null();
 }
 
+void
+cmd_json_set(json_t *object, const char *name, struct span value)
+{
+	json_object_set_new(object, name, cmd_json_string(value));
+}
+
 json_t *
 cmd_json_number(uint64_t n)
 {
@@ -41,7 +47,7 @@ cmd_json_number(uint64_t n)
 }
 
 int
-cmd_print_json(json_t *json)
+cmd_json_print(json_t *json)
 {
 	int r =
 	    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
@@ -52,7 +58,7 @@ cmd_print_json(json_t *json)
 }
 
 void
-cmd_array_begin(const char *name)
+cmd_json_array_begin(const char *name)
 {
 	printf("{\n  \"%s\": [", name);
 }
@@ -66,27 +72,27 @@ dump(json_t *json)
 }
 
 void
-cmd_array_add(json_t *element, bool first)
+cmd_json_array_add(json_t *element, bool first)
 {
 	fputs(first ? "\n    " : ",\n    ", stdout);
 	dump(element);
 }
 
 void
-cmd_array_end(void)
+cmd_json_array_end(void)
 {
 	fputs("\n  ]", stdout);
 }
 
 void
-cmd_array_member(const char *name, json_t *value)
+cmd_json_array_member(const char *name, json_t *value)
 {
 	printf(",\n  \"%s\": ", name);
 	dump(value);
 }
 
 int
-cmd_array_finish(void)
+cmd_json_array_finish(void)
 {
 	fputs("\n}\n", stdout);
 	return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : EX_IOERR;

@@ -147,7 +147,7 @@ report(const struct cmd_context *ctx, const struct act *a, struct counts *c)
 		json_object_set_new(json, "dry-run", json_boolean(a->dry_run));
 		json_object_set(json, "unknown", c->unknown);
 		json_object_set_new(json, "undo", cmd_json_unless_empty(buf_span(&undo)));
-		r = cmd_print_json(json);
+		r = cmd_json_print(json);
 	} else {
 		print_counts(c);
 		printf("%s%s.\n", c->recipients == 0 ? ": nothing to do" : " ",

@@ -130,7 +130,7 @@ print_json(const struct content *c, const struct wire_msg *m)
 		return EX_IOERR;
 	}
 	json_object_set_new(json, "content-base64", content);
-	return cmd_print_json(json);
+	return cmd_json_print(json);
 }
 
 /* Does it fit its checksum? -1 after a line on standard error. */

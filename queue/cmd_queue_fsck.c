@@ -163,7 +163,7 @@ check(struct fsck_command *k, struct fsck_report *r)
 		status = EX_IOERR;
 	if (!k->ctx->json)
 		fsck_show_text(r, k->spool, k->repair);
-	else if (cmd_print_json(fsck_show_json(r, k->spool, k->repair)) != 0)
+	else if (cmd_json_print(fsck_show_json(r, k->spool, k->repair)) != 0)
 		return EX_IOERR;
 	if (status != 0)
 		return cmd_fail(
@@ -195,7 +195,7 @@ on_salvaged(const struct salvage_message *m, void *arg)
 	cmd_table_add(l->table, span_str(queued ? "yes" : "no"));
 	cmd_table_add(l->table, span_str(m->there ? "(was there already)" : l->file));
 	json_object_set_new(one, "id", cmd_json_text(m->name));
-	json_object_set_new(one, "sender", cmd_json_string(m->from));
+	cmd_json_set(one, "sender", m->from);
 	json_object_set_new(one, "recipients", cmd_json_number(m->recipients));
 	json_object_set_new(one, "size", cmd_json_number(m->size));
 	json_object_set_new(one, "queued", json_boolean(queued));
@@ -245,7 +245,7 @@ salvage(struct fsck_command *k, struct fsck_report *r)
 		json_t *json = json_object();
 
 		json_object_set(json, "messages", l.json);
-		if (cmd_print_json(json) != 0)
+		if (cmd_json_print(json) != 0)
 			status = EX_IOERR;
 	} else {
 		cmd_table_print(l.table, stdout);

@@ -36,7 +36,7 @@ flush_pending(struct list *l)
 {
 	if (l->pending == NULL)
 		return;
-	cmd_array_add(l->pending, l->first);
+	cmd_json_array_add(l->pending, l->first);
 	l->pending = NULL;
 	l->first = false;
 }
@@ -80,11 +80,11 @@ end_list(struct list *l)
 		return;
 	}
 	flush_pending(l);
-	cmd_array_end();
-	cmd_array_member("more", json_boolean(l->shown < l->messages));
-	cmd_array_member("total-messages", cmd_json_number(l->messages));
-	cmd_array_member("total-recipients", cmd_json_number(l->recipients));
-	if (cmd_array_finish() != 0 && l->status == 0)
+	cmd_json_array_end();
+	cmd_json_array_member("more", json_boolean(l->shown < l->messages));
+	cmd_json_array_member("total-messages", cmd_json_number(l->messages));
+	cmd_json_array_member("total-recipients", cmd_json_number(l->recipients));
+	if (cmd_json_array_finish() != 0 && l->status == 0)
 		l->status = EX_IOERR;
 }
 
@@ -102,7 +102,7 @@ on_list_frame(const struct wire_msg *frame, void *arg)
 	(void)wire_get_u64(frame, "messages", INT64_MAX, &l->messages);
 	(void)wire_get_u64(frame, "recipients", INT64_MAX, &l->recipients);
 	if (!l->began && l->json)
-		cmd_array_begin("messages");
+		cmd_json_array_begin("messages");
 	l->began = true;
 	for (size_t i = 0; i < part.nmessages; i++)
 		print_message(l, &part.messages[i]);
@@ -205,7 +205,7 @@ cmd_queue_show(struct cmd_context *ctx, char **argv)
 	wire_add_str(&w, "message", args.v[0]);
 	r = cmd_ask_stream(ctx, &w, on_show_frame, &d);
 	if (r == 0 && d.message != NULL)
-		return cmd_print_json(d.message);
+		return cmd_json_print(d.message);
 	json_decref(d.message);
 	return r;
 }

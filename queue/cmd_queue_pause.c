@@ -88,7 +88,7 @@ report(const struct names *n, const struct wire_msg *answer)
 	}
 	if (json != NULL) {
 		json_object_set_new(json, "undo", cmd_json_unless_empty(buf_span(&undo)));
-		r = cmd_print_json(json);
+		r = cmd_json_print(json);
 	} else if (undo.len > 0) {
 		printf("To undo: %s\n", buf_str(&undo));
 	} else if (changed + unchanged == 0) {
@@ -177,13 +177,13 @@ add_row(struct list *l, const struct wire_field *f)
 		cmd_table_add(l->table, f[2].value);
 	} else {
 		json = json_object();
-		json_object_set_new(json, "kind", cmd_json_string(f[0].value));
-		json_object_set_new(json, "name", cmd_json_string(f[1].value));
+		cmd_json_set(json, "kind", f[0].value);
+		cmd_json_set(json, "name", f[1].value);
 		(void)span_to_u64(f[2].value, INT64_MAX, &n);
 		json_object_set_new(json, "messages", cmd_json_number(n));
 		(void)span_to_u64(f[3].value, INT64_MAX, &n);
 		json_object_set_new(json, "recipients", cmd_json_number(n));
-		cmd_array_add(json, l->n == 0);
+		cmd_json_array_add(json, l->n == 0);
 	}
 	l->n++;
 }
@@ -194,7 +194,7 @@ on_frame(const struct wire_msg *frame, void *arg)
 	struct list *l = arg;
 
 	if (!l->began && l->json)
-		cmd_array_begin("paused");
+		cmd_json_array_begin("paused");
 	l->began = true;
 	/* kind, name, messages, recipients, in this order */
 	for (size_t i = 0; i + 3 < frame->nfields; i++)
@@ -203,8 +203,8 @@ on_frame(const struct wire_msg *frame, void *arg)
 	if (!span_is(frame->verb, "end"))
 		return 0;
 	if (l->json) {
-		cmd_array_end();
-		return cmd_array_finish();
+		cmd_json_array_end();
+		return cmd_json_array_finish();
 	}
 	if (l->n == 0)
 		printf("Nothing is paused.\n");

@@ -101,17 +101,17 @@ recipient_to_json(const struct listing_recipient *r)
 {
 	json_t *json = json_object();
 
-	json_object_set_new(json, "address", cmd_json_string(r->address));
-	json_object_set_new(json, "state", cmd_json_string(r->state));
+	cmd_json_set(json, "address", r->address);
+	cmd_json_set(json, "state", r->state);
 	json_object_set_new(json, "destination", cmd_json_unless_empty(r->destination));
 	json_object_set_new(json, "paused", cmd_json_unless_empty(r->paused));
 	json_object_set_new(json, "attempts", cmd_json_number(r->attempts));
 	json_object_set_new(json, "next", time_to_json(r->next));
 	json_object_set_new(json, "future-release", json_boolean(r->future));
 	json_object_set_new(json, "code", cmd_json_number(r->code));
-	json_object_set_new(json, "status", cmd_json_string(r->status));
-	json_object_set_new(json, "text", cmd_json_string(r->text));
-	json_object_set_new(json, "mta", cmd_json_string(r->mta));
+	cmd_json_set(json, "status", r->status);
+	cmd_json_set(json, "text", r->text);
+	cmd_json_set(json, "mta", r->mta);
 	return json;
 }
 
@@ -129,8 +129,8 @@ head_to_json(const struct listing_message *m)
 {
 	json_t *json = json_object();
 
-	json_object_set_new(json, "id", cmd_json_string(m->id));
-	json_object_set_new(json, "from", cmd_json_string(m->from));
+	cmd_json_set(json, "id", m->id);
+	cmd_json_set(json, "from", m->from);
 	json_object_set_new(json, "size", cmd_json_number(m->size));
 	json_object_set_new(json, "received", time_to_json(m->received));
 	return json;

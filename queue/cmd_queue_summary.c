@@ -161,7 +161,7 @@ row_to_json(struct view *v, const struct row *r)
 	json_t *json = json_object();
 	int64_t seconds = summary_forecast(free_to_go(r), r->delivered, v->window);
 
-	json_object_set_new(json, "name", cmd_json_string(r->name));
+	cmd_json_set(json, "name", r->name);
 	add_numbers(json, r);
 	if (v->window > 0) {
 		json_object_set_new(json, "paused", json_boolean(r->paused));
@@ -170,7 +170,7 @@ row_to_json(struct view *v, const struct row *r)
 		    seconds >= 0 && free_to_go(r) > 0 ? json_integer(seconds) : json_null());
 		json_object_set_new(json, "note", cmd_json_unless_empty(r->note));
 	}
-	cmd_array_add(json, v->first);
+	cmd_json_array_add(json, v->first);
 	v->first = false;
 }
 
@@ -184,7 +184,7 @@ begin(struct view *v, const struct wire_msg *frame)
 	(void)wire_get_u64(frame, "oldest", INT64_MAX, &v->oldest);
 	(void)wire_get_u64(frame, "window", INT64_MAX, &v->window);
 	if (v->json)
-		cmd_array_begin("rows");
+		cmd_json_array_begin("rows");
 	else
 		v->table = cmd_table_new(
 		    v->window > 0 ? "DESTINATION|>TOTAL|><10m|><1h|><4h|><12h|><1d|><2d|>older|"
@@ -205,14 +205,14 @@ end(struct view *v)
 
 		for (size_t i = 0; i < SUMMARY_AGES - 1; i++)
 			json_array_append_new(limits, cmd_json_number(summary_age_limits[i]));
-		cmd_array_end();
-		cmd_array_member("by", json_string(v->by));
-		cmd_array_member("age-limits", limits);
-		cmd_array_member("window-seconds", cmd_json_number(v->window));
-		cmd_array_member("total-rows", cmd_json_number(v->rows));
-		cmd_array_member("total-messages", cmd_json_number(v->messages));
-		cmd_array_member("total-recipients", cmd_json_number(v->recipients));
-		(void)cmd_array_finish();
+		cmd_json_array_end();
+		cmd_json_array_member("by", json_string(v->by));
+		cmd_json_array_member("age-limits", limits);
+		cmd_json_array_member("window-seconds", cmd_json_number(v->window));
+		cmd_json_array_member("total-rows", cmd_json_number(v->rows));
+		cmd_json_array_member("total-messages", cmd_json_number(v->messages));
+		cmd_json_array_member("total-recipients", cmd_json_number(v->recipients));
+		(void)cmd_json_array_finish();
 		return;
 	}
 	if (v->recipients == 0) {

@@ -45,7 +45,7 @@ print_json(const char *address, const struct admin_quota *q)
 	json_object_set_new(json, "octets", cmd_json_number(q->octets));
 	json_object_set_new(json, "messages", cmd_json_number(q->messages));
 	json_object_set_new(json, "at-least", json_boolean(q->at_least));
-	return cmd_print_json(json);
+	return cmd_json_print(json);
 }
 
 static int

@@ -55,7 +55,7 @@ print_json(const struct cmd_status_text *s, bool ok)
 	for (size_t i = 0; i < s->nnext_start; i++)
 		json_array_append_new(next_start, cmd_json_string(s->next_start[i]));
 	json_object_set_new(json, "next-start", next_start);
-	cmd_print_json(json);
+	cmd_json_print(json);
 }
 
 static int

@@ -62,26 +62,26 @@ daemon_to_json(const struct cmd_status_text *s, json_t *json)
 {
 	json_t *daemon = json_object(), *processes = json_array(), *next_start = json_array();
 
-	json_object_set_new(daemon, "version", cmd_json_string(s->version));
+	cmd_json_set(daemon, "version", s->version);
 	json_object_set_new(daemon, "pid", cmd_json_number((uint64_t)s->pid));
-	json_object_set_new(daemon, "state", cmd_json_string(s->state));
+	cmd_json_set(daemon, "state", s->state);
 	json_object_set_new(daemon, "uptime", cmd_json_number(s->uptime));
 	json_object_set_new(daemon, "reloads", cmd_json_number(s->reloads));
-	json_object_set_new(daemon, "reload", cmd_json_string(s->reload));
-	json_object_set_new(daemon, "reload-time", cmd_json_string(s->reload_time));
+	cmd_json_set(daemon, "reload", s->reload);
+	cmd_json_set(daemon, "reload-time", s->reload_time);
 	for (size_t i = 0; i < s->nnext_start; i++)
 		json_array_append_new(next_start, cmd_json_string(s->next_start[i]));
 	json_object_set_new(daemon, "next-start", next_start);
-	json_object_set_new(daemon, "system-call-filter", cmd_json_string(s->filter));
+	cmd_json_set(daemon, "system-call-filter", s->filter);
 	json_object_set_new(daemon, "landlock", cmd_json_number(s->landlock));
 	for (size_t i = 0; i < s->nprocesses; i++) {
 		const struct cmd_process *p = &s->processes[i];
 		json_t *one = json_object();
 
-		json_object_set_new(one, "process", cmd_json_string(p->name));
+		cmd_json_set(one, "process", p->name);
 		json_object_set_new(one, "worker", cmd_json_number(p->worker));
 		json_object_set_new(one, "pid", cmd_json_number(p->pid));
-		json_object_set_new(one, "state", cmd_json_string(p->state));
+		cmd_json_set(one, "state", p->state);
 		json_object_set_new(one, "restarts", cmd_json_number(p->restarts));
 		json_object_set_new(one, "uptime", cmd_json_number(p->uptime));
 		json_array_append_new(processes, one);
@@ -234,7 +234,7 @@ show_status(struct cmd_context *ctx, void *arg)
 	queue = ask(ctx, "queue", "Queue", json);
 	directory = ask(ctx, "directory", "Directory", json);
 	if (ctx->json)
-		r = cmd_print_json(json);
+		r = cmd_json_print(json);
 	return r != 0 ? r : queue != 0 ? queue : directory;
 }
 
