@@ -287,8 +287,9 @@ take_line(struct parser *p, struct span line)
 		if (access_action_parse(line, &e->action, &e->verdict) == 0) {
 			keep(p, e);
 		} else {
-			complain(p, "%.*s: expected " ACCESS_ACTIONS,
-			    SPAN_ARG(span_first(line, 200)));
+			complain(p, "%.*s%s: expected " ACCESS_ACTIONS,
+			    SPAN_ARG(line.len > 0 ? span_first(line, 200) : span_str(e->key)),
+			    line.len > 0 ? "" : " has no value");
 			entry_free(e);
 		}
 	}

@@ -212,9 +212,13 @@ warn_of_none(const struct check *k)
 	if (k->c->tls_certificate == NULL && k->c->tls_key == NULL && k->lines->tls_unsaid)
 		config_errors_warn(k->errors, k->c->path, 0,
 		    "there is no TLS certificate: STARTTLS is not offered, mail comes in "
-		    "unencrypted, and without TLS there is no AUTH, so nobody can log in to "
-		    "send; get one for %s and name it in tls { certificate = \"...\"  key = "
-		    "\"...\" }, or say tls = none in every listen { } if that is what you want",
+		    "unencrypted, and %s; get one for %s and name it in tls { certificate = "
+		    "\"...\"  key = \"...\" }, or say tls = none in every listen { } if that "
+		    "is "
+		    "what you want",
+		    k->c->auth_without_tls
+			? "passwords do, too (auth-without-tls)"
+			: "without TLS there is no AUTH, so nobody can log in to send",
 		    k->c->hostname);
 }
 

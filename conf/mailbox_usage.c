@@ -2,6 +2,7 @@
 #include "conf/mailbox_usage.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
@@ -131,7 +132,8 @@ mailbox_usage_read(const char *directory, struct span home, const char *maildir,
 	struct maildirsize m;
 	bool fresh;
 
-	*u = (struct mailbox_usage){.at_least = true};
+	/* One that is not there yet has nothing in it, and that is all. */
+	*u = (struct mailbox_usage){.at_least = fd >= 0 || errno != ENOENT};
 	if (fd < 0)
 		return;
 	if (read_file(fd, now, &m, &fresh) && (fresh || m.octets <= need)) {

@@ -245,7 +245,7 @@ control_list(const struct control_request *r)
 
 	(void)wire_get_u64(r->msg, "limit", UINT64_MAX, &q.limit);
 	if (parse_sort(r->msg, &q.sort) != 0)
-		control_refuse(r, CONTROL_WRONG, "sort= wants age, size or next");
+		control_refuse(r, CONTROL_WRONG, "--sort wants age, size or next");
 	else
 		control_answer_snapshot(r, write_list, &q);
 }

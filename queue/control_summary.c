@@ -173,7 +173,7 @@ control_summary(const struct control_request *r)
 	(void)wire_get_u64(r->msg, "limit", UINT64_MAX, &q.limit);
 	if (parse_by(r->msg, &q.by) != 0)
 		control_refuse(
-		    r, CONTROL_WRONG, "by= wants destination, domain or sender-domain");
+		    r, CONTROL_WRONG, "--by wants destination, domain or sender-domain");
 	else
 		control_answer_snapshot(r, write_summary, &q);
 }

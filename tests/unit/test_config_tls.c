@@ -169,6 +169,7 @@ what_is_warned_of(void **state)
 	    {"\n", "conf: there is no TLS certificate: STARTTLS is not offered"},
 	    {"listen \"127.0.0.1:25\" { tls = none }\nlisten \"127.0.0.1:26\" { }\n",
 		"there is no AUTH, so nobody can log in to send; get one for a.test and"},
+	    {"auth-without-tls = yes\n", "passwords do, too (auth-without-tls); get one for"},
 	    {"tls { key = @/expired.key\n certificate = @/expired.pem }\n",
 		"expired.pem: the certificate has expired 1 day ago, on 2"},
 	    {"tls { key = @/ending.key\n certificate = @/ending.pem }\n",
