@@ -6,8 +6,7 @@
  *
  * The checkpoint before the last stays, with the logs since: should the last one rot, they say the same.
  *
- * What one flush made durable begins with a flush record. Logs are allocated ahead in JOURNAL_CHUNK
- * steps, so that a full disk is met before it matters.
+ * What one flush made durable begins with a flush record.
  *
  * States a crash can leave: n.log without n.ckpt (the checkpoint was not finished: the one
  * before and every log since count), n.ckpt.new (never looked at), n.ckpt and older files (not yet
@@ -31,30 +30,14 @@
 #include "queue/journal_frame.h"
 #include "queue/journal_parts.h"
 
-#define JOURNAL_CHUNK	   (4U << 20)
 #define CHECKPOINT_MINIMUM (16U << 20)
 #define BUFFER_MAX	   (64U << 20)
 #define AT_ONCE_MAX	   (4U << 20)
 #define BUFFER_KEPT	   (4U << 20)
 #define RETRY_SEC	   1
-#define RESERVE_SIZE	   JOURNAL_CHUNK
+#define RESERVE_SIZE	   JOURNAL_LOG_CHUNK
 
 static void on_timer(evutil_socket_t, short, void *);
-
-/* Allocates a log ahead, up to where it can. -1 with errno if not even `need` octets more can be had. */
-static int
-allocate_ahead(int fd, uint64_t *allocated, uint64_t need)
-{
-	if (fallocate(fd, 0, (off_t)*allocated, JOURNAL_CHUNK) == 0 || errno == EOPNOTSUPP) {
-		*allocated += JOURNAL_CHUNK;
-		return 0;
-	}
-	if (errno != ENOSPC ||
-	    (need > 0 && fallocate(fd, 0, (off_t)*allocated, (off_t)need) != 0))
-		return -1;
-	*allocated += need;
-	return 0;
-}
 
 /*
  * Room kept for the day when the disk is full: what was delivered by then can be written down, and
@@ -72,29 +55,6 @@ journal_keep_reserve(struct journal *j)
 		close(fd);
 }
 
-/* A new file for log number + 1, allocated ahead; its descriptor, or -1 with errno. */
-static int
-make_log(struct journal *j, uint64_t *allocated)
-{
-	char name[JOURNAL_NAME_SIZE];
-	int fd, saved;
-
-	(void)unlinkat(j->past.dirfd, journal_file_name(j->number + 1, ".log", name), 0);
-	fd = openat(
-	    j->past.dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -1;
-	*allocated = 0;
-	if (allocate_ahead(fd, allocated, 0) == 0 && fsync(fd) == 0 &&
-	    fsync(j->past.dirfd) == 0)
-		return fd;
-	saved = errno;
-	close(fd);
-	(void)unlinkat(j->past.dirfd, name, 0);
-	errno = saved;
-	return -1;
-}
-
 /* The disk is full: gives up what is there for this day, the least needed first. False if nothing is left. */
 static bool
 give_up_something(struct journal *j)
@@ -110,21 +70,14 @@ give_up_something(struct journal *j)
 int
 journal_begin_log(struct journal *j)
 {
-	uint64_t allocated;
-	int fd;
+	int r;
 
 	do {
-		fd = make_log(j, &allocated);
-	} while (fd < 0 && errno == ENOSPC && give_up_something(j));
-	if (fd < 0)
-		return -1;
-	if (j->fd >= 0)
-		close(j->fd);
-	j->fd = fd;
-	j->number++;
-	j->at = j->not_before = 0;
-	j->allocated = allocated;
-	return 0;
+		r = journal_log_begin(&j->log, j->past.dirfd);
+	} while (r != 0 && errno == ENOSPC && give_up_something(j));
+	if (r == 0)
+		j->not_before = 0;
+	return r;
 }
 
 struct journal *
@@ -139,7 +92,7 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 	j->past.instance = instance;
 	j->ops = ops;
 	j->arg = arg;
-	j->fd = -1;
+	j->log.fd = -1;
 	j->healthy = true;
 	j->checkpoint_minimum = CHECKPOINT_MINIMUM;
 	j->buffer_maximum = BUFFER_MAX;
@@ -149,7 +102,7 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 	buf_init(&j->scratch, JOURNAL_RECORD_MAX);
 	journal_past_remove_unfinished(&j->past);
 	history = journal_past_replay(&j->past, replay, arg);
-	j->number = history.last;
+	j->log.number = history.last;
 	j->last_checkpoint = history.checkpoint;
 	j->trusted = j->whole = history.whole;
 	j->is_new = history.last == 0;
@@ -188,7 +141,7 @@ journal_is_new(const struct journal *j)
 void
 journal_replay_again(const struct journal *j, journal_replay_fn *replay, void *arg)
 {
-	journal_past_replay_again(&j->past, j->number, replay, arg);
+	journal_past_replay_again(&j->past, j->log.number, replay, arg);
 }
 
 void
@@ -203,41 +156,13 @@ journal_set_checkpoint_minimum(struct journal *j, uint64_t octets)
 	j->checkpoint_minimum = octets;
 }
 
-/* On the flush thread: makes room ahead, writes, flushes. */
+/* On the flush thread. */
 static void
 flush_run(struct worker_task *t)
 {
 	struct journal *j = (struct journal *)(void *)t;
-	uint64_t end = j->at + j->flushing.len;
-	size_t done = 0;
 
-	j->error = 0;
-	while (end + JOURNAL_FRAME_HEADER > j->allocated) {
-		if (allocate_ahead(
-			j->fd, &j->allocated, end + JOURNAL_FRAME_HEADER - j->allocated) != 0) {
-			j->error = errno;
-			return;
-		}
-	}
-	while (done < j->flushing.len) {
-		ssize_t n = pwrite(
-		    j->fd, j->flushing.p + done, j->flushing.len - done, (off_t)(j->at + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			j->error = n == 0 ? EIO : errno;
-			return;
-		}
-		done += (size_t)n;
-	}
-	while (fdatasync(j->fd) != 0) {
-		if (errno != EINTR) {
-			j->error = errno;
-			return;
-		}
-	}
-	j->at = end;
+	j->error = journal_log_write(&j->log, buf_span(&j->flushing));
 }
 
 static void
@@ -261,7 +186,7 @@ recover_log(struct journal *j)
 	errno = j->error;
 	if (j->healthy)
 		log_warn("journal: log %" PRIu64 " cannot be written, a new one is tried",
-		    j->number);
+		    j->log.number);
 	set_health(j, false);
 	j->failed_log = true;
 	event_add(j->timer, &(struct timeval){RETRY_SEC, 0});
@@ -344,7 +269,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (j->failed_log && !j->in_flight) {
-		/* What the failed log held below j->at was flushed before and stays valid. */
+		/* What the failed log held below its end was flushed before and stays valid. */
 		if (journal_begin_log(j) != 0) {
 			event_add(j->timer, &(struct timeval){RETRY_SEC, 0});
 			return;
@@ -380,7 +305,7 @@ journal_exceed(struct journal *j)
 		log_warnx("journal: more waits to be written than memory may hold: a "
 			  "checkpoint will take its place");
 	j->excess = JOURNAL_EXCESS_LOST;
-	j->failed_log |= j->at > 0 || j->in_flight;
+	j->failed_log |= !journal_log_is_empty(&j->log) || j->in_flight;
 	buf_release(&j->collecting);
 	if (!j->in_flight)
 		buf_release(&j->flushing);
@@ -490,7 +415,6 @@ journal_close(struct journal **jp)
 	buf_release(&j->collecting);
 	buf_release(&j->flushing);
 	buf_release(&j->scratch);
-	if (j->fd >= 0)
-		close(j->fd);
+	journal_log_close(&j->log);
 	free(j);
 }

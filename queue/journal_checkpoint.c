@@ -133,9 +133,9 @@ journal_settle(struct journal *j)
 		event_add(j->timer, &(struct timeval){0, 0});
 		return 0;
 	}
-	if (replace_checkpoint(j, j->number) != 0)
+	if (replace_checkpoint(j, j->log.number) != 0)
 		return -1;
-	checkpoint_done(j, j->number);
+	checkpoint_done(j, j->log.number);
 	return 0;
 }
 
@@ -163,7 +163,7 @@ on_child(evutil_socket_t fd, short what, void *arg)
 	}
 	log_warnx("journal: checkpoint %" PRIu64 " was not written; the logs are kept",
 	    j->checkpoint_number);
-	j->not_before = j->at + j->checkpoint_minimum;
+	j->not_before = j->log.at + j->checkpoint_minimum;
 	if (j->excess == JOURNAL_EXCESS_WRITING)
 		journal_exceed(j);
 }
@@ -182,7 +182,7 @@ run_child(struct journal *j, pid_t parent, int end)
 	_exit(replace_checkpoint(j, j->checkpoint_number) == 0 ? 0 : 1);
 }
 
-/* A child writes checkpoint j->number. -1 if there can be none. */
+/* A child writes checkpoint j->log.number. -1 if there can be none. */
 static int
 fork_checkpoint(struct journal *j)
 {
@@ -191,7 +191,7 @@ fork_checkpoint(struct journal *j)
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return -1;
-	j->checkpoint_number = j->number;
+	j->checkpoint_number = j->log.number;
 	j->checkpoint_position = j->position;
 	j->checkpoint_pid = fork();
 	if (j->checkpoint_pid == 0)
@@ -213,15 +213,16 @@ journal_maybe_checkpoint(struct journal *j)
 
 	if (enough < j->checkpoint_minimum)
 		enough = j->checkpoint_minimum;
-	if (!j->wanted && (j->at < enough || j->at < j->not_before))
+	if (!j->wanted && (j->log.at < enough || j->log.at < j->not_before))
 		return;
 	if (j->child != NULL || j->in_flight || j->failed_log ||
 	    j->excess != JOURNAL_EXCESS_NONE)
 		return;
 	j->wanted = false;
-	if ((j->at > 0 && journal_begin_log(j) != 0) || fork_checkpoint(j) != 0) {
+	if ((!journal_log_is_empty(&j->log) && journal_begin_log(j) != 0) ||
+	    fork_checkpoint(j) != 0) {
 		log_warn("journal: no checkpoint now");
-		j->not_before = j->at + j->checkpoint_minimum;
+		j->not_before = j->log.at + j->checkpoint_minimum;
 	}
 }
 
@@ -237,9 +238,9 @@ journal_replace_excess(struct journal *j, bool now)
 		j->excess = JOURNAL_EXCESS_WRITING;
 		return 0;
 	}
-	if (replace_checkpoint(j, j->number) != 0)
+	if (replace_checkpoint(j, j->log.number) != 0)
 		return -1;
-	checkpoint_done(j, j->number);
+	checkpoint_done(j, j->log.number);
 	j->excess = JOURNAL_EXCESS_NONE;
 	journal_note_durable(j, j->position);
 	return 0;

@@ -1,5 +1,5 @@
 /*
- * journal_parts: what journal.c (the log) and journal_checkpoint.c share and
+ * journal_parts: what journal.c (the logs) and journal_checkpoint.c share and
  * nobody else sees.
  */
 #ifndef QUEUE_JOURNAL_PARTS_H
@@ -10,6 +10,7 @@
 
 #include "common/worker.h"
 #include "queue/journal.h"
+#include "queue/journal_log.h"
 #include "queue/journal_past.h"
 
 /* When more could not be written than memory may hold, a checkpoint takes the place of it all. */
@@ -25,10 +26,7 @@ struct journal {
 	const struct journal_ops *ops;
 	void *arg;
 	struct journal_past past;
-	uint64_t number; /* of the log being written */
-	int fd;
-	uint64_t at; /* octets of the log written so far */
-	uint64_t allocated;
+	struct journal_log log;
 	uint64_t last_checkpoint_size, checkpoint_minimum, at_once;
 	uint64_t last_checkpoint;
 	bool trusted;			 /* last_checkpoint and the logs since say it all */
