@@ -39,10 +39,10 @@ judge_damage(struct fsck_report *r, const struct fsck_journal_file *f, bool newe
 	else if (f->used || newer)
 		fsck_add(r, FSCK_PROBLEM, FSCK_CURE_RECOVER, file,
 		    "is damaged at octet %" PRIu64 "; %" PRIu64 " records can be read",
-		    f->result.damaged_at, f->result.records);
+		    f->result.end, f->result.records);
 	else
 		fsck_add(r, FSCK_NOTE, FSCK_CURE_RECOVER, file,
-		    "is damaged at octet %" PRIu64 ", and is not needed", f->result.damaged_at);
+		    "is damaged at octet %" PRIu64 ", and is not needed", f->result.end);
 }
 
 static void
@@ -62,35 +62,57 @@ examine_checkpoints(int journalfd, struct fsck_report *r)
 	free(numbers);
 }
 
+static bool
+is_whole(const struct journal_file_result *r)
+{
+	return r->state == JOURNAL_FILE_WHOLE || r->state == JOURNAL_FILE_CUT;
+}
+
+/* What is missing between a log and the one before it; chain as it was before it. */
+static void
+judge_link(struct fsck_report *r, const struct journal_chain *chain, enum journal_link link,
+    const struct fsck_journal_file *f, const struct fsck_journal_file *before)
+{
+	char name[JOURNAL_NAME_SIZE];
+
+	if (link == JOURNAL_LINK_GAP)
+		fsck_add(r, FSCK_PROBLEM, FSCK_CURE_RECOVER, "journal",
+		    "%s is missing, with everything that happened while it was written",
+		    journal_file_name(journal_chain_expected(chain), ".log", name));
+	else if (link == JOURNAL_LINK_SHORT && !f->result.begun && is_whole(&f->result))
+		fsck_add(r, FSCK_PROBLEM, FSCK_CURE_RECOVER, "journal",
+		    "the beginning of %s is missing", f->name);
+	else if (link == JOURNAL_LINK_SHORT && f->result.begun && is_whole(&before->result))
+		fsck_add(r, FSCK_PROBLEM, FSCK_CURE_RECOVER, "journal",
+		    "%s ends at octet %" PRIu64 ", though %" PRIu64
+		    " were on disk when the next log was begun",
+		    before->name, before->result.end, f->result.before);
+}
+
 static void
 examine_logs(int journalfd, struct fsck_report *r)
 {
-	uint64_t *numbers, expected = r->checkpoint > 0 ? r->checkpoint : 1;
+	struct journal_chain chain = {.checkpoint = r->checkpoint};
+	uint64_t *numbers;
 	size_t n = journal_file_list(journalfd, ".log", &numbers);
-	bool cut = false;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct fsck_journal_file *f =
+		struct fsck_journal_file *f =
 		    add_file(r, journalfd, numbers[i], JOURNAL_FILE_LOG);
-		char name[JOURNAL_NAME_SIZE];
+		struct journal_chain before = chain;
+		enum journal_link link;
 
 		if (f->result.state == JOURNAL_FILE_DAMAGED ||
 		    (f->result.state == JOURNAL_FILE_MISSING && !r->running))
 			judge_damage(r, f, false);
 		if (!f->used)
 			continue;
-		if (!r->journal_whole && numbers[i] != expected)
-			fsck_add(r, FSCK_PROBLEM, FSCK_CURE_RECOVER, "journal",
-			    "%s is missing, with everything that happened while it was written",
-			    journal_file_name(expected, ".log", name));
-		else if (cut)
-			fsck_add(r, FSCK_PROBLEM, FSCK_CURE_RECOVER, "journal",
-			    "the last write of %s is not whole, though another log follows it",
-			    journal_file_name(numbers[i - 1], ".log", name));
-		cut = f->result.state == JOURNAL_FILE_CUT;
-		expected = numbers[i] + 1;
+		link = journal_chain_add(&chain, numbers[i], &f->result, i + 1 == n);
+		f->used = link != JOURNAL_LINK_NOT_BEGUN;
+		if (!r->journal_whole)
+			judge_link(r, &before, link, f, f - 1);
 	}
-	if (!r->journal_whole && expected == r->checkpoint)
+	if (!r->journal_whole && r->checkpoint > 0 && chain.last == 0)
 		fsck_add(r, FSCK_PROBLEM, FSCK_CURE_RECOVER, "journal",
 		    "the log that belongs to checkpoint %" PRIu64 " is missing", r->checkpoint);
 	free(numbers);

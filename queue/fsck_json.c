@@ -23,8 +23,7 @@ journal_to_json(const struct fsck_report *r)
 		json_object_set_new(one, "records", cmd_json_number(f->result.records));
 		json_object_set_new(one, "size", cmd_json_number(f->result.size));
 		if (f->result.state == JOURNAL_FILE_DAMAGED)
-			json_object_set_new(
-			    one, "damaged-at", cmd_json_number(f->result.damaged_at));
+			json_object_set_new(one, "damaged-at", cmd_json_number(f->result.end));
 		json_array_append_new(files, one);
 	}
 	json_object_set_new(json, "files", files);

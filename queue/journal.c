@@ -6,12 +6,13 @@
  *
  * The checkpoint before the last stays, with the logs since: should the last one rot, they say the same.
  *
- * What one flush made durable begins with a flush record.
+ * What one flush made durable begins with a flush record. A log begins with a record that says how much of the
+ * one before it was on disk by then.
  *
  * States a crash can leave: n.log without n.ckpt (the checkpoint was not finished: the one
  * before and every log since count), n.ckpt.new (never looked at), n.ckpt and older files (not yet
- * removed), a cut record at the end of the last log (its writer was promised nothing). A new
- * process never appends to an old log.
+ * removed), a cut record at the end of a log, behind what the next says of it or in the last (its
+ * writer was promised nothing), a log without its first record (it holds nothing). A new process never appends to an old log.
  */
 #include "queue/journal.h"
 
@@ -73,7 +74,7 @@ journal_begin_log(struct journal *j)
 	int r;
 
 	do {
-		r = journal_log_begin(&j->log, j->past.dirfd);
+		r = journal_log_begin(&j->log, j->past.dirfd, j->past.instance);
 	} while (r != 0 && errno == ENOSPC && give_up_something(j));
 	if (r == 0)
 		j->not_before = 0;
@@ -103,12 +104,13 @@ journal_open(struct event_base *base, int dirfd, int corruptfd, uint64_t instanc
 	journal_past_remove_unfinished(&j->past);
 	history = journal_past_replay(&j->past, replay, arg);
 	j->log.number = history.last;
+	j->log.at = history.end;
 	j->last_checkpoint = history.checkpoint;
 	j->trusted = j->whole = history.whole;
 	j->is_new = history.last == 0;
 	j->past_size = history.size;
 	j->last_checkpoint_size = history.checkpoint_size;
-	journal_past_release_tail(&j->past, &history);
+	journal_past_release_tail(&j->past, history.last);
 	j->worker = worker_new(base);
 	j->timer = evtimer_new(base, on_timer, j);
 	if (journal_begin_log(j) != 0) {

@@ -79,7 +79,7 @@ read_octets(int fd, uint64_t offset, char *p, size_t size)
 
 /* The file as it is read: a window of it in memory. */
 struct reading {
-	uint64_t instance;
+	uint64_t number, instance;
 	enum journal_file_kind kind;
 	journal_replay_fn *replay;
 	void *arg;
@@ -139,20 +139,36 @@ move_window(struct reading *r, size_t n)
 	return true;
 }
 
+/* A record of the file's own: not to be replayed. */
+static bool
+take_own(struct reading *r, struct span body, bool first)
+{
+	struct journal_log_record log;
+
+	if (r->kind == JOURNAL_FILE_CHECKPOINT) {
+		r->ended = span_is(body, JOURNAL_END_RECORD);
+		return r->ended;
+	}
+	if (first && journal_log_record_parse(body, &log) == 0 && log.number == r->number) {
+		r->result->begun = true;
+		r->result->before = log.before;
+	}
+	return span_is(body, JOURNAL_FLUSH_RECORD) ||
+	       span_starts_with(body, JOURNAL_LOG_RECORD);
+}
+
 /* The records up to the first that is not whole; returns what journal_frame_next said there. */
 static int
 replay_frames(struct reading *r, struct span *rest)
 {
 	struct span body;
-	int n;
+	int n = 1;
 
-	while ((n = journal_frame_next(r->instance, rest, &body)) == 1) {
+	while (!r->ended && (n = journal_frame_next(r->instance, rest, &body)) == 1) {
+		bool first = r->result->used == 0;
+
 		r->result->used += JOURNAL_FRAME_HEADER + body.len;
-		if (r->kind == JOURNAL_FILE_CHECKPOINT && span_is(body, JOURNAL_END_RECORD)) {
-			r->ended = true;
-			break;
-		}
-		if (span_is(body, JOURNAL_FLUSH_RECORD))
+		if (take_own(r, body, first))
 			continue;
 		r->result->records++;
 		if (r->replay != NULL)
@@ -181,6 +197,7 @@ replay_pieces(struct reading *r)
 			break;
 	}
 	r->offset += done;
+	r->result->end = r->offset;
 	free(r->window);
 	r->window = NULL;
 	r->len = 0;
@@ -201,7 +218,7 @@ replay_rest(struct reading *r)
 	do {
 		n = replay_frames(r, &rest);
 		if (result->state == JOURNAL_FILE_WHOLE)
-			result->damaged_at = result->size - rest.len;
+			result->end = result->size - rest.len;
 		if (r->kind == JOURNAL_FILE_CHECKPOINT ||
 		    !journal_frame_resync(r->instance, &rest))
 			break;
@@ -211,8 +228,9 @@ replay_rest(struct reading *r)
 		result->state = JOURNAL_FILE_DAMAGED;
 	else if (result->state == JOURNAL_FILE_WHOLE && n == -1)
 		result->state = JOURNAL_FILE_CUT;
-	if (result->state == JOURNAL_FILE_WHOLE)
-		result->damaged_at = 0;
+	/* Its first record was there before any other. */
+	if (r->kind == JOURNAL_FILE_LOG && !result->begun && result->used > 0)
+		result->state = JOURNAL_FILE_DAMAGED;
 	free(r->window);
 }
 
@@ -222,8 +240,12 @@ journal_file_read(int dirfd, uint64_t number, enum journal_file_kind kind, uint6
 {
 	const char *suffix = kind == JOURNAL_FILE_LOG ? ".log" : ".ckpt";
 	char name[JOURNAL_NAME_SIZE];
-	struct reading r = {
-	    .instance = instance, .kind = kind, .replay = replay, .arg = arg, .result = result};
+	struct reading r = {.number = number,
+	    .instance = instance,
+	    .kind = kind,
+	    .replay = replay,
+	    .arg = arg,
+	    .result = result};
 
 	*result = (struct journal_file_result){.state = JOURNAL_FILE_MISSING};
 	if (begin_reading(&r, dirfd, journal_file_name(number, suffix, name)) == 0) {

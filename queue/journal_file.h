@@ -6,6 +6,7 @@
 #ifndef QUEUE_JOURNAL_FILE_H
 #define QUEUE_JOURNAL_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,11 +26,14 @@ enum journal_file_state {
 
 struct journal_file_result {
 	enum journal_file_state state;
-	int error;	     /* errno of what could not be opened or read, 0 if all could */
-	uint64_t size;	     /* octets, those allocated ahead included */
-	uint64_t used;	     /* octets of intact records, with their headers */
-	uint64_t records;    /* intact ones, the files' own aside */
-	uint64_t damaged_at; /* offset of the first octet that is not as it was */
+	int error;	  /* errno of what could not be opened or read, 0 if all could */
+	uint64_t size;	  /* octets, those allocated ahead included */
+	uint64_t used;	  /* octets of intact records, with their headers */
+	uint64_t records; /* intact ones, the files' own aside */
+	uint64_t
+	    end; /* offset behind the first so many records that are all intact; of a damaged file that of the damage */
+	bool begun;	 /* of a log: its first record is there */
+	uint64_t before; /* what that says: so much of the log before it counts */
 };
 
 /* "0000000007.log"; suffixes are .log, .ckpt, .ckpt.new. Returns out. */

@@ -2,6 +2,8 @@
 #include "queue/journal_frame.h"
 
 #include <endian.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/crc32c.h"
@@ -20,6 +22,25 @@ journal_frame_header(uint64_t instance, struct span body, unsigned char h[JOURNA
 	uint32_t v[2] = {htobe32((uint32_t)body.len), htobe32(frame_crc(instance, body))};
 
 	memcpy(h, v, sizeof v);
+}
+
+size_t
+journal_log_record_format(const struct journal_log_record *r, char out[JOURNAL_LOG_SIZE])
+{
+	return (size_t)snprintf(out, JOURNAL_LOG_SIZE,
+	    JOURNAL_LOG_RECORD "%" PRIu64 " %" PRIu64, r->number, r->before);
+}
+
+int
+journal_log_record_parse(struct span body, struct journal_log_record *r)
+{
+	if (!span_starts_with(body, JOURNAL_LOG_RECORD))
+		return -1;
+	body = span_skip(body, strlen(JOURNAL_LOG_RECORD));
+	if (span_to_u64(span_cut(&body, ' '), UINT64_MAX, &r->number) != 0 ||
+	    span_to_u64(body, UINT64_MAX, &r->before) != 0)
+		return -1;
+	return 0;
 }
 
 int

@@ -1,6 +1,9 @@
 /*
  * journal_log: the log that is being written. See journal_log.h. It is allocated
  * ahead in steps, so that a full disk is met before it matters.
+ *
+ * Its first record is on disk before anything else of it is written: a crash leaves a log that was begun,
+ * or one that holds nothing.
  */
 #include "queue/journal_log.h"
 
@@ -15,7 +18,8 @@
 static int
 allocate_ahead(int fd, uint64_t *allocated, uint64_t need)
 {
-	if (fallocate(fd, 0, (off_t)*allocated, JOURNAL_LOG_CHUNK) == 0 || errno == EOPNOTSUPP) {
+	if (fallocate(fd, 0, (off_t)*allocated, JOURNAL_LOG_CHUNK) == 0 ||
+	    errno == EOPNOTSUPP) {
 		*allocated += JOURNAL_LOG_CHUNK;
 		return 0;
 	}
@@ -24,37 +28,6 @@ allocate_ahead(int fd, uint64_t *allocated, uint64_t need)
 		return -1;
 	*allocated += need;
 	return 0;
-}
-
-int
-journal_log_begin(struct journal_log *l, int dirfd)
-{
-	struct journal_log new = {.number = l->number + 1};
-	char name[JOURNAL_NAME_SIZE];
-	int saved;
-
-	(void)unlinkat(dirfd, journal_file_name(new.number, ".log", name), 0);
-	new.fd =
-	    openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (new.fd < 0)
-		return -1;
-	if (allocate_ahead(new.fd, &new.allocated, 0) == 0 && fsync(new.fd) == 0 &&
-	    fsync(dirfd) == 0) {
-		journal_log_close(l);
-		*l = new;
-		return 0;
-	}
-	saved = errno;
-	close(new.fd);
-	(void)unlinkat(dirfd, name, 0);
-	errno = saved;
-	return -1;
-}
-
-bool
-journal_log_is_empty(const struct journal_log *l)
-{
-	return l->at == 0;
 }
 
 /* 0, or errno. */
@@ -72,6 +45,52 @@ write_octets(int fd, struct span octets, uint64_t at)
 		at += (size_t)n;
 	}
 	return 0;
+}
+
+/* What it begins with, into its file: 0, or -1 with errno. */
+static int
+write_first(struct journal_log *l, const struct journal_log *before, uint64_t instance)
+{
+	struct journal_log_record r = {.number = l->number, .before = before->at};
+	char frame[JOURNAL_FRAME_HEADER + JOURNAL_LOG_SIZE];
+	size_t n = journal_log_record_format(&r, frame + JOURNAL_FRAME_HEADER);
+
+	journal_frame_header(
+	    instance, span_make(frame + JOURNAL_FRAME_HEADER, n), (unsigned char *)frame);
+	l->at = l->first = JOURNAL_FRAME_HEADER + n;
+	errno = write_octets(l->fd, span_make(frame, l->first), 0);
+	return errno == 0 ? 0 : -1;
+}
+
+int
+journal_log_begin(struct journal_log *l, int dirfd, uint64_t instance)
+{
+	struct journal_log new = {.number = l->number + 1};
+	char name[JOURNAL_NAME_SIZE];
+	int saved;
+
+	(void)unlinkat(dirfd, journal_file_name(new.number, ".log", name), 0);
+	new.fd =
+	    openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (new.fd < 0)
+		return -1;
+	if (allocate_ahead(new.fd, &new.allocated, 0) == 0 &&
+	    write_first(&new, l, instance) == 0 && fsync(new.fd) == 0 && fsync(dirfd) == 0) {
+		journal_log_close(l);
+		*l = new;
+		return 0;
+	}
+	saved = errno;
+	close(new.fd);
+	(void)unlinkat(dirfd, name, 0);
+	errno = saved;
+	return -1;
+}
+
+bool
+journal_log_is_empty(const struct journal_log *l)
+{
+	return l->at == l->first;
 }
 
 int

@@ -18,14 +18,16 @@ struct journal_log {
 	uint64_t number; /* 0: there was never one */
 	int fd;		 /* -1: an earlier life wrote it, or it was never there */
 	uint64_t at;	 /* octets of it that are on disk */
+	uint64_t
+	    first; /* of these its own record, which says how far the log before it counts */
 	uint64_t allocated;
 };
 
 /*
- * A new file for log number + 1 in directory dirfd, which takes the place of the one before. -1 with errno: that stays
- * as it is, and in use.
+ * A new file for log number + 1 in directory dirfd, which takes the place of the one before, and names its end. -1 with errno:
+ * that stays as it is, and in use.
  */
-int journal_log_begin(struct journal_log *l, int dirfd);
+int journal_log_begin(struct journal_log *l, int dirfd, uint64_t instance);
 
 /* Has nothing been written to it? */
 bool journal_log_is_empty(const struct journal_log *l);

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "queue/journal_file.h"
 #include "queue/quarantine.h"
 
 /*
@@ -40,55 +39,91 @@ replay_checkpoint(
 	return found;
 }
 
-/* One log; what it is like, and where it is cut. */
-static enum journal_file_state
-replay_log(const struct journal_past *p, uint64_t number, journal_replay_fn *replay, void *arg,
+uint64_t
+journal_chain_expected(const struct journal_chain *c)
+{
+	if (c->last > 0)
+		return c->last + 1;
+	return c->checkpoint > 0 ? c->checkpoint : 1;
+}
+
+/*
+ * Only the newest may lack its first record: it was on disk before anything else of the log was written, and before a checkpoint of
+ * the same number.
+ */
+enum journal_link
+journal_chain_add(
+    struct journal_chain *c, uint64_t number, const struct journal_file_result *r, bool newest)
+{
+	uint64_t expected = journal_chain_expected(c), end = c->end;
+	bool counted = c->last > 0;
+
+	if (newest && !r->begun && r->used == 0 && number != c->checkpoint &&
+	    (r->state == JOURNAL_FILE_WHOLE || r->state == JOURNAL_FILE_CUT))
+		return JOURNAL_LINK_NOT_BEGUN;
+	c->last = number;
+	c->end = r->end;
+	if (number != expected)
+		return JOURNAL_LINK_GAP;
+	return r->begun && (!counted || end >= r->before) ? JOURNAL_LINK_WHOLE
+							  : JOURNAL_LINK_SHORT;
+}
+
+static void
+keep_damaged(const struct journal_past *p, uint64_t number)
+{
+	char name[JOURNAL_NAME_SIZE];
+
+	if (p->corruptfd >= 0)
+		quarantine_copy(p->dirfd, journal_file_name(number, ".log", name), p->corruptfd,
+		    "records in the middle of this log are damaged; the others were used, and "
+		    "the segments searched for what is missing: some mail may be delivered "
+		    "twice, none is lost");
+}
+
+/*
+ * One log. Of one that is damaged, and has none behind it, the next is to say that more counts than there is: else it would
+ * seem to be whole at another start.
+ */
+static void
+replay_log(const struct journal_past *p, uint64_t number, bool newest,
+    journal_replay_fn *replay, void *arg, struct journal_chain *chain,
     struct journal_history *h)
 {
 	struct journal_file_result r;
-	char name[JOURNAL_NAME_SIZE];
+	enum journal_link link;
 
 	journal_file_read(p->dirfd, number, JOURNAL_FILE_LOG, p->instance, replay, arg, &r);
+	link = journal_chain_add(chain, number, &r, newest);
+	if (link == JOURNAL_LINK_NOT_BEGUN)
+		return;
 	h->size += r.used;
-	h->cut = r.state == JOURNAL_FILE_CUT;
-	h->cut_at = r.damaged_at;
-	if (r.state == JOURNAL_FILE_DAMAGED && p->corruptfd >= 0)
-		quarantine_copy(p->dirfd, journal_file_name(number, ".log", name), p->corruptfd,
-		    "records in the middle of this log are damaged; the others were used, and "
-		    "the "
-		    "segments searched for what is missing: some mail may be delivered twice, "
-		    "none is lost");
-	return r.state;
+	h->last = number;
+	h->end = r.state == JOURNAL_FILE_DAMAGED ? r.size : r.end;
+	if (r.state == JOURNAL_FILE_DAMAGED)
+		keep_damaged(p, number);
+	if (link != JOURNAL_LINK_WHOLE || r.state == JOURNAL_FILE_DAMAGED ||
+	    r.state == JOURNAL_FILE_MISSING)
+		h->whole = false;
 }
 
 struct journal_history
 journal_past_replay(const struct journal_past *p, journal_replay_fn *replay, void *arg)
 {
 	struct journal_history h = {.whole = true};
-	enum journal_file_state last = JOURNAL_FILE_WHOLE;
-	uint64_t *numbers, expected;
+	struct journal_chain chain = {0};
+	uint64_t *numbers;
 	size_t n;
 
 	h.checkpoint = replay_checkpoint(p, replay, arg, &h.checkpoint_size);
 	h.size = h.checkpoint_size;
-	h.last = h.checkpoint;
-	expected = h.checkpoint > 0 ? h.checkpoint : 1;
+	h.last = chain.checkpoint = h.checkpoint;
 	n = journal_file_list(p->dirfd, ".log", &numbers);
-	for (size_t i = 0; i < n; i++) {
-		if (numbers[i] > h.last)
-			h.last = numbers[i];
-		if (numbers[i] < h.checkpoint)
-			continue;
-		/* A cut is the end: a start takes it away before it begins the next log (journal_past_release_tail). */
-		if (numbers[i] != expected || last == JOURNAL_FILE_CUT)
-			h.whole = false;
-		last = replay_log(p, numbers[i], replay, arg, &h);
-		if (last != JOURNAL_FILE_WHOLE && last != JOURNAL_FILE_CUT)
-			h.whole = false;
-		expected = numbers[i] + 1;
-	}
+	for (size_t i = 0; i < n; i++)
+		if (numbers[i] >= h.checkpoint)
+			replay_log(p, numbers[i], i + 1 == n, replay, arg, &chain, &h);
 	/* A checkpoint is never alone: its log was begun before it. */
-	if (h.checkpoint > 0 && expected == h.checkpoint)
+	if (h.checkpoint > 0 && chain.last == 0)
 		h.whole = false;
 	free(numbers);
 	return h;
@@ -114,15 +149,13 @@ journal_past_replay_again(
 }
 
 void
-journal_past_release_tail(const struct journal_past *p, const struct journal_history *h)
+journal_past_release_tail(const struct journal_past *p, uint64_t number)
 {
 	char name[JOURNAL_NAME_SIZE], block[65536];
-	int fd = openat(p->dirfd, journal_file_name(h->last, ".log", name),
+	int fd = openat(p->dirfd, journal_file_name(number, ".log", name),
 	    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0, end = size;
 
-	if (h->cut && (off_t)h->cut_at < end)
-		end = (off_t)h->cut_at;
 	while (end > 0) {
 		size_t want = (size_t)(end % (off_t)sizeof block);
 		ssize_t n;
@@ -137,8 +170,8 @@ journal_past_release_tail(const struct journal_past *p, const struct journal_his
 		if (n > 0)
 			break;
 	}
-	if (fd >= 0 && end < size && (ftruncate(fd, end) != 0 || (h->cut && fsync(fd) != 0)))
-		log_warn("journal: log %" PRIu64, h->last);
+	if (fd >= 0 && end < size && ftruncate(fd, end) != 0)
+		log_warn("journal: log %" PRIu64, number);
 	if (fd >= 0)
 		close(fd);
 }

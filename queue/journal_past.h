@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "queue/journal.h"
+#include "queue/journal_file.h"
 
 struct journal_past {
 	int dirfd;
@@ -27,9 +28,32 @@ struct journal_history {
 	bool whole;
 	uint64_t checkpoint_size; /* octets of its records, and of all that were replayed */
 	uint64_t size;
-	bool cut;	 /* the last log's last write is not all there */
-	uint64_t cut_at; /* where it begins then */
+	uint64_t end; /* of the last log: what the next log is to say of it */
 };
+
+/*
+ * Goes through the logs that count, in their order, and says what each leaves open. Zeroed, but for checkpoint: the
+ * one they are read with, 0 if there is none.
+ */
+struct journal_chain {
+	uint64_t checkpoint;
+	uint64_t last; /* the one seen last, 0 if there was none */
+	uint64_t end;  /* octets of it that are as they were */
+};
+
+enum journal_link {
+	JOURNAL_LINK_WHOLE, /* nothing is missing between the one before and this */
+	JOURNAL_LINK_NOT_BEGUN, /* nothing was ever written to it, nor to any after it: it does not count */
+	JOURNAL_LINK_GAP, /* a log before it is missing */
+	JOURNAL_LINK_SHORT, /* of the log before it, or of its own beginning, something is missing */
+};
+
+/* The number of the log that comes next. */
+uint64_t journal_chain_expected(const struct journal_chain *c);
+
+/* Log number is the next, or newer than that, and r is what it is like; newest: there is none after it. */
+enum journal_link journal_chain_add(
+    struct journal_chain *c, uint64_t number, const struct journal_file_result *r, bool newest);
 
 /*
  * Calls replay for every record of the newest whole checkpoint and of the logs that count with it; of a damaged
@@ -43,10 +67,10 @@ void journal_past_replay_again(
     const struct journal_past *p, uint64_t upto, journal_replay_fn *replay, void *arg);
 
 /*
- * What was allocated ahead for the last log, and not used, is given back: on a full disk it is what
- * lets the next begin. So is a write that is not all there: with another log behind it, it would look like something lost.
+ * What was allocated ahead for this log, and not used, is given back: on a full disk it is what
+ * lets the next begin.
  */
-void journal_past_release_tail(const struct journal_past *p, const struct journal_history *h);
+void journal_past_release_tail(const struct journal_past *p, uint64_t number);
 
 /*
  * Removes the logs and checkpoints below number. What a crash in between leaves is removed next time. True if

@@ -8,6 +8,7 @@
 #include "queue/journal.h"
 
 #define INSTANCE 99
+#define FIRST	 15 /* octets of the first record of log 1: "LOG 1 0" */
 
 struct log {
 	char path[64];
@@ -260,7 +261,7 @@ test_damaged_middle_is_set_aside(void **state)
 	await_flush(&l);
 	add(&l, 6, 9);
 	journal_close(&l.journal);
-	damage(&l, "0000000001.log", 5 * 9 + 8);
+	damage(&l, "0000000001.log", FIRST + 5 * 9 + 8);
 	log_open(&l);
 	assert_int_equal(l.replayed, 8);
 	assert_int_equal(l.sum, 45 - 5);
@@ -278,7 +279,7 @@ test_damaged_last_record_is_a_cut(void **state)
 	log_init_dir(&l);
 	add(&l, 1, 9);
 	journal_close(&l.journal);
-	damage(&l, "0000000001.log", 9 * 9 + 8);
+	damage(&l, "0000000001.log", FIRST + 9 * 9 + 8);
 	log_open(&l);
 	assert_int_equal(l.replayed, 8);
 	close(l.corruptfd);
@@ -299,7 +300,7 @@ test_gap_in_the_last_write_is_a_cut(void **state)
 	await_flush(&l);
 	add(&l, 4, 9);
 	journal_close(&l.journal);
-	damage(&l, "0000000001.log", 6 * 9 + 8);
+	damage(&l, "0000000001.log", FIRST + 6 * 9 + 8);
 	log_open(&l);
 	assert_int_equal(l.replayed, 4);
 	close(l.corruptfd);
@@ -334,6 +335,108 @@ limit_files(rlim_t octets)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
 	r.rlim_cur = octets;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+/*
+ * A write that the disk takes in part, and a log behind it: nothing is missing, though the end of the first is not whole.
+ * Nor is it after a start that comes to no checkpoint, and another one.
+ */
+static void
+test_log_behind_a_failed_write(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 9);
+	await_flush(&l);
+	limit_files(FIRST + 10 * 9 + 20);
+	add(&l, 10, 30);
+	for (int i = 0; i < 2000 && journal_healthy(l.journal); i++) {
+		event_base_loop(l.base, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+	assert_false(journal_healthy(l.journal));
+	limit_files(RLIM_INFINITY);
+	await_flush(&l);
+	for (int again = 0; again < 3; again++) {
+		add(&l, 31, 40);
+		reopen(&l);
+		assert_true(journal_is_whole(l.journal));
+		assert_int_equal(l.sum, 30 * 31 / 2 + (again + 1) * 355);
+	}
+	log_release(&l);
+}
+
+static void
+cut(struct log *l, const char *name, off_t size)
+{
+	int fd = openat(l->dirfd, name, O_WRONLY);
+
+	assert_int_equal(ftruncate(fd, size), 0);
+	close(fd);
+}
+
+/* The next log knows how far one was on disk: if its end is gone since it says so, at every start until there is a checkpoint. */
+static void
+test_lost_end_of_a_log(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 9);
+	reopen(&l);
+	add(&l, 10, 12);
+	reopen(&l);
+	assert_true(journal_is_whole(l.journal));
+	journal_close(&l.journal);
+	cut(&l, "0000000001.log", FIRST + 9 * 9);
+	for (int again = 0; again < 2; again++) {
+		log_open(&l);
+		assert_int_equal(l.sum, 12 * 13 / 2 - 9);
+		assert_false(journal_is_whole(l.journal));
+		journal_close(&l.journal);
+	}
+	log_open(&l);
+	assert_int_equal(journal_settle(l.journal), 0);
+	reopen(&l);
+	assert_true(journal_is_whole(l.journal));
+	log_release(&l);
+}
+
+/* A log of which not even the first record is there was never used: another takes its place. One that had records was. */
+static void
+test_log_that_was_not_begun(void **state)
+{
+	static const off_t sizes[] = {0, 7, FIRST - 1};
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 9);
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		char name[32];
+
+		reopen(&l);
+		journal_close(&l.journal);
+		snprintf(name, sizeof name, "%010zu.log", i + 2);
+		cut(&l, name, sizes[i]);
+		if (sizes[i] == 0)
+			cut(&l, name, 4096); /* allocated */
+		log_open(&l);
+		assert_int_equal(l.sum, 45);
+		assert_true(journal_is_whole(l.journal));
+		snprintf(name, sizeof name, "%010zu.log", i + 3);
+		assert_int_equal(faccessat(l.dirfd, name, F_OK, 0), -1);
+	}
+	add(&l, 10, 10);
+	journal_close(&l.journal);
+	damage(&l, "0000000004.log", 9);
+	log_open(&l);
+	assert_int_equal(l.sum, 55);
+	assert_false(journal_is_whole(l.journal));
+	log_release(&l);
 }
 
 /*
@@ -471,6 +574,9 @@ main(void)
 	    cmocka_unit_test(test_damaged_last_record_is_a_cut),
 	    cmocka_unit_test(test_gap_in_the_last_write_is_a_cut),
 	    cmocka_unit_test(test_other_instance_is_not_understood),
+	    cmocka_unit_test(test_log_behind_a_failed_write),
+	    cmocka_unit_test(test_lost_end_of_a_log),
+	    cmocka_unit_test(test_log_that_was_not_begun),
 	    cmocka_unit_test(test_excess_is_replaced),
 	    cmocka_unit_test(test_excess_at_the_end),
 	    cmocka_unit_test(test_settled_later),

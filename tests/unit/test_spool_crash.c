@@ -415,6 +415,48 @@ test_service_returns(void **state)
 	}
 }
 
+/*
+ * The disk does not take a write to a log, or a part of it only, and another log goes on. Until a checkpoint replaces both, what
+ * was settled before those that are kept does not come back, whenever the power goes.
+ */
+static void
+test_failed_log(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= (long_run ? 8U : 2U); seed++) {
+		struct world *w = world_new(seed);
+
+		for (unsigned k = 0; k < 24; k++)
+			(void)world_send(w, 400, 2);
+		world_settle_down(w);
+		for (unsigned k = 0; k < 8; k++) {
+			world_outcome(w, (int)k, 0, 'D');
+			world_outcome(w, (int)k, 1, 'D');
+		}
+		world_turn(w, 25);
+		for (unsigned k = 0; k < 3; k++)
+			world_reopen(w);
+		w->failing = true;
+		disk_fail(seed % 4 == 3 ? CALL_WRITE : CALL_FLUSH, 1, EIO, false);
+		for (unsigned k = 8; k < 24; k++)
+			world_outcome(w, (int)k, 0, "DTF"[k % 3]);
+		for (unsigned i = 0; i < 100 && journal_healthy(w->f.store->journal); i++)
+			world_turn(w, 1);
+		assert_int_equal(disk->failed, 1);
+		fixture_until(&w->f, has_room);
+		world_turn(w, 2);
+		for (unsigned k = 8; k < 24; k++)
+			world_outcome(w, (int)k, 1, "TDQ"[k % 3]);
+		for (unsigned i = 0; i < 100 && w->ndurable < w->noutcomes; i++)
+			world_turn(w, 1);
+		assert_int_equal(w->ndurable, w->noutcomes);
+		world_close(w);
+		world_end(w);
+		cut(w, "failed log", seed, 1);
+		free(w);
+	}
+}
+
 /* More than memory may hold waits for a disk that takes nothing; what a checkpoint says then is all there was. */
 static void
 test_excess(void **state)
@@ -471,6 +513,7 @@ main(void)
 	    cmocka_unit_test(test_random),
 	    cmocka_unit_test(test_failing_calls),
 	    cmocka_unit_test(test_service_returns),
+	    cmocka_unit_test(test_failed_log),
 	    cmocka_unit_test(test_excess),
 	};
 	int r;
