@@ -1,5 +1,5 @@
 /*
- * store_parts: what store.c and store_recover.c share and nobody else sees.
+ * store_parts: what store.c, store_intake.c and store_recover.c share and nobody else sees.
  */
 #ifndef QUEUE_STORE_PARTS_H
 #define QUEUE_STORE_PARTS_H
