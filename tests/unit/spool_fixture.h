@@ -261,6 +261,21 @@ fixture_send_to(struct fixture *f, const char *from, const char *const *rcpts, s
 	return number;
 }
 
+static inline struct verdict
+fixture_verdict(enum verdict_kind kind, const char *status, const char *text)
+{
+	struct verdict v;
+
+	verdict_set(&v, kind, 0, status, "%s", text);
+	return v;
+}
+
+static inline bool
+fixture_has_room(struct fixture *f)
+{
+	return store_has_room(f->store);
+}
+
 static inline bool
 fixture_idle(struct fixture *f)
 {

@@ -6,6 +6,7 @@
 #include "tests/unit/compact_fixture.h"
 
 #include "common/log.h"
+#include "tests/unit/spool_files.h"
 
 /*
  * Beside segments that hold mail: free ones, ready ones and those in a writer's hand, each a constant
@@ -224,19 +225,6 @@ overwrite(struct compact *c, const struct message *m, uint64_t offset, size_t n)
 	close(fd);
 }
 
-static size_t
-count_corrupt(const struct compact *c)
-{
-	DIR *d = fdopendir(openat(c->f.spoolfd, "corrupt", O_RDONLY | O_DIRECTORY));
-	struct dirent *e;
-	size_t n = 0;
-
-	while ((e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
-
 /* A message that is damaged in its header, envelope or content stays; the others of its segment are copied. */
 static void
 test_damage_is_set_aside_and_blocks_nobody(void **state)
@@ -263,7 +251,8 @@ test_damage_is_set_aside_and_blocks_nobody(void **state)
 		assert_true(s->damaged);
 		assert_int_equal(compactor_counts(c->compactor).damaged, 1);
 		assert_int_equal(store_counts(c->f.store)->damaged, 1);
-		assert_int_equal(count_corrupt(c), 2); /* the segment, and the reason */
+		assert_int_equal(spool_files_count(c->f.spoolfd, "corrupt"),
+		    2); /* the segment, and the reason */
 		assert_int_equal(compact_count(c), before);
 		buf_init(&content, 65536);
 		if (i == 2)

@@ -2,9 +2,8 @@
  * fsck and salvage on spools that are whole, in use, damaged in each way that doc/SPOOL.md names: what is found, that
  * finding it changes nothing, and that after a repair a start has nothing to say and every intact message is there.
  */
-#include "tests/unit/spool_fixture.h"
+#include "tests/unit/spool_files.h"
 
-#include <dirent.h>
 #include <sys/file.h>
 
 #include "common/crc32c.h"
@@ -111,30 +110,17 @@ repair(struct fixture *f)
 	must_be_clean(f);
 }
 
-static unsigned
-count_files(struct fixture *f, const char *dir)
-{
-	DIR *d = fdopendir(openat(f->spoolfd, dir, O_RDONLY | O_DIRECTORY));
-	struct dirent *e;
-	unsigned n = 0;
-
-	while ((e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
-
 /* A closed spool with messages, of which the first is delivered; `at` has where the others stand. */
 struct place {
 	uint64_t number, offset, content;
-	char file[64];
+	char file[SPOOL_FILES_PATH];
 };
 
 static void
 make_spool(struct fixture *f, struct place at[MESSAGES])
 {
 	struct verdict ok;
-	char text[64], name[SPOOL_NAME_SIZE];
+	char text[64];
 
 	fixture_init(f);
 	assert_int_equal(fchmodat(f->spoolfd, "drop", 03733, 0), 0);
@@ -147,26 +133,12 @@ make_spool(struct fixture *f, struct place at[MESSAGES])
 		at[i] = (struct place){.number = m->number,
 		    .offset = m->offset,
 		    .content = store_content_offset(m)};
-		snprintf(at[i].file, sizeof at[i].file, "segments/%s",
-		    spool_segment_name(m->segment->number, false, name));
+		spool_files_of(m, at[i].file);
 	}
 	verdict_set(&ok, VERDICT_OK, 250, "2.0.0", "done");
 	store_deliver(f->store, message_recipient(store_find(f->store, at[0].number), 0), &ok);
 	store_flush(f->store);
 	fixture_close(f);
-}
-
-static void
-flip(struct fixture *f, const char *name, uint64_t at)
-{
-	int fd = openat(f->spoolfd, name, O_RDWR);
-	char c;
-
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, &c, 1, (off_t)at), 1);
-	c = (char)(c ^ 0x10);
-	assert_int_equal(pwrite(fd, &c, 1, (off_t)at), 1);
-	close(fd);
 }
 
 /* After all that was done to the spool these messages are in the queue and can be read, and no others. */
@@ -267,8 +239,9 @@ test_damaged_message(void **state)
 
 	(void)state;
 	make_spool(&f, at);
-	flip(&f, at[2].file, at[2].content + 3);
-	flip(&f, at[0].file, at[0].content + 3); /* of a delivered one: nobody needs it */
+	spool_files_flip(f.spoolfd, at[2].file, at[2].content + 3);
+	spool_files_flip(
+	    f.spoolfd, at[0].file, at[0].content + 3); /* of a delivered one: nobody needs it */
 	examine(&f, &r, true);
 	assert_int_equal(r.nbad, 1);
 	assert_true(r.bad[0].number == at[2].number);
@@ -277,7 +250,7 @@ test_damaged_message(void **state)
 	find(&r, at[2].file, "damaged: 1 message of the queue");
 	fsck_release(&r);
 	repair(&f);
-	assert_int_equal(count_files(&f, "corrupt"), 2);
+	assert_int_equal(spool_files_count(f.spoolfd, "corrupt"), 2);
 	fixture_open(&f);
 	assert_int_equal(store_counts(f.store)->damaged, 0); /* nothing to complain of */
 	assert_int_equal(
@@ -300,8 +273,8 @@ test_damaged_record_header(void **state)
 
 	(void)state;
 	make_spool(&f, at);
-	flip(&f, at[2].file, at[2].offset + 20);
-	flip(&f, at[3].file, at[3].offset + SPOOL_RECORD_SIZE + 5);
+	spool_files_flip(f.spoolfd, at[2].file, at[2].offset + 20);
+	spool_files_flip(f.spoolfd, at[3].file, at[3].offset + SPOOL_RECORD_SIZE + 5);
 	examine(&f, &r, true);
 	assert_int_equal(r.nbad, 0);
 	assert_false(fsck_has_problem(&r, true));
@@ -321,7 +294,7 @@ test_header_page(void **state)
 
 	(void)state;
 	make_spool(&f, at);
-	flip(&f, at[0].file, 17);
+	spool_files_flip(f.spoolfd, at[0].file, 17);
 	examine(&f, &r, true);
 	assert_true(r.segments[0].headless);
 	assert_int_equal(r.messages, MESSAGES - 1);
@@ -381,7 +354,7 @@ test_journal(void **state)
 		store_flush(f.store);
 		fixture_close(&f);
 		if (i % 2 == 0)
-			flip(&f, file, 9);
+			spool_files_flip(f.spoolfd, file, 9);
 		else
 			assert_int_equal(unlinkat(f.spoolfd, file, 0), 0);
 		examine(&f, &r, true);
@@ -435,7 +408,7 @@ test_files_that_do_not_belong(void **state)
 	find(&r, at[0].file, "more than one link");
 	fsck_release(&r);
 	repair(&f);
-	assert_int_equal(count_files(&f, "corrupt"), 10);
+	assert_int_equal(spool_files_count(f.spoolfd, "corrupt"), 10);
 	must_have(&f, at, 1, MESSAGES);
 	f.store = NULL;
 	fixture_release(&f);
@@ -487,14 +460,14 @@ test_salvage(void **state)
 	make_spool(&f, at);
 	assert_int_equal(mkdirat(f.spoolfd, "out", 0700), 0);
 	out = openat(f.spoolfd, "out", O_RDONLY | O_DIRECTORY);
-	flip(&f, at[2].file, at[2].content + 3);
+	spool_files_flip(f.spoolfd, at[2].file, at[2].content + 3);
 	for (int turn = 0; turn < 2; turn++) {
 		assert_int_equal(
 		    salvage_file(f.spoolfd, at[0].file, out, on_salvaged, &n, &result), 0);
 		assert_int_equal(result.written, turn == 0 ? MESSAGES - 1 : 0);
 		assert_int_equal(result.there, turn == 0 ? 0 : MESSAGES - 1);
 		assert_int_equal(result.damaged, 1);
-		flip(&f, at[0].file, 9);
+		spool_files_flip(f.spoolfd, at[0].file, 9);
 	}
 	assert_int_equal(n, MESSAGES - 1);
 	snprintf(name, sizeof name, "%s.eml", spool_id_format(at[3].number, id));

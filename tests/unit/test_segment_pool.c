@@ -1,9 +1,7 @@
 /* test_segment_pool: what becomes of a great many segments in which nothing is needed any more. */
 #include "queue/segment_pool.h"
 
-#include <dirent.h>
-
-#include "tests/unit/spool_fixture.h"
+#include "tests/unit/spool_files.h"
 
 #define INSTANCE 77
 #define SIZE	 65536
@@ -32,20 +30,6 @@ on_generation(uint64_t number, uint64_t generation, bool own, void *arg)
 static const struct segment_pool_ops ops = {
     .on_ready = on_ready, .on_space = on_space, .on_generation = on_generation};
 
-static unsigned
-files_in(int spoolfd)
-{
-	int fd = openat(spoolfd, "segments", O_RDONLY | O_DIRECTORY);
-	DIR *d = fdopendir(fd);
-	struct dirent *e;
-	unsigned n = 0;
-
-	while ((e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
-
 /* An administrator removes all mail: no turn of the loop is long for it, and in the end all are given up. */
 static void
 gives_up_some_in_a_turn(void **state)
@@ -72,7 +56,7 @@ gives_up_some_in_a_turn(void **state)
 	assert_non_null(p);
 	segment_pool_on_durable(p, 0);
 	for (int i = 0; i < 5000 && left > KEPT; i++) {
-		unsigned now = files_in(spoolfd);
+		unsigned now = spool_files_count(spoolfd, "segments");
 
 		assert_in_range(left - now, 0, 10);
 		turns += now < left;

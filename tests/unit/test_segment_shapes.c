@@ -4,9 +4,8 @@
  * cannot allocate. Recovery takes what is whole, calls damaged only what had been
  * durable, and never gives a number twice.
  */
-#include "tests/unit/spool_fixture.h"
+#include "tests/unit/spool_files.h"
 
-#include <dirent.h>
 #include <sys/syscall.h>
 
 #include "common/log.h"
@@ -36,16 +35,6 @@ struct shapes {
 	char *octets;	/* as they were */
 	size_t size;
 };
-
-static void
-remove_journal(const struct shapes *s)
-{
-	char command[256];
-
-	snprintf(command, sizeof command, "rm -f %s/journal/*.log %s/journal/*.ckpt", s->f.path,
-	    s->f.path);
-	assert_int_equal(system(command), 0);
-}
 
 static void
 load(struct shapes *s)
@@ -191,7 +180,7 @@ test_prefix_survives_recovery(void **state)
 		    i < 2 ? last - (zeros[i] < last - SPOOL_PAGE ? zeros[i] : last - SPOOL_PAGE)
 			  : SPOOL_PAGE + (last - SPOOL_PAGE) * (i - 2) / 10 + 7;
 
-		remove_journal(s);
+		spool_files_remove_journal(s->f.spoolfd);
 		write_shape(s, n, i % 2 == 0 ? s->size : n);
 		fixture_open(&s->f);
 		assert_int_equal(s->f.nseen, whole_before(s, n));
@@ -199,19 +188,6 @@ test_prefix_survives_recovery(void **state)
 		fixture_close(&s->f);
 	}
 	end(s);
-}
-
-static unsigned
-count_corrupt(const struct shapes *s)
-{
-	DIR *d = fdopendir(openat(s->f.spoolfd, "corrupt", O_RDONLY | O_DIRECTORY));
-	struct dirent *e;
-	unsigned n = 0;
-
-	while ((e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
 }
 
 /* A record of a kind that only a later version knows: the others are used, and it is kept. */
@@ -234,7 +210,7 @@ test_unknown_kind_is_kept(void **state)
 	r.kind = 7;
 	spool_record_format(&r, header);
 	memcpy(s->octets + at, header, sizeof header);
-	remove_journal(s);
+	spool_files_remove_journal(s->f.spoolfd);
 	write_shape(s, s->size, s->size);
 	for (unsigned i = 0; i < 2; i++) {
 		fixture_open(&s->f);
@@ -246,7 +222,8 @@ test_unknown_kind_is_kept(void **state)
 		}
 		fixture_close(&s->f);
 	}
-	assert_int_equal(count_corrupt(s), 2); /* the segment, and the reason */
+	assert_int_equal(
+	    spool_files_count(s->f.spoolfd, "corrupt"), 2); /* the segment, and the reason */
 	end(s);
 }
 
@@ -267,7 +244,7 @@ test_garbage(void **state)
 		if (random % 64 == 0)
 			memcpy(s->octets + at, "PRr1\0\0\0\1", 8);
 	}
-	remove_journal(s);
+	spool_files_remove_journal(s->f.spoolfd);
 	write_shape(s, s->size, s->size);
 	fixture_open(&s->f);
 	assert_int_equal(s->f.nseen, 0);

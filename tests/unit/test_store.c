@@ -1,32 +1,7 @@
 /* The store: what is recovered after each state that a stop or a crash can leave (doc/SPOOL.md). */
-#include "tests/unit/spool_fixture.h"
-
-#include <dirent.h>
+#include "tests/unit/spool_files.h"
 
 #include "queue/spool_record.h"
-
-static struct verdict
-verdict_of(enum verdict_kind kind, const char *status, const char *text)
-{
-	struct verdict v;
-
-	verdict_set(&v, kind, 0, status, "%s", text);
-	return v;
-}
-
-static size_t
-count_files(struct fixture *f, const char *dir)
-{
-	int fd = openat(f->spoolfd, dir, O_RDONLY | O_DIRECTORY);
-	DIR *d = fdopendir(fd);
-	struct dirent *e;
-	size_t n = 0;
-
-	while ((e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
 
 static void
 test_recovers_what_was_journaled(void **state)
@@ -141,7 +116,7 @@ test_recovers_what_was_never_noticed(void **state)
 static void
 test_delivered_stays_delivered(void **state)
 {
-	struct verdict ok = verdict_of(VERDICT_OK, "2.0.0", "done");
+	struct verdict ok = fixture_verdict(VERDICT_OK, "2.0.0", "done");
 	static const char *const rcpts[] = {"a@d.test", "b@d.test", "c@d.test"};
 	struct fixture f;
 
@@ -165,7 +140,7 @@ test_delivered_stays_delivered(void **state)
 static void
 test_deferral_keeps_its_time_and_reason(void **state)
 {
-	struct verdict later = verdict_of(VERDICT_TEMPORARY, "4.2.2", "mailbox full");
+	struct verdict later = fixture_verdict(VERDICT_TEMPORARY, "4.2.2", "mailbox full");
 	struct fixture f;
 
 	(void)state;
@@ -194,7 +169,7 @@ test_deferral_keeps_its_time_and_reason(void **state)
 static void
 test_expansion_survives(void **state)
 {
-	struct verdict ok = verdict_of(VERDICT_OK, "2.0.0", "done");
+	struct verdict ok = fixture_verdict(VERDICT_OK, "2.0.0", "done");
 	struct message_target targets[] = {
 	    {RECIPIENT_MAILBOX, {"x@d.test", 8}}, {RECIPIENT_REMOTE, {"y@e.test", 8}}};
 	struct fixture f;
@@ -222,7 +197,7 @@ test_expansion_survives(void **state)
 static void
 test_report_in_spool_settles_failure(void **state)
 {
-	struct verdict no = verdict_of(VERDICT_PERMANENT, "5.1.1", "no such user");
+	struct verdict no = fixture_verdict(VERDICT_PERMANENT, "5.1.1", "no such user");
 	static const char *const rcpt[] = {"alice@domain2.test"};
 	struct fixture f;
 	uint64_t number;
@@ -253,7 +228,7 @@ test_report_in_spool_settles_failure(void **state)
 static void
 test_report_of_a_stranger_is_not_believed(void **state)
 {
-	struct verdict no = verdict_of(VERDICT_PERMANENT, "5.1.1", "no such user");
+	struct verdict no = fixture_verdict(VERDICT_PERMANENT, "5.1.1", "no such user");
 	static const char *const rcpt[] = {"alice@domain2.test"};
 	struct fixture f;
 	struct store *kept;
@@ -306,29 +281,9 @@ test_unfinished_files_are_removed(void **state)
 	assert_int_equal(faccessat(f.spoolfd, "segments/0000000009.seg.new", F_OK, 0), -1);
 	assert_int_equal(faccessat(f.spoolfd, "large/00000000000000ff.seg.new", F_OK, 0), -1);
 	assert_int_equal(faccessat(f.spoolfd, "journal/0000000001.ckpt.new", F_OK, 0), -1);
-	assert_int_equal(count_files(&f, "corrupt"), 2); /* the rubbish and its reason */
+	assert_int_equal(
+	    spool_files_count(f.spoolfd, "corrupt"), 2); /* the rubbish and its reason */
 	fixture_release(&f);
-}
-
-static void
-flip(struct fixture *f, const char *name, off_t at)
-{
-	int fd = openat(f->spoolfd, name, O_RDWR);
-	char c;
-
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, &c, 1, at), 1);
-	c = (char)(c ^ 0x10);
-	assert_int_equal(pwrite(fd, &c, 1, at), 1);
-	close(fd);
-}
-
-static void
-segment_file(const struct message *m, char *out, size_t n)
-{
-	char name[SPOOL_NAME_SIZE];
-
-	snprintf(out, n, "segments/%s", spool_segment_name(m->segment->number, false, name));
 }
 
 /*
@@ -348,10 +303,10 @@ test_damage_hurts_one_message_only(void **state)
 	fixture_add_writer(&f);
 	for (int i = 0; i < 5; i++)
 		fixture_send(&f, "some content\n");
-	segment_file(f.seen[2], name, sizeof name);
+	spool_files_of(f.seen[2], name);
 	at = (off_t)f.seen[2]->offset + 30; /* its header */
 	fixture_close(&f);
-	flip(&f, name, at);
+	spool_files_flip(f.spoolfd, name, (uint64_t)at);
 	fixture_open(&f);
 	assert_int_equal(f.nseen, 5);
 	assert_int_equal(store_counts(f.store)->damaged, 0);
@@ -359,30 +314,20 @@ test_damage_hurts_one_message_only(void **state)
 	for (size_t i = 0; i < f.nseen; i++)
 		assert_int_equal(store_read_content(f.store, f.seen[i], &content), 0);
 	at = (off_t)store_content_offset(f.seen[0]);
-	flip(&f, name, at);
+	spool_files_flip(f.spoolfd, name, (uint64_t)at);
 	assert_int_equal(store_read_content(f.store, f.seen[0], &content), -1);
 	assert_int_equal(store_read_content(f.store, f.seen[1], &content), 0);
 	assert_int_equal(store_counts(f.store)->damaged, 1);
-	assert_int_equal(count_files(&f, "corrupt"), 2);
+	assert_int_equal(spool_files_count(f.spoolfd, "corrupt"), 2);
 	buf_release(&content);
 	fixture_release(&f);
-}
-
-static void
-cut_file(struct fixture *f, const char *name, off_t size)
-{
-	int fd = openat(f->spoolfd, name, O_WRONLY);
-
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, size), 0);
-	close(fd);
 }
 
 /* The rest of a log is cut at every length: a start is never refused, and no message is lost. */
 static void
 test_journal_cut_anywhere(void **state)
 {
-	struct verdict ok = verdict_of(VERDICT_OK, "2.0.0", "done");
+	struct verdict ok = fixture_verdict(VERDICT_OK, "2.0.0", "done");
 	char log[] = "journal/0000000002.log";
 	struct fixture f;
 
@@ -395,7 +340,7 @@ test_journal_cut_anywhere(void **state)
 		fixture_send(&f, "two\n");
 		store_deliver(f.store, message_recipient(f.seen[0], 0), &ok);
 		fixture_close(&f);
-		cut_file(&f, log, cut);
+		spool_files_cut(f.spoolfd, log, cut);
 		fixture_open(&f);
 		assert_true(f.nseen == 1 || f.nseen == 2);
 		fixture_release(&f);
@@ -406,7 +351,7 @@ test_journal_cut_anywhere(void **state)
 static void
 test_recycled_segment_forgets(void **state)
 {
-	struct verdict ok = verdict_of(VERDICT_OK, "2.0.0", "done");
+	struct verdict ok = fixture_verdict(VERDICT_OK, "2.0.0", "done");
 	struct fixture f;
 	uint64_t number, generation;
 
@@ -463,7 +408,7 @@ test_large_file_without_record_is_removed(void **state)
 	fixture_reopen(&f);
 	fixture_turn(&f, 60);
 	assert_int_equal(f.nseen, 0);
-	assert_int_equal(count_files(&f, "large"), 0);
+	assert_int_equal(spool_files_count(f.spoolfd, "large"), 0);
 	fixture_release(&f);
 }
 

@@ -2,34 +2,10 @@
  * The store on what bit rot, a lost file or a disk that takes no checkpoint left (doc/SPOOL.md, "What
  * damage leaves"): no intact message is lost, whatever else is gone, and a start is never refused.
  */
-#include "tests/unit/spool_fixture.h"
-
-#include <dirent.h>
+#include "tests/unit/spool_files.h"
 
 #include "queue/spool_record.h"
 #include "queue/store_parts.h"
-
-static struct verdict
-verdict_of(enum verdict_kind kind, const char *status, const char *text)
-{
-	struct verdict v;
-
-	verdict_set(&v, kind, 0, status, "%s", text);
-	return v;
-}
-
-static void
-flip(struct fixture *f, const char *name, off_t at)
-{
-	int fd = openat(f->spoolfd, name, O_RDWR);
-	char c;
-
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, &c, 1, at), 1);
-	c = (char)(c ^ 0x10);
-	assert_int_equal(pwrite(fd, &c, 1, at), 1);
-	close(fd);
-}
 
 static bool
 knows(const struct fixture *f, uint64_t number)
@@ -52,7 +28,7 @@ block_checkpoint(struct fixture *f, unsigned number, bool block)
 static void
 deliver(struct fixture *f, uint64_t number)
 {
-	struct verdict ok = verdict_of(VERDICT_OK, "2.0.0", "done");
+	struct verdict ok = fixture_verdict(VERDICT_OK, "2.0.0", "done");
 
 	store_deliver(f->store, message_recipient(store_find(f->store, number), 0), &ok);
 	fixture_turn(f, 2);
@@ -83,18 +59,6 @@ copy_journal(struct fixture *f, const char *from, const char *to)
 		close(in);
 		close(out);
 	}
-	closedir(d);
-}
-
-static void
-empty_directory(struct fixture *f, const char *name)
-{
-	int fd = openat(f->spoolfd, name, O_RDONLY | O_DIRECTORY);
-	DIR *d = fdopendir(fd);
-	struct dirent *e;
-
-	while ((e = readdir(d)) != NULL)
-		(void)unlinkat(fd, e->d_name, 0);
 	closedir(d);
 }
 
@@ -132,14 +96,14 @@ test_damaged_log_hides_no_message(void **state)
 	assert_int_equal(fstatat(f.spoolfd, "journal/0000000001.log", &st, 0), 0);
 	copy_journal(&f, "journal", "kept");
 	for (off_t at = 0; at < 700; at += 29) {
-		flip(&f, "journal/0000000001.log", at);
+		spool_files_flip(f.spoolfd, "journal/0000000001.log", (uint64_t)at);
 		fixture_open(&f);
 		for (int i = 1; i < 6; i++)
 			if (!knows(&f, n[i]))
 				fail_msg("message %d is lost by a bit at %d", i, (int)at);
 		fixture_close(&f);
-		empty_directory(&f, "journal");
-		empty_directory(&f, "corrupt");
+		spool_files_remove(f.spoolfd, "journal", NULL);
+		spool_files_remove(f.spoolfd, "corrupt", NULL);
 		copy_journal(&f, "kept", "journal");
 	}
 	fixture_open(&f);
@@ -163,8 +127,8 @@ newest_checkpoint(struct fixture *f, char out[64])
 static void
 make_history(struct fixture *f, uint64_t n[4])
 {
-	struct verdict later = verdict_of(VERDICT_TEMPORARY, "4.2.0", "later");
-	struct verdict no = verdict_of(VERDICT_PERMANENT, "5.1.1", "no such user");
+	struct verdict later = fixture_verdict(VERDICT_TEMPORARY, "4.2.0", "later");
+	struct verdict no = fixture_verdict(VERDICT_PERMANENT, "5.1.1", "no such user");
 
 	fixture_init(f);
 	fixture_add_writer(f);
@@ -213,7 +177,7 @@ test_lost_checkpoint_gives_the_same(void **state)
 	fixture_close(&f);
 	assert_int_equal(fstatat(f.spoolfd, newest_checkpoint(&f, name), &st, 0), 0);
 	for (off_t at = 0; at < st.st_size; at += 41) {
-		flip(&f, newest_checkpoint(&f, name), at);
+		spool_files_flip(f.spoolfd, newest_checkpoint(&f, name), (uint64_t)at);
 		fixture_open(&f);
 		check_history(&f, n);
 		fixture_reopen(&f);
@@ -222,17 +186,6 @@ test_lost_checkpoint_gives_the_same(void **state)
 	}
 	fixture_open(&f);
 	fixture_release(&f);
-}
-
-static void
-remove_all(struct fixture *f, const char *suffix)
-{
-	char name[64];
-
-	for (unsigned i = 1; i < 100; i++) {
-		snprintf(name, sizeof name, "journal/%010u%s", i, suffix);
-		(void)unlinkat(f->spoolfd, name, 0);
-	}
 }
 
 /* CE-11: nothing of the journal but its last log is left, or nothing at all: every message is found in its segment. */
@@ -248,9 +201,9 @@ test_without_checkpoints_the_segments_tell(void **state)
 		fixture_add_writer(&f);
 		later = fixture_send(&f, "later\n");
 		fixture_close(&f);
-		remove_all(&f, ".ckpt");
+		spool_files_remove(f.spoolfd, "journal", ".ckpt");
 		if (logs_too != 0)
-			remove_all(&f, ".log");
+			spool_files_remove(f.spoolfd, "journal", ".log");
 		fixture_open(&f);
 		for (int i = 1; i < 4; i++)
 			assert_true(knows(&f, n[i]));
@@ -373,28 +326,6 @@ test_instance_is_found_again(void **state)
 	fixture_release(&f);
 }
 
-static void
-segment_path(const struct message *m, char out[64])
-{
-	char name[SPOOL_NAME_SIZE];
-
-	snprintf(out, 64, "%s/%s", m->segment->large ? "large" : "segments",
-	    spool_segment_name(m->segment->number, m->segment->large, name));
-}
-
-static unsigned
-count_files(struct fixture *f, const char *dir)
-{
-	DIR *d = fdopendir(openat(f->spoolfd, dir, O_RDONLY | O_DIRECTORY));
-	struct dirent *e;
-	unsigned n = 0;
-
-	while ((e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
-
 /* A bit flipped anywhere in the header page: the records say whose they are, none is given up for it. */
 static void
 test_header_page_of_a_segment(void **state)
@@ -408,17 +339,17 @@ test_header_page_of_a_segment(void **state)
 		make_history(&f, n);
 		fixture_add_writer(&f);
 		later = fixture_send(&f, "in a segment of its own\n");
-		segment_path(store_find(f.store, later), path);
+		spool_files_of(store_find(f.store, later), path);
 		fixture_close(&f);
-		flip(&f, path, at);
-		flip(&f, "segments/0000000001.seg", at);
+		spool_files_flip(f.spoolfd, path, (uint64_t)at);
+		spool_files_flip(f.spoolfd, "segments/0000000001.seg", (uint64_t)at);
 		for (int i = 0; i < 2; i++) {
 			fixture_open(&f);
 			check_history(&f, n);
 			assert_true(knows(&f, later));
 			assert_true(store_find(f.store, later)->segment->headless);
 			assert_int_equal(store_counts(f.store)->messages, 4);
-			assert_int_equal(count_files(&f, "corrupt"), 0);
+			assert_int_equal(spool_files_count(f.spoolfd, "corrupt"), 0);
 			fixture_close(&f);
 		}
 		fixture_open(&f);
@@ -446,7 +377,7 @@ test_header_page_of_a_recycled_segment(void **state)
 	fixture_turn(&f, 50); /* a new life is prepared */
 	fixture_reopen(&f);   /* and stands in a checkpoint */
 	fixture_close(&f);
-	flip(&f, "segments/0000000001.seg", 20);
+	spool_files_flip(f.spoolfd, "segments/0000000001.seg", 20);
 	fixture_open(&f);
 	assert_int_equal(f.nseen, 0);
 	fixture_release(&f);
@@ -467,7 +398,7 @@ test_missing_segment(void **state)
 	(void)state;
 	buf_init(&content, 1000);
 	make_history(&f, n);
-	segment_path(store_find(f.store, n[1]), path);
+	spool_files_of(store_find(f.store, n[1]), path);
 	fixture_add_writer(&f);
 	other = fixture_send(&f, "elsewhere\n");
 	fixture_close(&f);
@@ -482,7 +413,7 @@ test_missing_segment(void **state)
 		assert_int_equal(errno, ENOENT);
 		assert_int_equal(
 		    store_read_content(f.store, store_find(f.store, other), &content), 0);
-		assert_int_equal(count_files(&f, "corrupt"), 0);
+		assert_int_equal(spool_files_count(f.spoolfd, "corrupt"), 0);
 		fixture_add_writer(&f); /* what is prepared does not take its name */
 		fixture_send(&f, "new\n");
 		assert_int_equal(faccessat(f.spoolfd, path, F_OK, 0), -1);
@@ -504,16 +435,6 @@ test_missing_segment(void **state)
 	assert_true(knows(&f, other));
 	fixture_release(&f);
 	buf_release(&content);
-}
-
-static void
-cut_file(struct fixture *f, const char *name, off_t size)
-{
-	int fd = openat(f->spoolfd, name, O_WRONLY);
-
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, size), 0);
-	close(fd);
 }
 
 /*
@@ -542,16 +463,16 @@ test_cut_segment(void **state)
 		for (off_t at = 7 * 4096; at > 4096; at -= 411) {
 			bool zero = at < 4 * 4096; /* from there on it is zeros instead */
 
-			empty_directory(&f, "corrupt");
-			empty_directory(&f, "journal");
+			spool_files_remove(f.spoolfd, "corrupt", NULL);
+			spool_files_remove(f.spoolfd, "journal", NULL);
 			copy_journal(&f, "kept", "journal");
 			if (turn == 1) { /* nothing but its number */
-				remove_all(&f, ".log");
-				remove_all(&f, ".ckpt");
+				spool_files_remove(f.spoolfd, "journal", ".log");
+				spool_files_remove(f.spoolfd, "journal", ".ckpt");
 			}
-			cut_file(&f, path, at);
+			spool_files_cut(f.spoolfd, path, at);
 			if (zero)
-				cut_file(&f, path, FIXTURE_SEGMENT);
+				spool_files_cut(f.spoolfd, path, FIXTURE_SEGMENT);
 			fixture_open(&f);
 			for (int i = 0; i < 6; i++) {
 				struct message *m = store_find(f.store, n[i]);
