@@ -27,7 +27,6 @@
 #include "common/buf.h"
 #include "common/log.h"
 #include "common/xalloc.h"
-#include "queue/journal_file.h"
 #include "queue/journal_frame.h"
 #include "queue/journal_parts.h"
 

@@ -22,7 +22,16 @@ struct promises {
 	unsigned called, durable; /* outcomes recorded; of these on disk */
 };
 
+/* What was looked at, over all images. None is lost: that would be a failure. */
+struct tally {
+	uint64_t acked;	    /* acknowledged messages that had to be there, or settled */
+	uint64_t delivered; /* deliveries that had been made */
+	uint64_t
+	    once_again; /* of these: will be made again, since the power cut took their record */
+};
+
 struct check {
+	struct tally *tally;
 	const struct world *w;
 	const struct promises *p;
 	char where[160]; /* names the image in a failure */
@@ -279,6 +288,29 @@ check_store(struct check *c)
 	must(c, store_counts(c->f.store)->damaged == 0);
 }
 
+/* Counts what was promised, and the deliveries whose record was not on disk yet, and is gone. */
+static inline void
+check_count(struct check *c)
+{
+	for (unsigned i = 0; i < c->w->nmessages; i++)
+		c->tally->acked += c->p->acked[i];
+	for (unsigned k = 0; k < c->p->called; k++) {
+		const struct world_outcome *o = &c->w->outcomes[k];
+		const struct message *m;
+		bool again;
+
+		if (o->kind != 'D')
+			continue;
+		m = c->present[o->message] >= 0 ? c->f.seen[c->present[o->message]] : NULL;
+		again = m != NULL &&
+			(o->entry >= m->nrecipients ||
+			    message_recipient(m, o->entry)->state != RECIPIENT_SETTLED);
+		must(c, !again || k >= c->p->durable);
+		c->tally->delivered++;
+		c->tally->once_again += again;
+	}
+}
+
 static inline unsigned
 count_entries(int dirfd)
 {
@@ -373,6 +405,7 @@ check_image(
 	}
 	must(c, check_open(c));
 	check_store(c);
+	check_count(c);
 	describe(c, &first);
 	store_close(&c->f.store);
 	must(c, check_open(c));

@@ -2,7 +2,8 @@
  * crash_disk: a disk that remembers. The calls by which the storage library
  * changes files are defined here, in front of libc's: each is done, and written
  * to a log, and each flush is a point in that log. The log is shared with forked
- * children (the journal's checkpoints). crash_image.h makes of any prefix of
+ * children (the journal's checkpoints), whose changes come between those of their parent in an order that is
+ * drawn by lot, and not left to the load of the machine. crash_image.h makes of any prefix of
  * it what a power cut could have left. Calls can be made to fail as well.
  *
  * Invariant checked on the way: a file whose write or flush failed is never
@@ -27,12 +28,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define DISK_OPS   60000
-#define DISK_FILES 2000
-#define DISK_DIRS  8
-#define DISK_DATA  (192U << 20)
-#define DISK_NAME  48
-#define DISK_AHEAD (512 << 10)
+#define DISK_OPS    60000
+#define DISK_FILES  2000
+#define DISK_DIRS   8
+#define DISK_DATA   (192U << 20)
+#define DISK_NAME   48
+#define DISK_AHEAD  (512 << 10)
+#define DISK_BEHIND 12 /* changes of others that a child waits for, at most */
+#define DISK_WAIT   40 /* ... and milliseconds: they may be waiting for it */
 
 enum disk_op_kind {
 	DISK_CREATE,
@@ -75,6 +78,8 @@ struct disk_file {
 struct disk {
 	pthread_mutex_t lock;
 	bool recording, overflow;
+	pid_t player;	 /* who plays the script; others are its children */
+	uint64_t lot;	 /* from which it is drawn how far they stay behind */
 	unsigned misuse; /* writes and flushes of a file whose write or flush had failed */
 	unsigned nops, nfiles, ndirs;
 	uint64_t used;
@@ -108,10 +113,12 @@ disk_init(void)
 	pthread_mutex_init(&disk->lock, &shared);
 }
 
-/* Forgets everything, and remembers from now on. */
+/* Forgets everything, and remembers from now on. Another seed lets children stay behind their parent at other changes. */
 static inline void
-disk_start(void)
+disk_start(uint64_t seed)
 {
+	disk->player = getpid();
+	disk->lot = seed;
 	disk->nops = disk->nfiles = disk->ndirs = disk->misuse = disk->failed = 0;
 	disk->used = 0;
 	disk->overflow = disk->fail_on = false;
@@ -157,6 +164,32 @@ disk_is_stopped(void)
 		disk->stop_after--;
 	errno = EIO;
 	return disk->stop_after == 1;
+}
+
+static inline unsigned
+disk_changes(void)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&disk->lock);
+	n = disk->nops;
+	pthread_mutex_unlock(&disk->lock);
+	return n;
+}
+
+/* A child, before a change: as often as not it waits until some others have been made. */
+static inline void
+disk_stay_behind(void)
+{
+	unsigned upto, lot;
+
+	if (!disk->recording || getpid() == disk->player)
+		return;
+	disk->lot = disk->lot * 6364136223846793005ULL + 1442695040888963407ULL;
+	lot = (unsigned)(disk->lot >> 33) % (2 * DISK_BEHIND);
+	upto = disk_changes() + (lot < DISK_BEHIND ? 0 : lot - DISK_BEHIND + 1);
+	for (unsigned i = 0; i < DISK_WAIT && disk_changes() < upto; i++)
+		usleep(1000);
 }
 
 static inline struct disk_op *
@@ -302,6 +335,8 @@ disk_open(int dirfd, const char *name, int flags, mode_t mode)
 	unsigned dir = disk->ndirs;
 	int fd = -1;
 
+	if ((flags & O_CREAT) != 0)
+		disk_stay_behind();
 	if ((flags & O_CREAT) != 0 && disk_is_stopped())
 		return -1;
 	pthread_mutex_lock(&disk->lock);
@@ -362,6 +397,7 @@ disk_flush(int fd)
 
 	if (!disk->recording)
 		return disk_is_stopped() ? -1 : 0;
+	disk_stay_behind();
 	pthread_mutex_lock(&disk->lock);
 	file = disk_find(disk->files, disk->nfiles, fd);
 	dir = disk_dir(fd);
@@ -411,6 +447,7 @@ disk_rename(int from, const char *name, int to, const char *new_name)
 	unsigned dir = disk->recording ? disk_dir(from) : disk->ndirs;
 	int r = -1;
 
+	disk_stay_behind();
 	if (disk_is_stopped())
 		return -1;
 	pthread_mutex_lock(&disk->lock);
@@ -433,6 +470,7 @@ disk_unlink(int dirfd, const char *name, int flags)
 	unsigned dir = disk->recording && dirfd != AT_FDCWD ? disk_dir(dirfd) : disk->ndirs;
 	int r = -1;
 
+	disk_stay_behind();
 	if (disk_is_stopped())
 		return -1;
 	pthread_mutex_lock(&disk->lock);

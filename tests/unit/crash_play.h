@@ -5,7 +5,7 @@
  * test program: it defines libc's calls.
  *
  * make check takes one image a point, of long scripts every second point; CRASH_LONG=1
- * every point, and several images of each.
+ * every point, and several images of each. CRASH_SEEDS=n plays the scripts that take seeds with seeds 1 to n.
  */
 #ifndef TESTS_UNIT_CRASH_PLAY_H
 #define TESTS_UNIT_CRASH_PLAY_H
@@ -80,6 +80,7 @@ unlinkat(int dirfd, const char *name, int flags)
 
 static bool long_run;
 static unsigned points, images, failures; /* over all tests */
+static struct tally tally;
 
 typedef void script_fn(struct world *w);
 
@@ -134,6 +135,7 @@ cut(struct world *w, const char *name, uint64_t seed, unsigned one_of)
 	assert_int_equal(disk->misuse, 0);
 	c->w = w;
 	c->p = p;
+	c->tally = &tally;
 	while (im->at < disk->nops) {
 		if (disk->ops[im->at].kind != DISK_NOTE)
 			image_step(im);
@@ -161,6 +163,81 @@ play_and_cut(script_fn *script, const char *name, uint64_t seed)
 	    "# %-12s %5u operations, %u messages, %u outcomes; so far %u points, %u images\n",
 	    name, disk->nops, w->nmessages, w->noutcomes, points, images);
 	free(w);
+}
+
+#define SCRIPT_TEST(name)                                                                      \
+	static void test_##name(void **state)                                                  \
+	{                                                                                      \
+		(void)state;                                                                   \
+		play_and_cut(script_##name, #name, 1);                                         \
+	}
+
+/* A kind of call that a script makes, about so often, and how it fails. */
+struct failing_row {
+	enum disk_call call;
+	int error; /* errno; 0: a short write */
+	unsigned upto;
+};
+
+/* Plays a script with call number n failing, and all of its kind after it if on; ends with cut_failing. */
+typedef void failing_fn(const struct failing_row *row, unsigned n, bool on);
+
+/* Each call of each row in turn; in a short run about so many of each. */
+static inline void
+play_failing_rows(const struct failing_row *rows, size_t nrows, unsigned of_each,
+    uint64_t random, failing_fn *play)
+{
+	for (size_t i = 0; i < nrows; i++) {
+		unsigned step = long_run ? 1 : (rows[i].upto + of_each - 1) / of_each;
+
+		for (unsigned n = long_run ? 1 : 1 + (unsigned)(image_random(&random) % step);
+		     n <= rows[i].upto; n += step)
+			play(&rows[i], n, image_random(&random) % 3 == 0);
+	}
+	print_message(
+	    "# failing calls: %u, so far %u points, %u images\n", failures, points, images);
+}
+
+/* Ends what was played with a failing call, cuts at about one of so many points, and frees. */
+static inline void
+cut_failing(
+    struct world *w, const struct failing_row *row, unsigned n, bool on, unsigned one_of)
+{
+	static const char *const names[] = {
+	    "open", "write", "flush", "allocate", "rename", "unlink"};
+	char name[64];
+
+	failures += disk->failed;
+	world_close(w);
+	world_end(w);
+	snprintf(name, sizeof name, "%s %u: %s%s", names[row->call], n,
+	    row->error != 0 ? strerror(row->error) : "short", on ? ", and on" : "");
+	cut(w, name, n, one_of);
+	free(w);
+}
+
+/* How many seeds a script is played with. */
+static inline uint64_t
+play_seeds(unsigned in_short, unsigned in_long)
+{
+	const char *asked = getenv("CRASH_SEEDS");
+	uint64_t n;
+
+	if (asked != NULL && span_to_u64(span_str(asked), UINT32_MAX, &n) == 0)
+		return n;
+	return long_run ? in_long : in_short;
+}
+
+/* What it all came to. */
+static inline void
+play_summary(void)
+{
+	print_message(
+	    "# %u cut points, %u images, %u failed calls\n", points, images, failures);
+	print_message("# %" PRIu64 " acknowledged messages looked for, 0 lost; %" PRIu64
+		      " deliveries, %" PRIu64
+		      " made again, all of them with their record cut\n",
+	    tally.acked, tally.delivered, tally.once_again);
 }
 
 /* How long a run is asked for; the log; the disk. To be called first. */

@@ -560,7 +560,7 @@ world_new(uint64_t seed)
 
 	w->random = seed * 2 + 1;
 	w->segment_size = FIXTURE_SEGMENT;
-	disk_start();
+	disk_start(seed);
 	fixture_init(&w->f);
 	return w;
 }

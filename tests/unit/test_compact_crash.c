@@ -100,53 +100,34 @@ script_interrupted(struct world *w)
 	}
 }
 
-#define SCRIPT_TEST(name)                                                                      \
-	static void test_##name(void **state)                                                  \
-	{                                                                                      \
-		(void)state;                                                                   \
-		play_and_cut(script_##name, #name, 1);                                         \
-	}
 SCRIPT_TEST(emptied)
 SCRIPT_TEST(generations)
 SCRIPT_TEST(outcomes)
 SCRIPT_TEST(interrupted)
 
-/* A script with one call of its compaction failing, and all after it if on; then the disk is well again. */
+/* Calls of its compaction fail; then the disk is well again. */
 static void
-play_failing(enum disk_call call, unsigned n, int error, bool on)
+play_failing(const struct failing_row *row, unsigned n, bool on)
 {
-	static const char *const names[] = {
-	    "open", "write", "flush", "allocate", "rename", "unlink"};
 	struct world *w = world_new(n);
-	char name[64];
 
 	begin(w);
 	world_fill(w, 60, 6);
 	w->failing = true;
-	disk_fail(call, n, error, on);
+	disk_fail(row->call, n, row->error, on);
 	world_compact(w, 120);
-	failures += disk->failed;
 	disk_heal();
 	for (unsigned i = 0; i < w->nmessages; i += 8)
 		world_outcome(w, (int)i, 0, 'D');
 	world_compact(w, 1500); /* after trouble it waits for a second */
 	moved += world_moved(w);
-	world_close(w);
-	world_end(w);
-	snprintf(name, sizeof name, "%s %u: %s%s", names[call], n,
-	    error != 0 ? strerror(error) : "short", on ? ", and on" : "");
-	cut(w, name, n, long_run ? 3 : 24);
-	free(w);
+	cut_failing(w, row, n, on, long_run ? 3 : 24);
 }
 
 static void
 test_failing_calls(void **state)
 {
-	static const struct {
-		enum disk_call call;
-		int error;
-		unsigned upto; /* calls of this kind that compaction makes here, about */
-	} rows[] = {
+	static const struct failing_row rows[] = {
 	    {CALL_OPEN, EMFILE, 7},
 	    {CALL_WRITE, 0, 16},
 	    {CALL_WRITE, ENOSPC, 16},
@@ -156,25 +137,9 @@ test_failing_calls(void **state)
 	    {CALL_RENAME, EIO, 2},
 	    {CALL_UNLINK, EIO, 3},
 	};
-	uint64_t random = 815;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		unsigned step = long_run ? 1 : (rows[i].upto + 2) / 3;
-
-		for (unsigned n = long_run ? 1 : 1 + (unsigned)(image_random(&random) % step);
-		     n <= rows[i].upto; n += step)
-			play_failing(
-			    rows[i].call, n, rows[i].error, image_random(&random) % 3 == 0);
-	}
-	print_message(
-	    "# failing calls: %u, so far %u points, %u images\n", failures, points, images);
-}
-
-static bool
-has_room(struct fixture *f)
-{
-	return store_has_room(f->store);
+	play_failing_rows(rows, sizeof rows / sizeof *rows, 3, 815, play_failing);
 }
 
 /* The disk is full and gives nothing more: what is sparse makes room for mail, and the power may go at any time. */
@@ -201,7 +166,7 @@ test_full_disk(void **state)
 		if (i % 2 == 0)
 			world_outcome(w, (int)i, 0, 'D');
 	world_compact_start(w);
-	fixture_until(&w->f, has_room);
+	fixture_until(&w->f, fixture_has_room);
 	assert_true(world_moved(w) > 0);
 	spool_writer_free(&w->f.writer);
 	after = world_send(w, 1000, 1);
@@ -231,8 +196,7 @@ main(void)
 
 	play_init();
 	r = cmocka_run_group_tests(tests, NULL, NULL);
-	print_message("# %u cut points, %u images, %u failed calls, %" PRIu64
-		      " messages moved\n",
-	    points, images, failures, moved);
+	play_summary();
+	print_message("# %" PRIu64 " messages moved\n", moved);
 	return r != 0 || moved < 50;
 }

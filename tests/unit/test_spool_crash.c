@@ -261,25 +261,31 @@ script_random(struct world *w)
 	world_turn(w, 25);
 }
 
-#define SCRIPT_TEST(name)                                                                      \
-	static void test_##name(void **state)                                                  \
-	{                                                                                      \
-		(void)state;                                                                   \
-		play_and_cut(script_##name, #name, 1);                                         \
-	}
 SCRIPT_TEST(batches)
 SCRIPT_TEST(recycling)
 SCRIPT_TEST(reports)
 SCRIPT_TEST(wishes)
 SCRIPT_TEST(notices)
 SCRIPT_TEST(large)
-SCRIPT_TEST(checkpoints)
+
+/* A child writes each checkpoint, and how its changes come between those of its parent is another story with each seed. */
+static void
+test_checkpoints(void **state)
+{
+	uint64_t seeds = play_seeds(3, 25);
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= seeds; seed++)
+		play_and_cut(script_checkpoints, "checkpoints", seed);
+}
 
 static void
 test_random(void **state)
 {
+	uint64_t seeds = play_seeds(2, 12);
+
 	(void)state;
-	for (uint64_t seed = 1; seed <= (long_run ? 12U : 2U); seed++)
+	for (uint64_t seed = 1; seed <= seeds; seed++)
 		play_and_cut(script_random, "random", seed);
 }
 
@@ -308,14 +314,10 @@ script_everything(struct world *w)
 	world_turn(w, 24);
 }
 
-/* Plays the script with one call failing (and all after it, if on), and cuts at some points. */
 static void
-play_failing(enum disk_call call, unsigned n, int error, bool on)
+play_failing(const struct failing_row *row, unsigned n, bool on)
 {
-	static const char *const names[] = {
-	    "open", "write", "flush", "allocate", "rename", "unlink"};
 	struct world *w = world_new(n);
-	char name[64];
 
 	w->limits.checkpoint_minimum = 300;
 	w->limits.checkpoint_at_once = n % 2;
@@ -323,25 +325,15 @@ play_failing(enum disk_call call, unsigned n, int error, bool on)
 		w->limits.journal_buffer = 700;
 	world_reopen(w);
 	w->failing = true;
-	disk_fail(call, n, error, on);
+	disk_fail(row->call, n, row->error, on);
 	script_everything(w);
-	failures += disk->failed;
-	world_close(w);
-	world_end(w);
-	snprintf(name, sizeof name, "%s %u: %s%s", names[call], n,
-	    error != 0 ? strerror(error) : "short", on ? ", and on" : "");
-	cut(w, name, n, long_run ? 7 : 40);
-	free(w);
+	cut_failing(w, row, n, on, long_run ? 7 : 40);
 }
 
 static void
 test_failing_calls(void **state)
 {
-	static const struct {
-		enum disk_call call;
-		int error;
-		unsigned upto; /* calls of this kind that the script makes, about */
-	} rows[] = {
+	static const struct failing_row rows[] = {
 	    {CALL_OPEN, EMFILE, 30},
 	    {CALL_OPEN, ENOSPC, 30},
 	    {CALL_WRITE, 0, 90},
@@ -352,25 +344,9 @@ test_failing_calls(void **state)
 	    {CALL_RENAME, EIO, 12},
 	    {CALL_UNLINK, EIO, 20},
 	};
-	uint64_t random = 4711;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		unsigned step = long_run ? 1 : rows[i].upto / 4;
-
-		for (unsigned n = long_run ? 1 : 1 + (unsigned)(image_random(&random) % step);
-		     n <= rows[i].upto; n += step)
-			play_failing(
-			    rows[i].call, n, rows[i].error, image_random(&random) % 3 == 0);
-	}
-	print_message(
-	    "# failing calls: %u, so far %u points, %u images\n", failures, points, images);
-}
-
-static bool
-has_room(struct fixture *f)
-{
-	return store_has_room(f->store);
+	play_failing_rows(rows, sizeof rows / sizeof *rows, 4, 4711, play_failing);
 }
 
 /* A disk that fails, or is full, for a time: nothing is promised meanwhile, and service comes back by itself. */
@@ -401,7 +377,7 @@ test_service_returns(void **state)
 				assert_false(w->messages[k].acked);
 		assert_false(store_has_room(w->f.store));
 		disk_heal();
-		fixture_until(&w->f, has_room);
+		fixture_until(&w->f, fixture_has_room);
 		w->failing = false;
 		after = world_send(w, 1000, 1);
 		world_settle_down(w);
@@ -422,8 +398,10 @@ test_service_returns(void **state)
 static void
 test_failed_log(void **state)
 {
+	uint64_t seeds = play_seeds(2, 8);
+
 	(void)state;
-	for (uint64_t seed = 1; seed <= (long_run ? 8U : 2U); seed++) {
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
 		struct world *w = world_new(seed);
 
 		for (unsigned k = 0; k < 24; k++)
@@ -443,7 +421,7 @@ test_failed_log(void **state)
 		for (unsigned i = 0; i < 100 && journal_healthy(w->f.store->journal); i++)
 			world_turn(w, 1);
 		assert_int_equal(disk->failed, 1);
-		fixture_until(&w->f, has_room);
+		fixture_until(&w->f, fixture_has_room);
 		world_turn(w, 2);
 		for (unsigned k = 8; k < 24; k++)
 			world_outcome(w, (int)k, 1, "TDQ"[k % 3]);
@@ -485,7 +463,7 @@ test_excess(void **state)
 		assert_false(store_has_room(w->f.store));
 		assert_in_range(journal_backlog(w->f.store->journal), 1, 500);
 		disk_heal();
-		fixture_until(&w->f, has_room);
+		fixture_until(&w->f, fixture_has_room);
 		w->failing = false;
 		for (unsigned k = 0; k < 12; k++)
 			world_outcome(w, (int)k, 3, 'T'); /* enough to exceed it again */
@@ -520,7 +498,6 @@ main(void)
 
 	play_init();
 	r = cmocka_run_group_tests(tests, NULL, NULL);
-	print_message(
-	    "# %u cut points, %u images, %u failed calls\n", points, images, failures);
+	play_summary();
 	return r;
 }
