@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/limits.h"
+#include "common/passfd.h"
 #include "common/xalloc.h"
 
 #define READ_SIZE   (128U << 10)
@@ -167,24 +168,15 @@ channel_backlog(const struct channel *c)
 static ssize_t
 send_some(struct channel *c)
 {
-	char control[CMSG_SPACE(sizeof(int))] = {0};
+	union passfd_control control;
 	struct iovec iov = {c->out.p + c->sent, c->out.len - c->sent};
 	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
 	int with_fd = c->nsend > 0 && c->sendq[0].at == c->sent;
 	size_t next = with_fd ? 1 : 0;
 	ssize_t n;
 
-	if (with_fd) {
-		struct cmsghdr *cm;
-
-		h.msg_control = control;
-		h.msg_controllen = sizeof control;
-		cm = CMSG_FIRSTHDR(&h);
-		cm->cmsg_level = SOL_SOCKET;
-		cm->cmsg_type = SCM_RIGHTS;
-		cm->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cm), &c->sendq[0].fd, sizeof(int));
-	}
+	if (with_fd)
+		passfd_attach(&h, &control, c->sendq[0].fd);
 	if (next < c->nsend)
 		iov.iov_len = c->sendq[next].at - c->sent;
 	n = sendmsg(c->fd, &h, MSG_NOSIGNAL);
@@ -270,42 +262,12 @@ channel_resume(struct channel *c)
 	}
 }
 
-/* Takes descriptors out of a received control message; -1 if there are more than we keep. */
-static int
-keep_fds(struct channel *c, struct msghdr *h)
-{
-	int r = 0;
-
-	for (struct cmsghdr *cm = CMSG_FIRSTHDR(h); cm != NULL; cm = CMSG_NXTHDR(h, cm)) {
-		size_t n;
-
-		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(cm) + i * sizeof fd, sizeof fd);
-			if (c->nrecv < PENDING_MAX) {
-				c->recvq[c->nrecv++] = fd;
-			} else {
-				close(fd);
-				r = -1;
-			}
-		}
-	}
-	return (h->msg_flags & MSG_CTRUNC) != 0 ? -1 : r;
-}
-
 static ssize_t
 receive(struct channel *c)
 {
-	char control[CMSG_SPACE(sizeof(int) * WIRE_FDS_MAX)];
+	union passfd_control control;
 	struct iovec iov;
-	struct msghdr h = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control,
-	    .msg_controllen = sizeof control};
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
 	if (buf_reserve(&c->in, READ_SIZE) != 0) {
@@ -313,6 +275,7 @@ receive(struct channel *c)
 		return -1;
 	}
 	iov = (struct iovec){c->in.p + c->in.len, READ_SIZE};
+	passfd_expect(&h, &control);
 	do {
 		n = recvmsg(c->fd, &h, MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
@@ -320,7 +283,7 @@ receive(struct channel *c)
 		c->in.len += (size_t)n;
 		c->in.p[c->in.len] = '\0';
 	}
-	if (n >= 0 && keep_fds(c, &h) != 0) {
+	if (n >= 0 && passfd_take(&h, c->recvq, &c->nrecv, PENDING_MAX) != 0) {
 		errno = EPROTO;
 		return -1;
 	}

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/passfd.h"
 #include "common/span.h"
 #include "common/xalloc.h"
 #include "deliver/owner_child.h"
@@ -81,22 +82,13 @@ spawner_start(enum log_level level, enum syscall_filter_mode filter)
 static int
 request(int spawner, const char *text, int fd)
 {
-	char control[CMSG_SPACE(sizeof(int))] = {0};
+	union passfd_control control;
 	struct iovec iov = {(char *)(uintptr_t)text, strlen(text)};
 	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
-	if (fd >= 0) {
-		struct cmsghdr *c;
-
-		h.msg_control = control;
-		h.msg_controllen = sizeof control;
-		c = CMSG_FIRSTHDR(&h);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof fd);
-	}
+	if (fd >= 0)
+		passfd_attach(&h, &control, fd);
 	do {
 		n = sendmsg(spawner, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
@@ -241,23 +233,22 @@ obey(struct spawner *s, struct span text, int fd)
 static bool
 receive(struct spawner *s)
 {
-	char text[REQUEST_MAX], control[CMSG_SPACE(sizeof(int))];
+	char text[REQUEST_MAX];
+	union passfd_control control;
 	struct iovec iov = {text, sizeof text};
-	struct msghdr h = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control,
-	    .msg_controllen = sizeof control};
-	struct cmsghdr *c;
-	ssize_t n = recvmsg(SOCKET_FD, &h, MSG_CMSG_CLOEXEC);
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+	size_t nfds = 0;
+	ssize_t n;
 	int fd = -1;
 
+	passfd_expect(&h, &control);
+	n = recvmsg(SOCKET_FD, &h, MSG_CMSG_CLOEXEC);
 	if (n < 0 && errno == EINTR)
 		return true;
 	if (n <= 0)
 		return false;
-	c = CMSG_FIRSTHDR(&h);
-	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(c), sizeof fd);
+	if (passfd_take(&h, &fd, &nfds, 1) != 0)
+		fatalx("malformed request from local");
 	obey(s, span_make(text, (size_t)n), fd);
 	if (fd >= 0)
 		close(fd);

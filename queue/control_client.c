@@ -14,6 +14,7 @@
 
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/passfd.h"
 #include "common/xalloc.h"
 #include "queue/blocking.h"
 
@@ -64,27 +65,6 @@ close_stream(struct control_client *c)
 	c->stream = -1;
 }
 
-/* Keeps the descriptors of one received part; what is beyond the limit is closed. */
-static void
-keep_fds(struct control_client *c, struct msghdr *mh)
-{
-	for (struct cmsghdr *cm = CMSG_FIRSTHDR(mh); cm != NULL; cm = CMSG_NXTHDR(mh, cm)) {
-		size_t n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(cm) + i * sizeof fd, sizeof fd);
-			if (c->nfds < WIRE_FDS_MAX)
-				c->fds[c->nfds++] = fd;
-			else
-				close(fd);
-		}
-	}
-}
-
 /* Reads exactly n octets. -1 and errno (0: the other side closed). */
 static int
 read_exactly(struct control_client *c, int fd, void *to, size_t n)
@@ -92,24 +72,21 @@ read_exactly(struct control_client *c, int fd, void *to, size_t n)
 	char *p = to;
 
 	while (n > 0) {
-		union {
-			char octets[CMSG_SPACE(WIRE_FDS_MAX * sizeof(int))];
-			struct cmsghdr align;
-		} control;
+		union passfd_control control;
 		struct iovec iov = {p, n};
-		struct msghdr mh = {.msg_iov = &iov,
-		    .msg_iovlen = 1,
-		    .msg_control = &control,
-		    .msg_controllen = sizeof control};
-		ssize_t got = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
+		struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+		ssize_t got;
 
+		passfd_expect(&mh, &control);
+		got = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got == 0)
 			errno = 0;
 		if (got <= 0)
 			return -1;
-		keep_fds(c, &mh);
+		/* One too many is seen by their number. */
+		(void)passfd_take(&mh, c->fds, &c->nfds, WIRE_FDS_MAX);
 		p += got;
 		n -= (size_t)got;
 	}
