@@ -129,6 +129,7 @@ def test_co_31(mta):
     done = mta.sendmail("-t", "-i", stdin=b"To: bob@domain2.com\nResent-To: bob@domain1.com\nResent-From: alice@domain1.com\n\nagain\n")
     assert done.returncode == 0
     mta.wait_messages("bob@domain1.com", count + 2)
+    mta.wait_queue_empty()
     assert mta.messages("bob@domain2.com") == []
     test_sendmail.test_dash_t_without_recipients(mta)
 
