@@ -584,6 +584,29 @@ def test_keys_killed_again_and_again(secured):
 
 
 @pytest.mark.limit(90)
+def test_stop_with_clients_at_every_step(secured):
+    """Nothing that is freed is used: each process ends by itself, and says that all is well."""
+    mta, sockets = secured.mta, []
+    for sent in (b"", b"\x16\x03\x01\x02\x00\x01\x00"):  # nothing, and the beginning of a ClientHello
+        sockets.append(socket.create_connection((mta.listeners[1].host, mta.listeners[1].port), 10))
+        sockets[-1].sendall(sent)
+    for lines in ([], [b"EHLO c.test"], [b"EHLO c.test", b"MAIL FROM:<s@else.test>", b"RCPT TO:<bob@domain1.com>"],
+                  [b"EHLO c.test", b"MAIL FROM:<s@else.test>", b"RCPT TO:<bob@domain1.com>", b"DATA", b"Subject: cut"]):
+        sockets.append(secured.connect())
+        for line in lines:
+            sockets[-1].sendall(line + b"\r\n")
+            if line != b"Subject: cut":
+                assert sockets[-1].recv(4096)[:1] in b"23"
+    upgrading = RawClient("127.0.0.1", mta.port)
+    upgrading.hello()
+    upgrading.command("STARTTLS", "220")
+    assert mta.stop() == 0
+    assert not re.search(r"ended (by signal|with status)", mta.log()), mta.log()[-3000:]
+    upgrading.close()
+    for one in sockets:
+        one.close()
+
+
 def test_many_at_once(make_secured):
     """Three hundred clients that begin a handshake and do not go on, more than one worker takes: others are served."""
     secured = make_secured(**{"connection-limit-per-client": 1000, "workers": 1}).start()
