@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "common/case_fold.h"
 #include "common/local_part.h"
 #include "common/netaddr.h"
 #include "common/utf8.h"
@@ -74,10 +75,10 @@ address_local_unquoted(const struct address *a, char out[LOCAL_PART_MAX + 1])
 
 /*
  * IDNA2008 look-up of one U-label without UTS-46 mapping (RFC 5891 5): nothing is
- * folded, composed or dropped on the way, what is not in its final form is refused.
+ * composed or dropped on the way, what is not in its final form is refused.
  */
 static int
-encode_label(const char *u_label, char out[LABEL_MAX + 1])
+encode_final(const char *u_label, char out[LABEL_MAX + 1])
 {
 	uint8_t *a_label = NULL;
 	size_t n = 0;
@@ -88,6 +89,21 @@ encode_label(const char *u_label, char out[LABEL_MAX + 1])
 		memcpy(out, a_label, n + 1);
 	idn2_free(a_label);
 	return n > 0 && n <= LABEL_MAX && strncmp(out, "xn--", 4) == 0 ? 0 : -1;
+}
+
+/* But capitals, which people write and no U-label has, are taken as their small letters (RFC 5895 2.1). */
+static int
+encode_label(const char *u_label, char out[LABEL_MAX + 1])
+{
+	char small[LABEL_MAX * 4 + 1];
+	size_t n;
+
+	if (encode_final(u_label, out) == 0)
+		return 0;
+	return case_lower(span_str(u_label), small, sizeof small, &n) == 0 &&
+		       strcmp(small, u_label) != 0
+		   ? encode_final(small, out)
+		   : -1;
 }
 
 /*
@@ -102,7 +118,7 @@ check_a_label(const char *a_label)
 	int r = -1;
 
 	if (idn2_to_unicode_8z8z(a_label, &u_label, 0) == IDN2_OK &&
-	    encode_label(u_label, again) == 0 && strcmp(again, a_label) == 0)
+	    encode_final(u_label, again) == 0 && strcmp(again, a_label) == 0)
 		r = 0;
 	idn2_free(u_label);
 	return r;

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "common/case_fold.h"
 #include "common/nfc.h"
 #include "common/utf8.h"
-#include "conf/case_fold.h"
 
 /*
  * Letters beyond ASCII, too; what comes of it is in form C again, as names are. -1: there are none, or it would be too

@@ -1,7 +1,7 @@
 /*
  * fold: local parts as names of mailboxes and aliases: without regard to the
  * case of letters (RFC 5321 2.4 lets the receiving host decide), of those beyond ASCII, too
- * (conf/case_fold): who is bob@ and BOB@ is not to be two with an ü. Pure.
+ * (common/case_fold): who is bob@ and BOB@ is not to be two with an ü. Pure.
  */
 #ifndef CONF_FOLD_H
 #define CONF_FOLD_H

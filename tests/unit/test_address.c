@@ -120,7 +120,7 @@ static const struct {
 	0, NULL, NULL, false, false},
     {"a@B\xc3\x9c"
      "CHER.test",
-	ADDRESS_UTF8, NULL, NULL, false, false},
+	ADDRESS_UTF8, "a@xn--bcher-kva.test", "a", true, false},
     {"a@bu\xcc\x88"
      "cher.test",
 	ADDRESS_UTF8, NULL, NULL, false, false},
@@ -291,10 +291,39 @@ measures_labels_in_their_final_form(void **state)
 	assert_true(fits > 20 && fits < 63);
 }
 
+/* Capitals have the A-label of their small letters; what else is no U-label stays none. */
+static void
+takes_domains_in_capitals(void **state)
+{
+	static const struct {
+		const char *in, *want; /* NULL: refused */
+	} rows[] = {
+	    {"BÜCHER.test", "xn--bcher-kva.test"}, {"bücher.TEST", "xn--bcher-kva.test"},
+	    {"Ünal.ÉCOLE.test", "xn--nal-goa.xn--cole-9oa.test"},
+	    {"ПОЧТА.test", "xn--80a1acny.test"}, {"ΣΟΦΟΣ.test", "xn--0xaakcn.test"},
+	    {"STRAßE.test", "xn--strae-oqa.test"}, {"ｂ.test", NULL}, {"Ⓑ.test", NULL},
+	    {"😀.test", NULL}, {"XN--BCHER-KVA.test", "xn--bcher-kva.test"},
+	    {"xn--bcher-2pa.test", NULL}, /* of a label with a capital: nobody's */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char out[DOMAIN_MAX + 1] = "";
+		const char *why = NULL;
+		size_t len;
+		int r = domain_canonical(span_str(rows[i].in), true, out, &len, &why);
+
+		if ((r == 0) != (rows[i].want != NULL) ||
+		    (r == 0 && strcmp(out, rows[i].want) != 0))
+			fail_msg("%s: got %s %s", rows[i].in, out, why != NULL ? why : "");
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(takes_domains_in_capitals),
 	    cmocka_unit_test(agrees_with_the_table),
 	    cmocka_unit_test(canonicalises),
 	    cmocka_unit_test(takes_addresses_apart),

@@ -1,7 +1,7 @@
 /* test_fold: names that are the same whatever the case of their letters, and those that are not. */
 #include "conf/fold.h"
 
-#include "conf/case_fold.h"
+#include "common/case_fold.h"
 #include "tests/unit/testing.h"
 
 static void
