@@ -10,14 +10,12 @@ enum command_result
 cmd_absent_run(struct session *s, const struct command *c)
 {
 	(void)c;
-	session_reply(s, REPLY_NOT_OFFERED);
-	return COMMAND_FAILED;
+	return command_refuse(s, REPLY_NOT_OFFERED);
 }
 
 enum command_result
 cmd_foreign_run(struct session *s, const struct command *c)
 {
 	(void)c;
-	session_reply(s, REPLY_FOREIGN);
-	return COMMAND_FAILED;
+	return command_refuse(s, REPLY_FOREIGN);
 }

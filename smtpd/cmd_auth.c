@@ -24,13 +24,6 @@ cmd_auth_parse(struct span arg, unsigned offers, struct command *c, struct refus
 	return 0;
 }
 
-static enum command_result
-refuse(struct session *s, enum smtp_reply_id id)
-{
-	session_reply(s, id);
-	return COMMAND_FAILED;
-}
-
 enum command_result
 cmd_auth_run(struct session *s, const struct command *c)
 {
@@ -38,20 +31,20 @@ cmd_auth_run(struct session *s, const struct command *c)
 	enum login_mechanism mechanism;
 
 	if (s->helo == NULL && s->origin.role == LISTENER_SUBMISSION)
-		return refuse(s, REPLY_HELLO_FIRST);
+		return command_refuse(s, REPLY_HELLO_FIRST);
 	if (s->txn != NULL && s->origin.role == LISTENER_SUBMISSION)
-		return refuse(s, REPLY_NESTED);
+		return command_refuse(s, REPLY_NESTED);
 	if (s->account != NULL)
-		return refuse(s, REPLY_LOGIN_ALREADY);
+		return command_refuse(s, REPLY_LOGIN_ALREADY);
 	if (!login_is_offered(s) || !s->esmtp) {
 		if (++s->logins >= s->settings->auth_failure_limit)
-			return refuse(s, REPLY_TOO_MANY_LOGINS);
-		return refuse(
+			return command_refuse(s, REPLY_TOO_MANY_LOGINS);
+		return command_refuse(
 		    s, s->origin.role == LISTENER_SUBMISSION && s->helo != NULL && s->esmtp
 			   ? REPLY_LOGIN_TLS
 			   : REPLY_NOT_OFFERED);
 	}
 	if (login_find_mechanism(s, a->mechanism, &mechanism) != 0)
-		return refuse(s, REPLY_LOGIN_MECHANISM);
+		return command_refuse(s, REPLY_LOGIN_MECHANISM);
 	return login_begin(s, mechanism, a->has_response, a->response);
 }

@@ -48,10 +48,8 @@ cmd_bdat_run(struct session *s, const struct command *c)
 	unsigned replies = s->replies;
 	char digits[24];
 
-	if (!s->esmtp || (session_offers(s) & OFFER_CHUNKING) == 0) {
-		session_reply(s, REPLY_NOT_OFFERED);
-		return COMMAND_FAILED;
-	}
+	if (!s->esmtp || (session_offers(s) & OFFER_CHUNKING) == 0)
+		return command_refuse(s, REPLY_NOT_OFFERED);
 	if (size > limit || had > limit - size) {
 		int n = snprintf(digits, sizeof digits, "%" PRIu64, limit);
 

@@ -10,10 +10,8 @@ enum command_result
 cmd_data_run(struct session *s, const struct command *c)
 {
 	(void)c;
-	if (!session_content_begin(s, false)) {
-		session_reply(s, REPLY_NO_ROOM);
-		return COMMAND_FAILED;
-	}
+	if (!session_content_begin(s, false))
+		return command_refuse(s, REPLY_NO_ROOM);
 	session_reply(s, REPLY_SEND_CONTENT);
 	session_set_state(s, SESSION_CONTENT);
 	return COMMAND_DONE;

@@ -45,13 +45,6 @@ static const struct {
     [PARAM_HOLD_UNTIL] = {"HOLDUNTIL", OFFER_FUTURE_RELEASE, false},
 };
 
-static int
-wrong(struct refusal *r, enum smtp_reply_id reply, struct span detail)
-{
-	*r = (struct refusal){reply, detail};
-	return -1;
-}
-
 /* RFC 1870 3: 1 to 20 digits, so more than 64 bits hold; beyond those every limit is exceeded anyway. */
 static int
 parse_size(struct span value, uint64_t *size)
@@ -135,13 +128,13 @@ take_param(const struct param *p, unsigned offers, unsigned *seen, struct mail_a
 	while (which < PARAM_COUNT && !param_is(p, params[which].keyword))
 		which++;
 	if (which == PARAM_COUNT || (params[which].offer & offers) == 0)
-		return wrong(r, REPLY_PARAMETER_UNKNOWN, p->keyword);
+		return command_wrong(r, REPLY_PARAMETER_UNKNOWN, p->keyword);
 	/* RFC 3030 3: content that is not lines cannot be kept exactly, nor sent on by DATA. */
 	if (which == PARAM_BODY && p->has_value && span_is_nocase(p->value, "BINARYMIME"))
-		return wrong(r, REPLY_PARAMETER_UNKNOWN, span_str("BODY=BINARYMIME"));
+		return command_wrong(r, REPLY_PARAMETER_UNKNOWN, span_str("BODY=BINARYMIME"));
 	if ((*seen & 1U << which) != 0 || p->has_value == params[which].bare ||
 	    parse_value((enum mail_param)which, p->value, m) != 0)
-		return wrong(r, REPLY_PARAMETER_SYNTAX, p->keyword);
+		return command_wrong(r, REPLY_PARAMETER_SYNTAX, p->keyword);
 	*seen |= 1U << which;
 	return 0;
 }
@@ -156,19 +149,19 @@ cmd_mail_parse(struct span arg, unsigned offers, struct command *c, struct refus
 	int more;
 
 	if (!span_starts_with_nocase(arg, "FROM:"))
-		return wrong(r, REPLY_SYNTAX, span_str("MAIL FROM:<address>"));
+		return command_wrong(r, REPLY_SYNTAX, span_str("MAIL FROM:<address>"));
 	arg = span_trim(span_skip(arg, 5));
 	*m = (struct mail_args){.size = 0};
 	if (address_parse_path(&arg, ADDRESS_ALLOW_EMPTY | ADDRESS_UTF8, &m->from, &why) != 0)
-		return wrong(r, REPLY_SENDER_SYNTAX, span_str(why));
+		return command_wrong(r, REPLY_SENDER_SYNTAX, span_str(why));
 	if (arg.len > 0 && arg.p[0] != ' ')
-		return wrong(r, REPLY_SYNTAX, span_str(REFUSAL_AFTER_PATH));
+		return command_wrong(r, REPLY_SYNTAX, span_str(REFUSAL_AFTER_PATH));
 	while ((more = param_next(&arg, &p)) == 1)
 		if (take_param(&p, offers, &seen, m, r) != 0)
 			return -1;
 	if (more != 0)
-		return wrong(r, REPLY_PARAMETER_SYNTAX, p.keyword);
-	return !m->from.utf8 || m->utf8 ? 0 : wrong(r, REPLY_SENDER_UTF8, span_str(""));
+		return command_wrong(r, REPLY_PARAMETER_SYNTAX, p.keyword);
+	return !m->from.utf8 || m->utf8 ? 0 : command_wrong(r, REPLY_SENDER_UTF8, span_str(""));
 }
 
 static void
@@ -217,19 +210,15 @@ cmd_mail_run(struct session *s, const struct command *c)
 	uint64_t limit = s->settings->message_size_limit;
 	int64_t release = release_of(s, m);
 
-	if (s->settings->transaction_limit > 0 && ++s->mails > s->settings->transaction_limit) {
-		session_reply(s, REPLY_TOO_MANY_TRANSACTIONS);
-		return COMMAND_FAILED;
-	}
+	if (s->settings->transaction_limit > 0 && ++s->mails > s->settings->transaction_limit)
+		return command_refuse(s, REPLY_TOO_MANY_TRANSACTIONS);
 	if (release < 0)
 		return refuse_with_number(
 		    s, REPLY_RELEASE_TOO_LATE, s->settings->future_release);
 	if (m->size > limit)
 		return refuse_with_number(s, REPLY_TOO_BIG, limit);
-	if (!s->server->spool_ops->has_room(s->server->spool)) {
-		session_reply(s, REPLY_NO_ROOM);
-		return COMMAND_FAILED;
-	}
+	if (!s->server->spool_ops->has_room(s->server->spool))
+		return command_refuse(s, REPLY_NO_ROOM);
 	s->txn = txn_new(address_span(&m->from));
 	s->txn->began_ms = s->server->clock();
 	s->txn->declared = m->size;

@@ -14,23 +14,16 @@
 #include "smtpd/verbs.h"
 
 static int
-wrong(struct refusal *r, enum smtp_reply_id reply, struct span detail)
-{
-	*r = (struct refusal){reply, detail};
-	return -1;
-}
-
-static int
 take_param(const struct param *p, unsigned offers, struct rcpt_args *a, struct refusal *r)
 {
 	bool notify = param_is(p, "NOTIFY");
 	struct span *place = notify ? &a->notify : &a->orcpt;
 
 	if ((offers & OFFER_DSN) == 0 || (!notify && !param_is(p, "ORCPT")))
-		return wrong(r, REPLY_PARAMETER_UNKNOWN, p->keyword);
+		return command_wrong(r, REPLY_PARAMETER_UNKNOWN, p->keyword);
 	if (place->len > 0 || !p->has_value ||
 	    !(notify ? dsn_param_notify_valid(p->value) : dsn_param_orcpt_valid(p->value)))
-		return wrong(r, REPLY_PARAMETER_SYNTAX, p->keyword);
+		return command_wrong(r, REPLY_PARAMETER_SYNTAX, p->keyword);
 	*place = p->value;
 	return 0;
 }
@@ -44,17 +37,17 @@ cmd_rcpt_parse(struct span arg, unsigned offers, struct command *c, struct refus
 	int more;
 
 	if (!span_starts_with_nocase(arg, "TO:"))
-		return wrong(r, REPLY_SYNTAX, span_str("RCPT TO:<address>"));
+		return command_wrong(r, REPLY_SYNTAX, span_str("RCPT TO:<address>"));
 	arg = span_trim(span_skip(arg, 3));
 	a->notify = a->orcpt = (struct span){NULL, 0};
 	if (address_parse_path(&arg, ADDRESS_POSTMASTER | ADDRESS_UTF8, &a->to, &why) != 0)
-		return wrong(r, REPLY_RECIPIENT_SYNTAX, span_str(why));
+		return command_wrong(r, REPLY_RECIPIENT_SYNTAX, span_str(why));
 	if (arg.len > 0 && arg.p[0] != ' ')
-		return wrong(r, REPLY_SYNTAX, span_str(REFUSAL_AFTER_PATH));
+		return command_wrong(r, REPLY_SYNTAX, span_str(REFUSAL_AFTER_PATH));
 	while ((more = param_next(&arg, &p)) == 1)
 		if (take_param(&p, offers, a, r) != 0)
 			return -1;
-	return more == 0 ? 0 : wrong(r, REPLY_PARAMETER_SYNTAX, p.keyword);
+	return more == 0 ? 0 : command_wrong(r, REPLY_PARAMETER_SYNTAX, p.keyword);
 }
 
 /*
@@ -136,10 +129,8 @@ cmd_rcpt_run(struct session *s, const struct command *c)
 	}
 	/* Those that had to be put off count too: they take memory and the directory's time. */
 	if (t->recipients.n >= s->settings->recipient_limit ||
-	    t->refused >= s->settings->recipient_limit || txn_is_full(t)) {
-		session_reply(s, REPLY_TOO_MANY_RECIPIENTS);
-		return COMMAND_FAILED;
-	}
+	    t->refused >= s->settings->recipient_limit || txn_is_full(t))
+		return command_refuse(s, REPLY_TOO_MANY_RECIPIENTS);
 	t->asked = (struct recipient){
 	    .address = arena_copy(&t->strings, to),
 	    .notify = arena_copy(&t->strings, c->args.rcpt.notify),

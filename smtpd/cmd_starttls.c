@@ -12,10 +12,8 @@
 static enum command_result
 answer(struct session *s, const struct tls_identity *identity)
 {
-	if (identity == NULL) {
-		session_reply(s, REPLY_NO_TLS);
-		return COMMAND_FAILED;
-	}
+	if (identity == NULL)
+		return command_refuse(s, REPLY_NO_TLS);
 	session_reply(s, REPLY_START_TLS);
 	session_set_state(s, SESSION_SECURING);
 	return COMMAND_DONE;

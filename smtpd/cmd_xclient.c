@@ -127,8 +127,7 @@ cmd_xclient_parse(struct span arg, unsigned offers, struct command *c, struct re
 			continue;
 		name = span_cut(&value, '=');
 		if (value.p == NULL || take_attribute(name, value, &seen, x) != 0) {
-			*r = (struct refusal){REPLY_PARAMETER_SYNTAX, name};
-			return -1;
+			return command_wrong(r, REPLY_PARAMETER_SYNTAX, name);
 		}
 	}
 	x->has_client = (seen & 1U << ADDR) != 0;
@@ -197,15 +196,11 @@ cmd_xclient_run(struct session *s, const struct command *c)
 	const struct xclient_args *x = &c->args.xclient;
 	char peer[NETADDR_TEXT_SIZE];
 
-	if (!session_believes_xclient(s)) {
-		session_reply(s, REPLY_XCLIENT);
-		return COMMAND_FAILED;
-	}
+	if (!session_believes_xclient(s))
+		return command_refuse(s, REPLY_XCLIENT);
 	forget_counts(s);
-	if (change_client(s, x) != 0) {
-		session_reply(s, REPLY_CONNECTIONS_CLIENT);
-		return COMMAND_FAILED;
-	}
+	if (change_client(s, x) != 0)
+		return command_refuse(s, REPLY_CONNECTIONS_CLIENT);
 	change_account(s, x);
 	change_helo(s, x);
 	/* What the proxy has shown of itself says nothing of whom it speaks for. */

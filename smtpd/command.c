@@ -116,11 +116,18 @@ out_of_sequence(const struct session *s, enum command_phase phase, const struct 
 	return REPLY_NESTED;
 }
 
-static enum command_result
-refuse(struct session *s, enum smtp_reply_id id)
+enum command_result
+command_refuse(struct session *s, enum smtp_reply_id id)
 {
 	session_reply(s, id);
 	return COMMAND_FAILED;
+}
+
+int
+command_wrong(struct refusal *r, enum smtp_reply_id reply, struct span detail)
+{
+	*r = (struct refusal){reply, detail};
+	return -1;
 }
 
 /* What the row decides, then parse, then run. */
@@ -137,27 +144,27 @@ perform(struct session *s, struct command *c, struct span arg, bool input_follow
 	 */
 	if ((v->flags & COMMAND_LAST) != 0 &&
 	    (input_follows || transport_input_waiting(&s->transport)))
-		return refuse(s,
+		return command_refuse(s,
 		    (v->flags & COMMAND_SECURES) != 0 ? REPLY_EARLY_CLEAR : REPLY_EARLY_INPUT);
 	if ((v->flags & COMMAND_JUNK) != 0 && ++s->junk > JUNK_MAX)
-		return refuse(s, REPLY_TOO_MUCH_JUNK);
+		return command_refuse(s, REPLY_TOO_MUCH_JUNK);
 	if ((v->phases & phase) == 0 && (v->flags & COMMAND_CHUNK) == 0)
-		return refuse(s, out_of_sequence(s, phase, v));
+		return command_refuse(s, out_of_sequence(s, phase, v));
 	if ((v->flags & COMMAND_NO_ARGUMENT) != 0 && arg.len > 0)
-		return refuse(s, REPLY_NO_ARGUMENT_ALLOWED);
+		return command_refuse(s, REPLY_NO_ARGUMENT_ALLOWED);
 	if (v->parse != NULL && v->parse(arg, s->esmtp ? session_offers(s) : 0, c, &r) != 0) {
 		session_reply_detail(s, r.reply, r.detail);
 		return COMMAND_FAILED;
 	}
 	if ((v->flags & COMMAND_CHUNK) != 0) {
 		if (c->args.bdat.size > s->settings->message_size_limit + CONTENT_DROP_MAX)
-			return refuse(s, REPLY_CHUNK_TOO_BIG);
+			return command_refuse(s, REPLY_CHUNK_TOO_BIG);
 		s->skip = c->args.bdat.size;
 	}
 	if ((v->phases & phase) == 0) {
 		/* The client may wait for what it heard so far before it sends its chunk. */
 		session_flush(s);
-		return refuse(s, out_of_sequence(s, phase, v));
+		return command_refuse(s, out_of_sequence(s, phase, v));
 	}
 	return v->run(s, c);
 }
@@ -186,11 +193,11 @@ command_dispatch(struct session *s, struct span line, bool input_follows)
 	s->commands++;
 	/* Behind a chunk whose size is not known nobody knows where commands begin again. */
 	if (span_has_control(line))
-		r = refuse(s, c.verb != NULL && (c.verb->flags & COMMAND_CHUNK) != 0
-				  ? REPLY_CHUNK_SIZE
-				  : REPLY_CONTROL_OCTET);
+		r = command_refuse(s, c.verb != NULL && (c.verb->flags & COMMAND_CHUNK) != 0
+					  ? REPLY_CHUNK_SIZE
+					  : REPLY_CONTROL_OCTET);
 	else if (c.verb == NULL)
-		r = refuse(s, REPLY_UNKNOWN);
+		r = command_refuse(s, REPLY_UNKNOWN);
 	else
 		r = perform(s, &c, arg, input_follows);
 	assert(s->replies == before + (r == COMMAND_WAITING || r == COMMAND_LATER ? 0 : 1));

@@ -114,6 +114,12 @@ struct verb {
 /* The row of a verb, or NULL. */
 const struct verb *command_find(struct span name);
 
+/* Leaves the reply: COMMAND_FAILED. */
+enum command_result command_refuse(struct session *s, enum smtp_reply_id id);
+
+/* What is wrong with an argument, for a verb's parse: -1. */
+int command_wrong(struct refusal *r, enum smtp_reply_id reply, struct span detail);
+
 /* Cuts a line into verb and argument (without the spaces around it). */
 struct span command_split(struct span line, struct span *arg);
 
