@@ -11,8 +11,9 @@
 #include "common/syscall_filter.h"
 #include "common/xalloc.h"
 
-/* Every process waits in an event loop, and talks over sockets that it makes or is handed. */
-#define EVERY (SYSCALLS_BASIC | SYSCALLS_MESSAGES | SYSCALLS_CONNECT)
+/* Every process waits in an event loop, and talks over sockets that it is handed; most serve, and ask others. */
+#define EVERY (SYSCALLS_BASIC | SYSCALLS_MESSAGES)
+#define BOTH  (EVERY | SYSCALLS_SERVE | SYSCALLS_CONNECT)
 
 static const struct process_row rows[] = {
     {
@@ -22,7 +23,8 @@ static const struct process_row rows[] = {
 	.user = "directory",
 	.root = PROCESS_ROOT_SLASH,
 	.keep = SANDBOX_CAP(CAP_DAC_READ_SEARCH),
-	.calls = EVERY | SYSCALLS_READ_FILES | SYSCALLS_THREADS,
+	.calls =
+	    EVERY | SYSCALLS_SERVE | SYSCALLS_READ_FILES | SYSCALLS_DOMAINS | SYSCALLS_THREADS,
 	.files = LANDLOCK_READ_ONLY,
 	.stop_stage = 3,
 	.many_descriptors = true,
@@ -35,7 +37,8 @@ static const struct process_row rows[] = {
 	.user = "queue",
 	.root = PROCESS_ROOT_SPOOL,
 	.calls =
-	    EVERY | SYSCALLS_READ_FILES | SYSCALLS_WRITE_FILES | SYSCALLS_THREADS |
+	    BOTH | SYSCALLS_READ_FILES | SYSCALLS_WRITE_FILES | SYSCALLS_SPOOL |
+	    SYSCALLS_THREADS |
 	    SYSCALLS_FORK, /* checkpoints and long answers are written by a copy of itself */
 	.files = LANDLOCK_BENEATH,
 	.stop_stage = 2,
@@ -56,8 +59,8 @@ static const struct process_row rows[] = {
 	.keep = SANDBOX_CAP(CAP_SETUID) | SANDBOX_CAP(CAP_SETGID) | SANDBOX_CAP(CAP_KILL) |
 		SANDBOX_CAP(CAP_SETPCAP),
 	/* What its spawner and their children need, who then give up more. */
-	.calls = EVERY | SYSCALLS_READ_FILES | SYSCALLS_WRITE_FILES | SYSCALLS_APPEND |
-		 SYSCALLS_FORK | SYSCALLS_BECOME,
+	.calls = EVERY | SYSCALLS_CONNECT | SYSCALLS_READ_FILES | SYSCALLS_WRITE_FILES |
+		 SYSCALLS_DELIVER | SYSCALLS_FORK | SYSCALLS_BECOME,
 	.files = LANDLOCK_EVERYTHING,
 	.executes = true, /* the spawner, a lean process to fork from */
 	.stop_stage = 1,
@@ -68,7 +71,7 @@ static const struct process_row rows[] = {
 	.program = "remote",
 	.user = "remote",
 	.root = PROCESS_ROOT_SOCKETS,
-	.calls = EVERY | SYSCALLS_NETWORK,
+	.calls = BOTH | SYSCALLS_NETWORK,
 	.files = LANDLOCK_NOTHING,
 	.stop_stage = 1,
 	.many_descriptors = true,
@@ -79,7 +82,7 @@ static const struct process_row rows[] = {
 	.program = "keys",
 	.user = "keys",
 	.root = PROCESS_ROOT_SOCKETS,
-	.calls = EVERY | SYSCALLS_THREADS,
+	.calls = BOTH,
 	.files = LANDLOCK_NOTHING,
 	.stop_stage = 1,
     },
@@ -89,7 +92,7 @@ static const struct process_row rows[] = {
 	.program = "smtpd",
 	.user = "smtpd",
 	.root = PROCESS_ROOT_SOCKETS,
-	.calls = EVERY | SYSCALLS_APPEND | SYSCALLS_THREADS,
+	.calls = BOTH | SYSCALLS_CLIENTS | SYSCALLS_APPEND | SYSCALLS_THREADS,
 	.files = LANDLOCK_NOTHING,
 	.stop_stage = 0,
 	.per_worker = true,

@@ -20,10 +20,15 @@
 #define BASIC	SYSCALLS_BASIC
 #define THREADS SYSCALLS_THREADS
 #define MSG	SYSCALLS_MESSAGES
+#define SERVE	SYSCALLS_SERVE
 #define CONNECT SYSCALLS_CONNECT
+#define CLIENTS SYSCALLS_CLIENTS
 #define APPEND	SYSCALLS_APPEND
 #define READ	SYSCALLS_READ_FILES
+#define DOMAINS SYSCALLS_DOMAINS
 #define WRITE	SYSCALLS_WRITE_FILES
+#define SPOOL	SYSCALLS_SPOOL
+#define DELIVER SYSCALLS_DELIVER
 #define NET	SYSCALLS_NETWORK
 #define FORK	SYSCALLS_FORK
 #define BECOME	SYSCALLS_BECOME
@@ -49,19 +54,12 @@ struct row {
 #define READING_MASK (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
 
 static const struct row rows[] = {
-    CALL(read, BASIC),
-    CALL(readv, BASIC),
-    CALL(pread64, BASIC),
     CALL(write, BASIC),
-    CALL(writev, BASIC),
     CALL(close, BASIC),
-    CALL(close_range, BASIC),
     CALL(lseek, BASIC),
     CALL(fstat, BASIC),
     CALL_IF(newfstatat, BASIC, 3, AT_EMPTY_PATH, AT_EMPTY_PATH), /* fstat, as libc makes it */
     CALL(fcntl, BASIC),
-    CALL(dup, BASIC),
-    CALL(ioctl, BASIC),
     CALL_IF(mmap, BASIC, 2, PROT_EXEC, 0),
     CALL_IF(mprotect, BASIC, 2, PROT_EXEC, 0),
     CALL(mremap, BASIC),
@@ -71,127 +69,105 @@ static const struct row rows[] = {
     CALL(futex, BASIC),
     CALL(getrandom, BASIC),
     CALL(clock_gettime, BASIC),
-    CALL(clock_getres, BASIC),
     CALL(gettimeofday, BASIC),
-    CALL(clock_nanosleep, BASIC),
-    CALL(nanosleep, BASIC),
     CALL(rt_sigaction, BASIC),
     CALL(rt_sigprocmask, BASIC),
     CALL(rt_sigreturn, BASIC),
-    CALL(pause, BASIC),
     CALL(restart_syscall, BASIC),
-    CALL(exit, BASIC),
     CALL(exit_group, BASIC),
     CALL(getpid, BASIC),
-    CALL(getppid, BASIC),
-    CALL(gettid, BASIC),
     CALL(getuid, BASIC),
     CALL(geteuid, BASIC),
     CALL(getgid, BASIC),
     CALL(getegid, BASIC),
-    CALL_IF(prlimit64, BASIC, 2, UINT64_MAX, 0), /* asking, not setting */
-    CALL(getrlimit, BASIC),
     CALL(sysinfo, BASIC),
-    CALL(sched_yield, BASIC),
-    CALL(sched_getaffinity, BASIC),
-    CALL(epoll_create1, BASIC),
     CALL(epoll_ctl, BASIC),
     CALL(epoll_wait, BASIC),
     CALL(epoll_pwait, BASIC),
-    CALL(epoll_pwait2, BASIC),
-    CALL(poll, BASIC),
-    CALL(ppoll, BASIC),
-    CALL(eventfd2, BASIC),
-    CALL(timerfd_create, BASIC),
-    CALL(timerfd_settime, BASIC),
-    CALL_IF(prctl, BASIC, 0, UINT64_MAX, PR_SET_NAME),
-    CALL_IF(prctl, BASIC, 0, UINT64_MAX, PR_SET_PDEATHSIG),
 
     CALL_IF(clone, THREADS, 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD),
     CALL(set_robust_list, THREADS | FORK),
     CALL(rseq, THREADS | FORK),
-    CALL_IF(setpriority, FORK, 1, UINT64_MAX, 0), /* its own */
+    CALL(exit, THREADS),
+    CALL(eventfd2, THREADS),
+    CALL(sched_getaffinity, THREADS),
+    CALL(read, THREADS | READ | CLIENTS | NET),
 
-    CALL(accept4, MSG),
     CALL(recvmsg, MSG),
-    CALL(recvfrom, MSG),
     CALL(sendmsg, MSG),
-    CALL(sendto, MSG),
-    CALL(shutdown, MSG),
-    CALL(getsockopt, MSG),
-    CALL(setsockopt, MSG),
-    CALL(getsockname, MSG),
-    CALL(getpeername, MSG),
+    CALL(accept4, SERVE),
+    CALL(getsockopt, SERVE | NET),
+    CALL(sendto, SERVE | CONNECT),
     CALL(connect, CONNECT),
     CALL_IF(socket, CONNECT, 0, UINT64_MAX, AF_UNIX),
 
-    CALL(pwrite64, APPEND | WRITE),
-    CALL(pwritev, APPEND | WRITE),
-    CALL(fdatasync, APPEND | WRITE),
-    CALL(fsync, APPEND | WRITE),
+    CALL(recvfrom, CLIENTS | NET | BECOME),
+    CALL(setsockopt, CLIENTS | NET),
+    CALL(shutdown, CLIENTS),
+    CALL_IF(prlimit64, CLIENTS, 2, UINT64_MAX, 0), /* asking, not setting */
 
-    CALL_IF(open, READ, 1, READING_MASK, O_RDONLY),
+    CALL(pwritev, APPEND | SPOOL),
+    CALL(fdatasync, APPEND | SPOOL),
+    CALL(timerfd_create, APPEND | SPOOL), /* how long a flush gathers */
+    CALL(timerfd_settime, APPEND | SPOOL),
+
     CALL_IF(openat, READ, 2, READING_MASK, O_RDONLY),
-    CALL(openat2,
-	READ), /* its flags are out of a filter's sight: Landlock guards it where nothing is written */
     CALL(newfstatat, READ),
-    CALL(stat, READ),
-    CALL(lstat, READ),
-    CALL(statx, READ),
-    CALL(fstatfs, READ),
-    CALL(statfs, READ),
     CALL(getdents64, READ),
-    CALL(readlink, READ),
-    CALL(readlinkat, READ),
-    CALL(getcwd, READ),
-    CALL(faccessat, READ),
-    CALL(faccessat2, READ),
-    CALL(fadvise64, READ),
-    CALL(inotify_init1, READ),
-    CALL(inotify_add_watch, READ),
-    CALL(inotify_rm_watch, READ),
 
-    CALL(open, WRITE),
+    CALL(openat2,
+	DOMAINS |
+	    DELIVER), /* its flags are out of a filter's sight: Landlock guards it where nothing is written */
+    CALL(readlinkat, DOMAINS),
+    CALL(statfs, DOMAINS),
+    CALL(ioctl, DOMAINS | SPOOL),
+    CALL(inotify_init1, DOMAINS),
+    CALL(inotify_add_watch, DOMAINS),
+    CALL(inotify_rm_watch, DOMAINS),
+
     CALL(openat, WRITE),
-    CALL(mkdirat, WRITE),
+    CALL(pread64, WRITE | NET),
+    CALL(writev, WRITE),
     CALL(renameat, WRITE),
-    CALL(renameat2, WRITE),
-    CALL(linkat, WRITE),
     CALL(unlinkat, WRITE),
-    CALL(ftruncate, WRITE),
+    CALL(fsync, WRITE),
     CALL(sync_file_range, WRITE),
-    CALL(fallocate, WRITE),
-    CALL(fchmod, WRITE),
-    CALL(fchmodat, WRITE),
-    CALL(futimesat, WRITE),
-    CALL(utimensat, WRITE),
-    CALL(copy_file_range, WRITE),
-    CALL(sendfile, WRITE),
-    CALL(syncfs, WRITE),
-    CALL(sync_file_range, WRITE),
-    CALL(flock, WRITE),
+
+    CALL(readv, SPOOL),
+    CALL(pwrite64, SPOOL),
+    CALL(fadvise64, SPOOL),
+    CALL(ftruncate, SPOOL),
+    CALL(fallocate, SPOOL),
+    CALL(flock, SPOOL),
+    CALL_IF(setpriority, SPOOL, 1, UINT64_MAX, 0), /* its own */
+    CALL(alarm, SPOOL),
+    CALL(setitimer, SPOOL),
+
+    CALL(mkdirat, DELIVER),
+    CALL(renameat2, DELIVER),
+    CALL(fstatfs, DELIVER),
+    CALL(syncfs, DELIVER),
 
     CALL_IF(socket, NET, 0, UINT64_MAX, AF_INET),
     CALL_IF(socket, NET, 0, UINT64_MAX, AF_INET6),
-    CALL(bind, NET), /* c-ares may bind to an address, of UDP: Landlock refuses TCP */
-    CALL(sendmmsg, NET),
-    CALL(recvmmsg, NET),
+    CALL(getsockname, NET),
 
     /* One process more, not a new name space: none of the flags of unshare(2). */
     CALL_IF(clone, FORK, 0, 0x7e020000UL | CLONE_NEWTIME | CLONE_VM, 0),
-    CALL(fork, FORK),
-    CALL(vfork, FORK),
     CALL(wait4, FORK),
-    CALL(waitid, FORK),
     CALL(pipe2, FORK),
     CALL(kill, FORK),
-    CALL(setitimer, FORK),
-    CALL(alarm, FORK),
     CALL(socketpair, FORK),
+    CALL(close_range, FORK),
+    CALL(getppid, SPOOL),
+    CALL_IF(prctl, FORK, 0, UINT64_MAX, PR_SET_PDEATHSIG),
 
     CALL(execve, BECOME),
     CALL(dup2, BECOME),
     CALL(dup3, BECOME),
+    CALL(poll, BECOME),
+    CALL(ppoll, BECOME),
+    CALL(epoll_create1, BECOME),
     CALL(signalfd4, BECOME),
     CALL(arch_prctl, BECOME),
     CALL(set_tid_address, BECOME),
@@ -298,8 +274,8 @@ add_refusal(scmp_filter_ctx filter, int call, int error)
 	}
 }
 
-static bool
-is_mentioned(int call, uint32_t groups)
+bool
+syscall_filter_mentions(uint32_t groups, int call)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (rows[i].call == call && (rows[i].groups & groups) != 0)
@@ -319,7 +295,7 @@ make_filter(uint32_t groups, uint32_t otherwise)
 		    (rows[i].mask == 0 || !is_free(rows[i].call, groups)))
 			add_row(filter, &rows[i]);
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-		if (!is_mentioned(refused[i], groups))
+		if (!syscall_filter_mentions(groups, refused[i]))
 			add_refusal(filter, refused[i], EACCES);
 	/* Its flags lie in memory, where no filter sees them: libc falls back to clone. */
 	add_refusal(filter, SCMP_SYS(clone3), ENOSYS);

@@ -253,9 +253,7 @@ owner_child_confine(const struct owner_child_rights *r)
 	if (geteuid() != r->uid)
 		fatalx("cannot become uid %u to deliver its mail", r->uid);
 	landlock_enter(LANDLOCK_BENEATH, r->directory);
-	syscall_filter_enter(
-	    SYSCALLS_BASIC | SYSCALLS_MESSAGES | SYSCALLS_READ_FILES | SYSCALLS_WRITE_FILES,
-	    r->filter);
+	syscall_filter_enter(OWNER_CHILD_CALLS, r->filter);
 }
 
 int

@@ -17,6 +17,11 @@
 
 #define OWNER_CHILD_NAME "local-child"
 
+/* The groups of system calls that a child may make. */
+#define OWNER_CHILD_CALLS                                                                      \
+	(SYSCALLS_BASIC | SYSCALLS_MESSAGES | SYSCALLS_READ_FILES | SYSCALLS_WRITE_FILES |     \
+	    SYSCALLS_DELIVER)
+
 /* May a child of root run as this owner? Never as root's user or group, nor as the "no id" of the system calls. */
 bool owner_child_allowed(uid_t uid, gid_t gid);
 

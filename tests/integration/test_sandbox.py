@@ -28,6 +28,7 @@ FORBIDDEN = [(attempt, process) for process in STRANGERS for attempt in NOBODY] 
     ("mmap-exec", "local"), ("read-memory", "local"),
     ("mkdir", "smtpd"), ("unlink", "smtpd"), ("mkdir", "remote"), ("unlink", "remote"),
     ("mkdir", "directory"), ("unlink", "directory"), ("write-inside", "directory"), ("write-outside", "directory"),
+    ("socket-unix", "directory"), ("mkdir", "queue"),
     ("fork", "smtpd"), ("fork", "remote"), ("fork", "directory"),
     ("kill", "smtpd"), ("kill", "remote"), ("kill", "directory")] + [
     (attempt, CHILD) for attempt in (*NOBODY, "socket-inet", "socket-unix", "fork", "kill")]
@@ -37,9 +38,9 @@ REFUSED = [("read-passwd", "keys"), ("write-inside", "keys"), ("read-passwd", "s
 BEYOND = [("read-passwd", "queue"), ("write-outside", "queue"), ("read-passwd", CHILD), ("read-outside", CHILD),
           ("write-outside", CHILD)]
 ALLOWED = [("memory", process) for process in STRANGERS + ("local", CHILD)] + [
-    ("socket-unix", process) for process in STRANGERS + ("local",)] + [
+    ("socket-unix", process) for process in (*STRANGERS, "local") if process != "directory"] + [
     (attempt, CHILD) for attempt in ("read-own", "write-inside", "mkdir", "unlink", "move")] + [
-    ("socket-inet", "remote"), ("read-own", "queue"), ("write-inside", "queue"), ("mkdir", "queue"), ("unlink", "queue"),
+    ("socket-inet", "remote"), ("read-own", "queue"), ("write-inside", "queue"), ("unlink", "queue"),
     ("fork", "queue"), ("read-passwd", "directory"), ("fork", "local"), ("execve", "local")]
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from integration import test_install, test_privileges, test_sandbox, test_supervisor_alone, test_tls
+from integration import test_calls, test_install, test_privileges, test_sandbox, test_supervisor_alone, test_tls
+from integration.test_calls import fixture_made  # noqa: F401
 from integration.test_install import place as installation  # noqa: F401
 from integration.test_privileges import UIDS, busy, descriptors, roles, status  # noqa: F401
 from integration.test_sandbox import fixture_place, landlock_version  # noqa: F401
@@ -390,9 +391,10 @@ def test_pv_29(installation):
 
 # --- the filter and its limits ---
 
-def test_pv_30():
-    pytest.skip("a trace of the whole suite is not taken: what a process uses is in its filter's groups "
-                "(common/syscall_filter.c), each with its reason")
+def test_pv_30(made):
+    """Not of the whole suite, but of an instance that does some of everything it can do."""
+    test_calls.test_nothing_is_allowed_without_a_reason(made)
+    test_calls.test_nothing_else_is_made(made)
 
 
 def kills_of(pids):
