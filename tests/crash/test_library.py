@@ -1,5 +1,5 @@
 """The storage library under at least 10 000 power cuts and every failing call: the long forms of
-tests/unit/test_spool_crash.c and test_compact_crash.c, whose short forms run with the unit tests."""
+tests/unit/test_spool_crash.c, test_failing_disk.c and test_compact_crash.c, whose short forms run with the unit tests."""
 
 import os
 import re
@@ -29,6 +29,13 @@ def test_ten_thousand_cuts(long_run, capsys):
     if not long_run:
         pytest.skip("the short form runs with the unit tests; CRASH_LONG=1 runs this")
     assert run_long("test_spool_crash", capsys)[1] >= 10_000
+
+
+@pytest.mark.limit(6000)
+def test_cuts_on_a_failing_disk(long_run, capsys):
+    if not long_run:
+        pytest.skip("the short form runs with the unit tests; CRASH_LONG=1 runs this")
+    assert run_long("test_failing_disk", capsys)[1] >= 10_000
 
 
 @pytest.mark.limit(6000)
