@@ -139,7 +139,7 @@ move_window(struct reading *r, size_t n)
 	return true;
 }
 
-/* A record of the file's own: not to be replayed. */
+/* A record of the file's own: not to be replayed. Logs had no first record once, and began with a write. */
 static bool
 take_own(struct reading *r, struct span body, bool first)
 {
@@ -153,6 +153,8 @@ take_own(struct reading *r, struct span body, bool first)
 		r->result->begun = true;
 		r->result->before = log.before;
 	}
+	if (first && span_is(body, JOURNAL_FLUSH_RECORD))
+		r->result->begun = true;
 	return span_is(body, JOURNAL_FLUSH_RECORD) ||
 	       span_starts_with(body, JOURNAL_LOG_RECORD);
 }

@@ -48,8 +48,8 @@ journal_chain_expected(const struct journal_chain *c)
 }
 
 /*
- * Only the newest may lack its first record: it was on disk before anything else of the log was written, and before a checkpoint of
- * the same number.
+ * Only the newest may lack its first record: it was on disk before anything else of the log was written. Not one that a checkpoint
+ * has the number of, but for logs that never had a first record, nor any other: zeros.
  */
 enum journal_link
 journal_chain_add(
@@ -57,14 +57,17 @@ journal_chain_add(
 {
 	uint64_t expected = journal_chain_expected(c), end = c->end;
 	bool counted = c->last > 0;
+	bool nothing = newest && !r->begun && r->used == 0;
 
-	if (newest && !r->begun && r->used == 0 && number != c->checkpoint &&
+	if (nothing && number != c->checkpoint &&
 	    (r->state == JOURNAL_FILE_WHOLE || r->state == JOURNAL_FILE_CUT))
 		return JOURNAL_LINK_NOT_BEGUN;
 	c->last = number;
 	c->end = r->end;
 	if (number != expected)
 		return JOURNAL_LINK_GAP;
+	if (nothing && r->state == JOURNAL_FILE_WHOLE)
+		return JOURNAL_LINK_WHOLE;
 	return r->begun && (!counted || end >= r->before) ? JOURNAL_LINK_WHOLE
 							  : JOURNAL_LINK_SHORT;
 }

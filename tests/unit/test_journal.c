@@ -405,6 +405,42 @@ test_lost_end_of_a_log(void **state)
 	log_release(&l);
 }
 
+/* Logs of snapshots have no first record: they are read, with or without anything in them, and a cut in the last is a cut. */
+static void
+test_logs_without_a_first_record(void **state)
+{
+	struct log l;
+	char octets[200];
+	ssize_t n;
+	int fd;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 9);
+	for (int cut_off = 0; cut_off <= 3; cut_off += 3) {
+		journal_close(&l.journal);
+		fd = openat(l.dirfd, "0000000001.log", O_RDWR);
+		n = pread(fd, octets, FIRST + 10 * 9, cut_off == 0 ? FIRST : 0);
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(
+		    pwrite(fd, octets, 10 * 9 - (size_t)cut_off, 0), 10 * 9 - cut_off);
+		close(fd);
+		assert_true(n >= 10 * 9);
+		(void)unlinkat(l.dirfd, "0000000002.log", 0);
+		log_open(&l);
+		assert_true(journal_is_whole(l.journal));
+		assert_int_equal(l.sum, cut_off == 0 ? 45 : 36);
+	}
+	assert_int_equal(journal_settle(l.journal), 0);
+	journal_close(&l.journal);
+	cut(&l, "0000000002.log", 0);
+	cut(&l, "0000000002.log", 4096);
+	log_open(&l);
+	assert_true(journal_is_whole(l.journal));
+	assert_int_equal(l.sum, 36);
+	log_release(&l);
+}
+
 /* A log of which not even the first record is there was never used: another takes its place. One that had records was. */
 static void
 test_log_that_was_not_begun(void **state)
@@ -576,6 +612,7 @@ main(void)
 	    cmocka_unit_test(test_other_instance_is_not_understood),
 	    cmocka_unit_test(test_log_behind_a_failed_write),
 	    cmocka_unit_test(test_lost_end_of_a_log),
+	    cmocka_unit_test(test_logs_without_a_first_record),
 	    cmocka_unit_test(test_log_that_was_not_begun),
 	    cmocka_unit_test(test_excess_is_replaced),
 	    cmocka_unit_test(test_excess_at_the_end),
