@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from lib.instance import BUILD
 from lib.waiting import wait_for
 
@@ -24,8 +26,8 @@ NOLOGFLUSH = 2
 WRITE, FLUSH, MARK = 1, 2, 3
 
 
-class Unavailable(Exception):
-    """This machine cannot do what the test needs; the text says what."""
+class Unavailable(pytest.skip.Exception):
+    """This machine cannot do what the test needs; the text says what.  A test that meets it is skipped."""
 
 
 def run(*argv, what):

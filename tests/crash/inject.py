@@ -33,7 +33,8 @@ class Injector:
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=self.messages, stderr=self.messages)
         try:
             wait_for(lambda: all(f"Process {pid} attached" in self.said() for pid in pids) or self.process.poll() is not None, 10, "strace to attach")
-            if self.process.poll() is not None:
+            # It has ended as well when the processes were killed by its first deed.
+            if not all(f"Process {pid} attached" in self.said() for pid in pids):
                 raise Unavailable(f"strace: {self.said()[-300:]}")
         except BaseException:
             self.close()

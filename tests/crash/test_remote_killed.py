@@ -95,6 +95,9 @@ def test_killed_between_the_reply_and_the_report(world):
     """CC-03: as above: one copy more for one death, no further one."""
     sink, mta = world.sinks[0], world.mta
     gone = mta.pid("remote")
+    # What a new process and the others have to tell each other is said when one message has gone through.
+    mta.send("bob@domain1.com", "first@remote.test", "Subject: x\r\n\r\nx\r\n")
+    mta.wait_queue_empty(20)
     with Injector(gone, "sendmsg:signal=SIGKILL:when=1") as injector:
         mta.send("bob@domain1.com", "r@remote.test", "Subject: x\r\n\r\nx\r\n")
         restarted(mta, "remote", gone)
