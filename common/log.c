@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/decimal.h"
 #include "common/limits.h"
 #include "common/log_sink.h"
 #include "common/utf8.h"
@@ -153,6 +154,22 @@ stamp_of(time_t now)
 	return stamp;
 }
 
+/* "2026-01-31T12:00:00.123Z smtpd[42]: ", without printf: it begins each line there is. */
+static void
+begin_line(struct buf *line, const struct timespec *now)
+{
+	unsigned ms = (unsigned)(now->tv_nsec / 1000000);
+	const char text[] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+	    (char)('0' + ms % 10), 'Z', ' '};
+
+	buf_add_str(line, stamp_of(now->tv_sec));
+	buf_add(line, text, sizeof text);
+	buf_add_str(line, program_name);
+	buf_add_char(line, '[');
+	decimal_add(line, (uint64_t)own_pid());
+	buf_add_str(line, "]: ");
+}
+
 static void
 emit(enum log_level level, const char *fmt, va_list ap, int error)
 {
@@ -171,8 +188,8 @@ emit(enum log_level level, const char *fmt, va_list ap, int error)
 	}
 	buf_clear(&raw);
 	buf_clear(&line);
-	buf_addf(&line, "%s.%03ldZ %s[%d]: %s", stamp_of(now.tv_sec), now.tv_nsec / 1000000,
-	    program_name, own_pid(), names[level]);
+	begin_line(&line, &now);
+	buf_add_str(&line, names[level]);
 	if (buf_vaddf(&raw, fmt, ap) != 0)
 		buf_add_str(&raw, "(a line too long to log)");
 	if (error != 0)

@@ -7,6 +7,7 @@
 
 #include "common/buf.h"
 #include "common/log.h"
+#include "common/utf8.h"
 
 static char
 class_of(enum verdict_kind kind)
@@ -25,7 +26,8 @@ class_of(enum verdict_kind kind)
 void
 verdict_init(struct verdict *v)
 {
-	verdict_set(v, VERDICT_TEMPORARY, 451, "4.3.0", "Not decided yet, try again later");
+	verdict_set_parts(v, VERDICT_TEMPORARY, 451, span_str("4.3.0"),
+	    span_str("Not decided yet, try again later"));
 }
 
 static void
@@ -34,6 +36,12 @@ set_text(struct verdict *v, struct span text)
 	struct buf clean;
 	size_t n;
 
+	/* As nearly all are: nothing to escape, nothing to cut. It may point into v. */
+	if (text.len < sizeof v->text && utf8_printable(text) == text.len) {
+		memmove(v->text, text.p, text.len);
+		v->text[text.len] = '\0';
+		return;
+	}
 	buf_init(&clean, 16384);
 	if (log_escape(&clean, span_first(text, 2000)) != 0)
 		buf_clear(&clean);

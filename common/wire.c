@@ -8,18 +8,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/decimal.h"
 #include "common/limits.h"
 #include "common/xalloc.h"
+
+/* Room for a question or an answer as they usually are. */
+#define USUAL_SIZE 250
 
 void
 wire_out_init(struct wire_out *w, const char *verb, uint64_t id)
 {
 	buf_init(&w->text, WIRE_TEXT_MAX + 1);
 	w->payload = (struct span){NULL, 0};
-	if (id != 0)
-		buf_addf(&w->text, "%s %" PRIu64 "\n", verb, id);
-	else
-		buf_addf(&w->text, "%s\n", verb);
+	(void)!buf_reserve(&w->text, USUAL_SIZE);
+	buf_add_str(&w->text, verb);
+	if (id != 0) {
+		buf_add_char(&w->text, ' ');
+		decimal_add(&w->text, id);
+	}
+	buf_add_char(&w->text, '\n');
 }
 
 void
@@ -89,10 +96,9 @@ wire_add_str(struct wire_out *w, const char *name, const char *value)
 void
 wire_add_u64(struct wire_out *w, const char *name, uint64_t value)
 {
-	char digits[24];
-	int n = snprintf(digits, sizeof digits, "%" PRIu64, value);
-
-	wire_add(w, name, span_make(digits, (size_t)n));
+	if (buf_add_str(&w->text, name) != 0 || buf_add_char(&w->text, '=') != 0 ||
+	    decimal_add(&w->text, value) != 0 || buf_add_char(&w->text, '\n') != 0)
+		mark_too_long(w);
 }
 
 void

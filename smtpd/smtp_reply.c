@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/decimal.h"
 #include "common/limits.h"
 #include "conf/refusal.h"
 
@@ -146,9 +147,12 @@ add_line(struct buf *out, int code, const char *status, struct span text, struct
 {
 	size_t start = out->len, limit = REPLY_LINE_MAX - 2;
 
-	buf_addf(out, "%03d ", code);
-	if (status != NULL)
-		buf_addf(out, "%s ", status);
+	decimal_add(out, (uint64_t)code);
+	buf_add_char(out, ' ');
+	if (status != NULL) {
+		buf_add_str(out, status);
+		buf_add_char(out, ' ');
+	}
 	smtp_reply_escape(out, text, limit - (out->len - start));
 	if (detail.len > 0 && out->len - start < limit) {
 		buf_add_char(out, ' ');
