@@ -14,8 +14,8 @@
 /* Replies to all that one read brings fit many times over; a session stops reading long before. */
 #define OUT_MAX (1U << 20)
 
-/* What an idle session may keep of it. */
-#define OUT_KEEP 512
+/* What an idle session may keep of it: room for the next reply, not for that to EHLO. */
+#define OUT_KEEP 128
 
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
