@@ -327,9 +327,9 @@ conn_on_readable(struct load *l, struct conn *c)
 static void
 conn_open(struct load *l, struct conn *c)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT};
+	struct epoll_event ev = {.events = EPOLLIN}; /* the server speaks first */
 
-	*c = (struct conn){.out = c->out, .state = CONNECTING, .writing = true};
+	*c = (struct conn){.out = c->out, .state = CONNECTING};
 	c->t_open = c->t_heard = cli_now_us();
 	l->open++;
 	conn_begin_message(l, c);
@@ -345,13 +345,13 @@ static void
 conn_on_event(struct load *l, struct conn *c, uint32_t events)
 {
 	if (c->state == CONNECTING) {
-		if (dial_error(c->fd) != 0) {
+		if ((events & (EPOLLHUP | EPOLLERR)) != 0 && dial_error(c->fd) != 0) {
 			conn_close(l, c, STATS_CONNECT);
 			return;
 		}
 		c->state = GREETING;
-		conn_flush(l, c);
-	} else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+	}
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		conn_on_readable(l, c);
 	else
 		conn_flush(l, c);
