@@ -199,6 +199,9 @@ tell(void *arg, enum note_kind kind, const struct question *q)
 	add_question(&w, q);
 	if (peer_notify(p->peer, &w, -1) != 0)
 		log_debug("the directory is away, and does not count what was done");
+	else if (kind == NOTE_ACCEPTED)
+		/* Before the client hears of it: he may be at another worker the next moment, which asks. */
+		peer_flush(p->peer);
 }
 
 const struct question_ops directory_client_ops = {.ask = ask, .cancel = cancel, .tell = tell};
