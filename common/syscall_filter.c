@@ -95,9 +95,9 @@ static const struct row rows[] = {
 
     CALL(recvmsg, MSG),
     CALL(sendmsg, MSG),
+    CALL(sendto, MSG), /* the log, too, where it is a socket */
     CALL(accept4, SERVE),
     CALL(getsockopt, SERVE | NET),
-    CALL(sendto, SERVE | CONNECT),
     CALL(connect, CONNECT),
     CALL_IF(socket, CONNECT, 0, UINT64_MAX, AF_UNIX),
 

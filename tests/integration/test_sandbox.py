@@ -40,6 +40,7 @@ BEYOND = [("read-passwd", "queue"), ("write-outside", "queue"), ("read-passwd", 
 ALLOWED = [("memory", process) for process in STRANGERS + ("local", CHILD)] + [
     ("socket-unix", process) for process in (*STRANGERS, "local") if process != "directory"] + [
     (attempt, CHILD) for attempt in ("read-own", "write-inside", "mkdir", "unlink", "move")] + [
+    ("log-to-socket", process) for process in (*STRANGERS, "local", CHILD)] + [
     ("socket-inet", "remote"), ("read-own", "queue"), ("write-inside", "queue"), ("unlink", "queue"),
     ("fork", "queue"), ("read-passwd", "directory"), ("fork", "local"), ("execve", "local")]
 
