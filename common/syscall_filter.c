@@ -127,7 +127,7 @@ static const struct row rows[] = {
 
     CALL(openat, WRITE),
     CALL(pread64, WRITE | NET),
-    CALL(writev, WRITE),
+    CALL(writev, WRITE | NET),
     CALL(renameat, WRITE),
     CALL(unlinkat, WRITE),
     CALL(fsync, WRITE),

@@ -145,6 +145,9 @@ class Work:
         self.world.sink("late.test", script={"RCPT": "450 4.2.1 later"})
         self.world.sink("never.test", script={"RCPT": "550 5.1.1 no"})
         self.world.dns.behave("broken.test", "ANY", "servfail")
+        # Too much for UDP.
+        self.world.dns.mx("many.test", (10, "mx.many.test"), *((20, f"mx{n}.a-long-name-for-a-host.many.test") for n in range(99)))
+        self.world.dns.a("mx.many.test", self.sink.host)
 
     def receive(self):
         big = b"Subject: big\r\n\r\n" + b"0123456789\r\n" * 60000
@@ -152,7 +155,7 @@ class Work:
             self.mta.send("alice@domain1.com", ["bob@domain1.com", "bob@domain2.com", "list@full.test", "x@remote.test"],
                           f"Subject: {subject}\r\n\r\nx\r\n".encode())
         self.mta.send("alice@domain1.com", ["bob@domain1.com", "x@remote.test", "x@late.test", "x@never.test"], big)
-        self.mta.send("alice@domain1.com", ["both@full.test"], b"Subject: x\r\n\r\n" + b"x" * 70 + b"\r\n")
+        self.mta.send("alice@domain1.com", ["both@full.test", "x@many.test"], b"Subject: x\r\n\r\n" + b"x" * 70 + b"\r\n")
         with RawClient("127.0.0.1", self.mta.port) as client:
             client.hello()
             client.command("MAIL FROM:<s@broken.test>", "250")
@@ -167,6 +170,7 @@ class Work:
             client.command("DATA", "354")
             client.send(b"Subject: cut\r\n\r\n" + b"0123456789\r\n" * 60000)
         self.arrive("bob@domain1.com", 3)
+        self.world.dns.wait_asked("many.test", "MX", 2)
 
     def arrive(self, address, count):
         wait_for(lambda: len(self.mta.domains.files(address)) >= count, 30, f"{count} messages of {address}")
