@@ -49,7 +49,7 @@ journal_chain_expected(const struct journal_chain *c)
 
 /*
  * Only the newest may lack its first record: it was on disk before anything else of the log was written. Not one that a checkpoint
- * has the number of, but for logs that never had a first record, nor any other: zeros.
+ * has the number of, but for logs that never had a first record, nor any other: zeros. Has such a one lost what it had the next says so.
  */
 enum journal_link
 journal_chain_add(
@@ -57,9 +57,9 @@ journal_chain_add(
 {
 	uint64_t expected = journal_chain_expected(c), end = c->end;
 	bool counted = c->last > 0;
-	bool nothing = newest && !r->begun && r->used == 0;
+	bool nothing = !r->begun && r->used == 0;
 
-	if (nothing && number != c->checkpoint &&
+	if (nothing && newest && number != c->checkpoint &&
 	    (r->state == JOURNAL_FILE_WHOLE || r->state == JOURNAL_FILE_CUT))
 		return JOURNAL_LINK_NOT_BEGUN;
 	c->last = number;

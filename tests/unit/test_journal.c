@@ -441,6 +441,37 @@ test_logs_without_a_first_record(void **state)
 	log_release(&l);
 }
 
+/*
+ * The log of a snapshot that nothing was written to, and starts behind it that came to no checkpoint: the next log says that nothing
+ * of it counts. If that says that something did, it is missing.
+ */
+static void
+test_unused_log_of_a_snapshot(void **state)
+{
+	struct log l;
+
+	(void)state;
+	log_init_dir(&l);
+	add(&l, 1, 9);
+	reopen(&l);
+	assert_int_equal(journal_settle(l.journal), 0);
+	journal_close(&l.journal);
+	cut(&l, "0000000002.log", 0);
+	cut(&l, "0000000002.log", 4096);
+	for (unsigned again = 0; again < 3; again++) {
+		log_open(&l);
+		assert_true(journal_is_whole(l.journal));
+		assert_int_equal(l.sum, 45 + again);
+		add(&l, 1, 1);
+		journal_close(&l.journal);
+	}
+	cut(&l, "0000000003.log", 0);
+	cut(&l, "0000000003.log", 4096);
+	log_open(&l);
+	assert_false(journal_is_whole(l.journal));
+	log_release(&l);
+}
+
 /* A log of which not even the first record is there was never used: another takes its place. One that had records was. */
 static void
 test_log_that_was_not_begun(void **state)
@@ -613,6 +644,7 @@ main(void)
 	    cmocka_unit_test(test_log_behind_a_failed_write),
 	    cmocka_unit_test(test_lost_end_of_a_log),
 	    cmocka_unit_test(test_logs_without_a_first_record),
+	    cmocka_unit_test(test_unused_log_of_a_snapshot),
 	    cmocka_unit_test(test_log_that_was_not_begun),
 	    cmocka_unit_test(test_excess_is_replaced),
 	    cmocka_unit_test(test_excess_at_the_end),
