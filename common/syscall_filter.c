@@ -84,6 +84,7 @@ static const struct row rows[] = {
     CALL(epoll_ctl, BASIC),
     CALL(epoll_wait, BASIC),
     CALL(epoll_pwait, BASIC),
+    CALL(epoll_pwait2, BASIC),
 
     CALL_IF(clone, THREADS, 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD),
     CALL(set_robust_list, THREADS | FORK),
