@@ -105,7 +105,7 @@ spool_gather_flush_ended(struct spool_gather *g, unsigned answered, unsigned wai
 	else
 		g->flush_us += (took - g->flush_us) / RISE;
 	wait = g->flush_us / 2;
-	if (answered + waiting < 2 || wait == 0)
+	if (waiting == SPOOL_GATHER_FULL || answered + waiting < 2 || wait == 0)
 		return false; /* a client alone waits for nobody */
 	g->wanted = answered + waiting;
 	set_timer(g, wait < SPOOL_GATHER_MAX_US ? wait : SPOOL_GATHER_MAX_US);

@@ -11,11 +11,15 @@
 #define QUEUE_SPOOL_GATHER_H
 
 #include <event2/event.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 /* Longest wait: on a disk whose flushes take longer than twice this, latency counts more. */
 #define SPOOL_GATHER_MAX_US 5000
+
+/* Of those who wait: as many as one flush takes. Who comes later is in the next one anyhow. */
+#define SPOOL_GATHER_FULL UINT_MAX
 
 struct spool_gather;
 
@@ -31,12 +35,12 @@ void spool_gather_free(struct spool_gather **g);
 void spool_gather_flush_began(struct spool_gather *g);
 
 /*
- * It has ended, its messages are about to be answered, and so many wait already. True if the next one is
+ * It has ended, its messages are about to be answered, and so many wait already (or SPOOL_GATHER_FULL). True if the next one is
  * to be put off until spool_gather_enough says so, or over is called.
  */
 bool spool_gather_flush_ended(struct spool_gather *g, unsigned answered, unsigned waiting);
 
-/* May so many go to disk now? Yes if nothing is gathered; a yes ends the gathering. */
+/* May so many (or SPOOL_GATHER_FULL) go to disk now? Yes if nothing is gathered; a yes ends the gathering. */
 bool spool_gather_enough(struct spool_gather *g, unsigned waiting);
 
 /* Ends the gathering, if there is any, without a call of over. */

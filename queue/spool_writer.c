@@ -38,6 +38,16 @@ struct spool_writer {
 
 static void cut_batch(struct spool_writer *w);
 
+/* How many wait while no flush is under way, as spool_gather is told; so many octets are about to be answered. */
+static unsigned
+waiting(const struct spool_writer *w, uint64_t answered)
+{
+	return w->waiting_count >= SPOOL_BATCH_MESSAGES ||
+		       w->under_way >= answered + SPOOL_BATCH_BYTES
+		   ? SPOOL_GATHER_FULL
+		   : w->waiting_count;
+}
+
 static void
 on_start(evutil_socket_t fd, short what, void *arg)
 {
@@ -46,7 +56,7 @@ on_start(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	if (w->stopping)
 		spool_gather_stop(w->gather);
-	if (spool_gather_enough(w->gather, w->waiting_count))
+	if (spool_gather_enough(w->gather, waiting(w, 0)))
 		cut_batch(w);
 }
 
@@ -239,7 +249,7 @@ batch_done(struct worker_task *t)
 		seal(w, s, SPOOL_SEAL_FAILED);
 	}
 	w->flushing = false;
-	gather = spool_gather_flush_ended(w->gather, b->count, w->waiting_count);
+	gather = spool_gather_flush_ended(w->gather, b->count, waiting(w, b->bytes));
 	answer_all(w, &items, &v);
 	if (!gather || w->stopping)
 		cut_batch(w);

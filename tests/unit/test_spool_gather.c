@@ -103,6 +103,20 @@ waits_no_longer_than_a_part_of_a_flush(void **state)
 	assert_true(spool_gather_enough(b->gather, 1));
 }
 
+/* What one flush takes is there: nobody else is worth waiting for. */
+static void
+waits_for_nobody_when_full(void **state)
+{
+	struct bench *b = *state;
+
+	assert_false(flush(b, 5, SPOOL_GATHER_FULL));
+	assert_true(flush(b, 600, 5));
+	assert_false(spool_gather_enough(b->gather, 511));
+	assert_true(spool_gather_enough(b->gather, SPOOL_GATHER_FULL));
+	turn(b);
+	assert_int_equal(b->overs, 0);
+}
+
 static void
 begins_anew_after_each_flush(void **state)
 {
@@ -148,6 +162,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(lets_a_lone_client_pass, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		waits_for_those_who_were_answered, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(waits_for_nobody_when_full, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		waits_no_longer_than_a_part_of_a_flush, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(begins_anew_after_each_flush, set_up, tear_down),
