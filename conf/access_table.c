@@ -12,6 +12,7 @@
 #include "common/buf.h"
 #include "common/hash.h"
 #include "common/xalloc.h"
+#include "conf/fold.h"
 
 #define KEY_MAX (ADDRESS_MAX + 16)
 
@@ -97,12 +98,14 @@ add_groups(struct buf *key, struct span s)
 	return 0;
 }
 
+/* The local part as the resolver knows it, so that no other spelling of a mailbox's name passes a line about it. */
 static void
-add_lower(struct buf *key, struct span s)
+add_local(struct buf *key, const struct address *a)
 {
-	for (size_t i = 0; i < s.len; i++)
-		buf_add_char(
-		    key, s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] | 0x20) : s.p[i]);
+	char name[LOCAL_PART_MAX + 1];
+
+	buf_add_span(key, span_make(name, fold_name(address_local(a), name)));
+	buf_add_char(key, '@');
 }
 
 /* user@ or user@domain. */
@@ -125,8 +128,7 @@ add_mailbox(struct parser *p, struct buf *key, struct span s)
 		complain(p, "%.*s: %s", SPAN_ARG(s), why);
 		return -1;
 	}
-	add_lower(key, address_local(&a));
-	buf_add_char(key, '@');
+	add_local(key, &a);
 	if (!everywhere)
 		buf_add_span(key, address_domain(&a));
 	return 0;
@@ -428,17 +430,18 @@ access_table_find_address(
     const struct access_table *t, enum access_tag tag, const struct address *a)
 {
 	const struct access_entry *e;
+	size_t everywhere;
 	struct buf b;
 
 	if (a->len == 0)
 		return unless_skip(find(t, tag, span_str("<>")));
 	buf_init(&b, KEY_MAX * 2);
-	add_lower(&b, address_local(a));
-	buf_add_char(&b, '@');
+	add_local(&b, a);
+	everywhere = b.len;
 	buf_add_span(&b, address_domain(a));
 	e = find(t, tag, buf_span(&b));
 	if (e == NULL)
-		e = find(t, tag, span_first(buf_span(&b), address_local(a).len + 1));
+		e = find(t, tag, span_first(buf_span(&b), everywhere));
 	if (e == NULL)
 		e = find_domain(t, tag, address_domain(a));
 	buf_release(&b);

@@ -157,6 +157,51 @@ test_addresses(void **state)
 	access_table_free(&t);
 }
 
+/* A mailbox has one name, whatever the case of its letters (conf/fold): a line about it holds for each spelling. */
+static void
+test_letters(void **state)
+{
+	static const struct {
+		const char *address;
+		unsigned line;
+	} rows[] = {
+	    {"bücher@a.test", 1},
+	    {"BÜCHER@a.test", 1},
+	    {"Bu\xcc\x88"
+	     "cher@a.test",
+		1},
+	    {"boss@a.test", 2},
+	    {"bo\xc5\xbfs@a.test", 2},
+	    {"BO\xc5\xbf\xc5\xbf@a.test", 2},
+	    {"Café@b.test", 3},
+	    {"CAFÉ@b.test", 3},
+	    {"cafe@b.test", 0},
+	    {"\"É(x\"@b.test", 4},
+	    {"\"é(X\"@b.test", 4},
+	    {"\xc8\xba@b.test", 5},
+	    {"\xe2\xb1\xa5@b.test", 5},
+	};
+	struct access_table *t = parse("To:Bücher@a.test REJECT\n"
+				       "To:boss@a.test REJECT\n"
+				       "To:CAFÉ@ REJECT\n"
+				       "To:\"é(x\"@b.test REJECT\n"
+				       "To:\xc8\xba@ REJECT\n",
+	    NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct access_entry *e;
+		struct address a;
+
+		assert_int_equal(
+		    address_parse(span_str(rows[i].address), ADDRESS_UTF8, &a, NULL), 0);
+		e = access_table_find_address(t, ACCESS_TO, &a);
+		if ((e != NULL ? e->line : 0) != rows[i].line)
+			fail_msg("%s: line %u", rows[i].address, e != NULL ? e->line : 0);
+	}
+	access_table_free(&t);
+}
+
 static void
 test_errors_name_their_lines(void **state)
 {
@@ -199,6 +244,7 @@ main(void)
 	    cmocka_unit_test(test_clients),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_addresses),
+	    cmocka_unit_test(test_letters),
 	    cmocka_unit_test(test_errors_name_their_lines),
 	};
 
