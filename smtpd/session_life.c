@@ -86,7 +86,8 @@ session_begin(struct session *s)
 	session_facts_free(s);
 	s->greeting_waits = session_delays_greeting(s) ? GREETING_WAITS_DELAY : 0U;
 	session_set_state(s, SESSION_GREETING);
-	if (s->settings->connect_is_open) {
+	/* By what is configured now: who speaks for clients by XCLIENT may be connected for hours. */
+	if (s->server->settings->connect_is_open) {
 		s->counts_commands = false;
 		session_greet(s);
 	} else {

@@ -311,6 +311,32 @@ places_are_the_clients(void **state)
 	client_close(&c);
 }
 
+/* A reload that closes the door holds for the next client of a proxy that is connected already, and one that opens it, too. */
+static void
+reloads_hold_for_the_next(void **state)
+{
+	struct settings *before;
+	struct client c;
+	unsigned asked;
+
+	(void)state;
+	open_proxy(&c, LISTENER_MX);
+	before = settings_ref(c.fake.server.settings);
+	before->connect_is_open = true;
+	asked = c.fake.questions;
+	assert_string_equal(say(&c, "XCLIENT ADDR=192.0.2.8\\r\\n"), "220");
+	assert_int_equal(c.fake.questions, asked);
+	server_set_settings(&c.fake.server, fake_settings());
+	assert_string_equal(say(&c, "XCLIENT ADDR=192.0.2.9\\r\\n"), "220");
+	assert_int_equal(c.fake.questions, asked + 1);
+	c.fake.server.settings->connect_is_open = true;
+	before->connect_is_open = false;
+	assert_string_equal(say(&c, "XCLIENT ADDR=192.0.2.8\\r\\n"), "220");
+	assert_int_equal(c.fake.questions, asked + 1);
+	settings_unref(&before);
+	client_close(&c);
+}
+
 int
 main(void)
 {
@@ -325,6 +351,7 @@ main(void)
 	    cmocka_unit_test(counts_are_the_clients),
 	    cmocka_unit_test(time_and_commands_are_the_clients),
 	    cmocka_unit_test(places_are_the_clients),
+	    cmocka_unit_test(reloads_hold_for_the_next),
 	};
 
 	log_set_level(LOG_LEVEL_FATAL);
