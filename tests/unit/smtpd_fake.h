@@ -58,6 +58,7 @@ struct fake {
 	unsigned questions, asked_commands;
 	bool asked_certificate; /* it was with one */
 	bool counting;		/* answers want to know what becomes of it */
+	unsigned discarded;	/* recipients it had thrown away */
 	char told[512];		/* the last notice, as text */
 	unsigned tellings;
 
@@ -99,9 +100,10 @@ fake_decide(struct fake *f, const struct question *q, struct answer *a)
 		verdict_set(&a->verdict, VERDICT_PERMANENT, 550, "5.1.1", "No such mailbox");
 	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "later"))
 		verdict_set(&a->verdict, VERDICT_TEMPORARY, 451, "4.2.1", "Not now");
-	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "discard"))
+	else if (q->kind == QUESTION_RCPT && span_starts_with(q->rcpt, "discard")) {
 		a->action = ANSWER_DISCARD;
-	else if (q->kind == QUESTION_LOGIN && span_is(q->password, "s3cret"))
+		f->discarded++;
+	} else if (q->kind == QUESTION_LOGIN && span_is(q->password, "s3cret"))
 		a->account = span_str("alice@a.test");
 	else if (q->kind == QUESTION_LOGIN)
 		verdict_set(&a->verdict, VERDICT_PERMANENT, 535, "5.7.8", "Wrong");
