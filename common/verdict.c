@@ -38,7 +38,8 @@ set_text(struct verdict *v, struct span text)
 
 	/* As nearly all are: nothing to escape, nothing to cut. It may point into v. */
 	if (text.len < sizeof v->text && utf8_printable(text) == text.len) {
-		memmove(v->text, text.p, text.len);
+		if (text.len > 0)
+			memmove(v->text, text.p, text.len);
 		v->text[text.len] = '\0';
 		return;
 	}

@@ -83,6 +83,17 @@ may_be_set_from_its_own_parts(void **state)
 	assert_string_equal(v.text, "busy");
 }
 
+/* As a reply without words gives it: the rest of a line that ends before it. */
+static void
+may_have_no_text(void **state)
+{
+	struct verdict v;
+
+	(void)state;
+	verdict_set_parts(&v, VERDICT_OK, 250, span_str("2.0.0"), (struct span){NULL, 0});
+	assert_string_equal(v.text, "");
+}
+
 static void
 names_kinds(void **state)
 {
@@ -138,6 +149,7 @@ main(void)
 	    cmocka_unit_test(sets_the_class_of_the_status),
 	    cmocka_unit_test(cleans_and_cuts_the_text),
 	    cmocka_unit_test(may_be_set_from_its_own_parts),
+	    cmocka_unit_test(may_have_no_text),
 	    cmocka_unit_test(names_kinds),
 	    cmocka_unit_test(knows_enhanced_codes),
 	};
