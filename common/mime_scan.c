@@ -123,14 +123,19 @@ end_field(struct mime_scan *m)
 	    .line = m->field_line,
 	    .text = buf_span(&m->field),
 	    .cut = m->field_cut};
+	bool is_type;
 
 	if (m->field_line == 0)
 		return;
 	m->field_line = 0;
 	if (m->field_cut)
 		m->notes |= MIME_FIELD_CUT;
-	if (!m->typed && span_is_nocase(mime_field_name(f.text), "content-type"))
+	is_type = !m->typed && span_is_nocase(mime_field_name(f.text), "content-type");
+	if (is_type)
 		take_type(m, mime_field_value(f.text));
+	/* What the body is may stand behind what was kept. */
+	if (m->field_cut && is_type && m->body == MIME_BODY_OTHER)
+		m->notes |= MIME_BOUNDARY_TOO_LONG;
 	m->fn(&f, m->arg);
 }
 

@@ -44,7 +44,7 @@ typedef void mime_field_fn(const struct mime_field *f, void *arg);
 enum mime_note {
 	MIME_TOO_DEEP = 1,
 	MIME_TOO_MANY = 2,
-	MIME_BOUNDARY_TOO_LONG = 4,
+	MIME_BOUNDARY_TOO_LONG = 4, /* or it may stand where its field is cut */
 	MIME_FIELD_CUT = 8,
 };
 

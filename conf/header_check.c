@@ -406,7 +406,8 @@ tell_notes(struct header_check *c)
 	} notes[] = {
 	    {MIME_TOO_DEEP, "parts within more parts than are looked into"},
 	    {MIME_TOO_MANY, "more parts than are looked at"},
-	    {MIME_BOUNDARY_TOO_LONG, "a boundary longer than is looked for"},
+	    {MIME_BOUNDARY_TOO_LONG,
+		"a boundary longer, or further behind, than is looked for"},
 	    {MIME_FIELD_CUT, FIELD_CUT},
 	};
 	bool any = any_decides(c->set->header) || any_decides(c->set->mime);

@@ -420,7 +420,8 @@ test_limits(void **state)
 	static const struct filler fillers[] = {
 	    {"parts", fill_parts, "more parts than are looked at"},
 	    {"depth", fill_depth, "parts within more parts than are looked into"},
-	    {"boundary", fill_boundary, "a boundary longer than is looked for"},
+	    {"boundary", fill_boundary,
+		"a boundary longer, or further behind, than is looked for"},
 	    {"field", fill_field, "h:1: a field longer than is looked at in line 1"},
 	    {"decoder", fill_decoder, "h:1: a field longer than is decoded in line 1"},
 	};
@@ -463,6 +464,16 @@ test_limits(void **state)
 	fill_field(&content);
 	run(set, buf_span(&content), &s);
 	assert_null(s.check->hold);
+	end(&s);
+	/* But not of the parts that another field would have told of. */
+	set = rules("/^Content-Type/ DUNNO\n/secret/ REJECT\n", NULL);
+	set->unfinished = HEADER_UNFINISHED_HOLD;
+	buf_clear(&content);
+	buf_add_str(&content, "Content-Type: multipart/mixed;");
+	repeat(&content, " ", MIME_FIELD_MAX);
+	buf_add_str(&content, "boundary=b\n\n--b\nX: secret\n\n");
+	run(set, buf_span(&content), &s);
+	assert_non_null(s.check->hold);
 	end(&s);
 	buf_release(&content);
 	buf_release(&want);

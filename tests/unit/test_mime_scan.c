@@ -281,6 +281,36 @@ test_long_boundary(void **state)
 	free(name);
 }
 
+/* A type, or its boundary, behind what is kept of the field: that there may be parts is told. */
+static void
+test_type_behind_the_cut(void **state)
+{
+	static const struct {
+		const char *before, *behind;
+		unsigned notes;
+	} rows[] = {
+	    {"multipart/mixed;\n", " boundary=b\n", MIME_BOUNDARY_TOO_LONG},
+	    {"\n", " multipart/mixed; boundary=b\n", MIME_BOUNDARY_TOO_LONG},
+	    {"multipart/mixed; boundary=b;\n", " x=y\n", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf text, got;
+
+		buf_init(&text, 2 * MIME_FIELD_MAX);
+		buf_addf(&text, "Content-Type: %s", rows[i].before);
+		for (size_t n = 0; n < MIME_FIELD_MAX; n += 50)
+			buf_addf(&text, " %49s\n", "");
+		buf_addf(&text, "%s\n--b\nX: 1\n\n", rows[i].behind);
+		assert_int_equal(
+		    scan(buf_span(&text), SIZE_MAX, &got), MIME_FIELD_CUT | rows[i].notes);
+		assert_true((strstr(buf_str(&got), "X: 1") == NULL) == (rows[i].notes != 0));
+		buf_release(&got);
+		buf_release(&text);
+	}
+}
+
 int
 main(void)
 {
@@ -292,6 +322,7 @@ main(void)
 	    cmocka_unit_test(test_many_parts),
 	    cmocka_unit_test(test_long_field),
 	    cmocka_unit_test(test_long_boundary),
+	    cmocka_unit_test(test_type_behind_the_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
