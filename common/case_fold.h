@@ -2,8 +2,8 @@
  * case_fold: text without regard to case beyond ASCII: for names of mailboxes (conf/fold) and labels of domains
  * (common/address). By the tables of PCRE2, which knows Unicode and is here for the header checks already. Pure.
  *
- * To fold, each letter alone is brought to upper case and then to lower case, so that all that share a capital are one: Σ,
- * σ and ς are. Nothing becomes longer than one letter (ß is not ss), and letters that look alike stay apart.
+ * To fold, each letter alone becomes the small letter of its capital, so that all that share a capital are one: Σ,
+ * σ and ς are. What is folded stays as it is when it is folded again: names are, on their way to the mailbox. Nothing becomes longer than one letter (ß is not ss), and letters that look alike stay apart.
  */
 #ifndef COMMON_CASE_FOLD_H
 #define COMMON_CASE_FOLD_H

@@ -32,6 +32,45 @@ test_names(void **state)
 	}
 }
 
+/* A name is folded where it is read, where it is asked for and where it is delivered: all have to agree. */
+static void
+test_all_letters(void **state)
+{
+	static const char *const same[][3] = {
+	    {"Μ", "μ", "\xc2\xb5"},
+	    {"Ι", "ι", "ι"},
+	    {"Σ", "σ", "ς"},
+	    {"S", "s", "ſ"},
+	    {"Θ", "θ", "ϑ"},
+	    {"Β", "β", "ϐ"},
+	    {"Ꙋ", "ꙋ", "\xe1\xb2\x88"},
+	    {"ΔΗΜΟΣ", "δημος", "δημοσ"},
+	    {"ΚΑΙ", "και", "Και"},
+	    {"Ǆ", "ǆ", "ǅ"},
+	};
+	char text[8] = "", once[LOCAL_PART_MAX + 1], again[LOCAL_PART_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+		for (size_t k = 0; k < 3; k++) {
+			fold_name(span_str(same[i][k]), once);
+			if (k == 0)
+				memcpy(again, once, sizeof again);
+			if (strcmp(once, again) != 0)
+				fail_msg("%s: %s and %s", same[i][k], once, again);
+		}
+	for (unsigned c = 0x80; c < 0x3000; c++) {
+		size_t n = c < 0x800 ? 2 : 3;
+
+		text[0] = (char)(n == 2 ? 0xc0 | c >> 6 : 0xe0 | c >> 12);
+		text[1] = (char)(0x80 | (n == 2 ? c : c >> 6) % 64);
+		text[2] = (char)(n == 2 ? 0 : 0x80 | c % 64);
+		fold_name(span_make(once, fold_name(span_make(text, n), once)), again);
+		if (strcmp(once, again) != 0)
+			fail_msg("U+%04X: %s and %s", c, once, again);
+	}
+}
+
 /* What grows beyond the limit, and what is no UTF-8, stays as it is but for ASCII. */
 static void
 test_limits(void **state)
@@ -77,6 +116,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_all_letters),
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_addresses),
 	};
