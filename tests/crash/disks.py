@@ -83,9 +83,15 @@ class Mount:
             os.close(fd)
 
     def unmount(self):
-        """Unmount; lazily if something still holds it."""
-        done = subprocess.run(["umount", str(self.path)], capture_output=True, timeout=60, check=False)
-        if done.returncode != 0:
+        """Unmount, once those that were killed have let it go; lazily if something keeps holding it.
+
+        Lazily its loop device stays, and the next mount of the image would be the same file system, cut power and all.
+        """
+        def goes():
+            return subprocess.run(["umount", str(self.path)], capture_output=True, timeout=60, check=False).returncode == 0
+        try:
+            wait_for(goes, 5, f"the unmounting of {self.path}")
+        except AssertionError:
             subprocess.run(["umount", "-l", str(self.path)], capture_output=True, timeout=60, check=False)
 
 

@@ -88,6 +88,8 @@ def pair(disks):
 
 def deliver_unrecorded(mta, name):
     """The message is in new/ and the queue manager is stopped before it knows."""
+    submit(mta, "before", "alice@domain1.com")
+    mta.wait_queue_empty(10)  # queue and local know each other: a job is sent without waiting for local
     local, queue = mta.pid("local"), mta.pid("queue")
     known = set(mta.domains.files("bob@domain1.com"))
     os.kill(local, signal.SIGSTOP)
