@@ -110,6 +110,15 @@ listener_tls_parse(struct span s, enum listener_tls *tls)
 	return 0;
 }
 
+const struct netblock *
+config_netblocks_find(const struct config_netblocks *networks, const struct netaddr *a)
+{
+	for (size_t i = 0; i < networks->n; i++)
+		if (netblock_contains(&networks->v[i], a))
+			return &networks->v[i];
+	return NULL;
+}
+
 const char *
 config_check_name(enum config_check check)
 {

@@ -71,6 +71,10 @@ struct config_netblocks {
 	size_t n;
 };
 
+/* The first of the networks that has the address (lives as long as they do), or NULL. An address of no family is in none. */
+const struct netblock *config_netblocks_find(
+    const struct config_netblocks *networks, const struct netaddr *a);
+
 /* What a check does that finds something. */
 enum config_check {
 	CHECK_OFF,    /* is not made */

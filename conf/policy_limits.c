@@ -125,17 +125,6 @@ format_network(const struct netaddr *a, unsigned bits, char out[NAME_SIZE])
 		snprintf(out, NAME_SIZE, "%s/%u", text, bits);
 }
 
-static bool
-is_proxy(const struct resolve_env *env, const struct policy_client *client)
-{
-	const struct config_netblocks *from = &env->config->xclient_from;
-
-	for (size_t i = 0; i < from->n; i++)
-		if (netblock_contains(&from->v[i], &client->address))
-			return true;
-	return false;
-}
-
 static void
 find_client_limits(const struct resolve_env *env, const struct policy_client *client,
     enum deed deed, struct limits *all)
@@ -146,7 +135,7 @@ find_client_limits(const struct resolve_env *env, const struct policy_client *cl
 
 	/* A proxy's own connections, until it has said whose they are, are everybody's. */
 	if (client->address.family == 0 || policy_ours(env, client, NULL) != NULL ||
-	    is_proxy(env, client))
+	    config_netblocks_find(&env->config->xclient_from, &client->address) != NULL)
 		return;
 	if (client->auth.len > 0 && (deed == DEED_MESSAGE || deed == DEED_RECIPIENT))
 		return;

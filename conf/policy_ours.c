@@ -13,20 +13,17 @@ static bool
 has_address(
     const struct resolve_env *env, const struct policy_client *client, struct trace *trace)
 {
-	const struct config_netblocks *blocks = &env->config->relay_from;
 	const struct trace_place here = {NULL, env->config->path, 0};
-	const struct netaddr *a = &client->address;
+	const struct netblock *ours =
+	    config_netblocks_find(&env->config->relay_from, &client->address);
 	char name[NETADDR_TEXT_SIZE];
 
-	for (size_t i = 0; a->family != 0 && i < blocks->n; i++) {
-		if (!netblock_contains(&blocks->v[i], a))
-			continue;
+	if (ours == NULL)
+		trace_look(trace, "relay-from", here, "no network of it has the client");
+	else
 		trace_look(trace, "relay-from", here, "%s/%u has the client",
-		    netaddr_format(&blocks->v[i].base, name), blocks->v[i].bits);
-		return true;
-	}
-	trace_look(trace, "relay-from", here, "no network of it has the client");
-	return false;
+		    netaddr_format(&ours->base, name), ours->bits);
+	return ours != NULL;
 }
 
 static bool

@@ -263,33 +263,43 @@ check_catch_all(struct check *k, const struct domain *d)
 	check_address(k, d, span_str(name));
 }
 
-static void
-check_domain(struct check *k, const char *name)
+/* The domain of that name; NULL: it cannot be used, and what is wrong with it has been told. */
+static struct domain *
+find_domain(struct check *k, const char *name)
 {
 	struct domain *d = NULL;
 	size_t before = k->errors.n;
 	struct buf why;
 
-	k->ndomains++;
 	buf_init(&why, WHY_MAX);
 	domains_begin(k->domains);
 	if (domains_find(k->domains, span_str(name), &d, &why) != LOOKUP_FOUND ||
 	    !domain_usable(d, &why)) {
+		d = NULL;
 		if (k->errors.n == before && why.len > 0)
 			add_reason(k, buf_str(&why));
-	} else {
-		check_bounce_texts(k, d);
-		certificate_check(k->domains, d, &k->errors);
-		check_users(k, d);
-		if (d->passwd.nusers > 0 ||
-		    d->aliases.naliases > 0) /* else it was just added */
-			check_address(k, d, span_str("postmaster"));
-		if (d->conf.catch_all != NULL)
-			check_catch_all(k, d);
-		for (size_t i = 0; i < d->aliases.naliases; i++)
-			check_alias(k, d, &d->aliases.aliases[i]);
 	}
 	buf_release(&why);
+	return d;
+}
+
+static void
+check_domain(struct check *k, const char *name)
+{
+	struct domain *d = find_domain(k, name);
+
+	k->ndomains++;
+	if (d == NULL)
+		return;
+	check_bounce_texts(k, d);
+	certificate_check(k->domains, d, &k->errors);
+	check_users(k, d);
+	if (d->passwd.nusers > 0 || d->aliases.naliases > 0) /* else it was just added */
+		check_address(k, d, span_str("postmaster"));
+	if (d->conf.catch_all != NULL)
+		check_catch_all(k, d);
+	for (size_t i = 0; i < d->aliases.naliases; i++)
+		check_alias(k, d, &d->aliases.aliases[i]);
 }
 
 /* What a symbolic link leads to is checked under its own name. */

@@ -106,7 +106,7 @@ spool_gather_flush_ended(struct spool_gather *g, unsigned answered, unsigned wai
 		g->flush_us += (took - g->flush_us) / RISE;
 	wait = g->flush_us / 2;
 	if (waiting == SPOOL_GATHER_FULL || answered + waiting < 2 || wait == 0)
-		return false; /* a client alone waits for nobody */
+		return false; /* nobody waits for who cannot come: a full batch, a client alone */
 	g->wanted = answered + waiting;
 	set_timer(g, wait < SPOOL_GATHER_MAX_US ? wait : SPOOL_GATHER_MAX_US);
 	return true;

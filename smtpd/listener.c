@@ -244,7 +244,7 @@ await_header(struct listener *one, int fd, const struct session_origin *o)
 	uint64_t idle = sv->settings->idle_ms;
 	struct proxied *p;
 
-	if (!settings_names(&sv->settings->proxy_from, &o->client)) {
+	if (config_netblocks_find(&sv->settings->proxy_from, &o->client) == NULL) {
 		refuse_proxy(one, fd, o->text, "proxy-from", "not a proxy that may connect");
 		return;
 	}

@@ -198,7 +198,7 @@ bool
 session_believes_xclient(const struct session *s)
 {
 	return s->origin.role != LISTENER_SUBMIT &&
-	       settings_names(&s->settings->xclient_from, &s->origin.peer);
+	       config_netblocks_find(&s->settings->xclient_from, &s->origin.peer) != NULL;
 }
 
 unsigned

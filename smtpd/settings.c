@@ -82,15 +82,6 @@ settings_is_proxied(const struct settings *s, const char *listener)
 	return false;
 }
 
-bool
-settings_names(const struct config_netblocks *networks, const struct netaddr *a)
-{
-	for (size_t i = 0; i < networks->n; i++)
-		if (netblock_contains(&networks->v[i], a))
-			return true;
-	return false;
-}
-
 struct settings *
 settings_new(const struct config *c, unsigned offers)
 {

@@ -71,9 +71,6 @@ void settings_format_ehlo(const struct settings *s, unsigned offers, struct buf 
 /* Does every connection to this listener begin with a PROXY header? */
 bool settings_is_proxied(const struct settings *s, const char *listener);
 
-/* Is the address in one of these networks? */
-bool settings_names(const struct config_netblocks *networks, const struct netaddr *a);
-
 /* One more reference; one less (clears *s; frees at none; NULL is fine). */
 struct settings *settings_ref(struct settings *s);
 void settings_unref(struct settings **s);
