@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,10 +307,10 @@ find_program_dir(void)
 }
 
 static int
-usage(void)
+usage(FILE *out, int status)
 {
-	fprintf(stderr, "usage: postriderd [-V] [-c file] [-p file]\n");
-	return EX_USAGE;
+	fprintf(out, "usage: postriderd [-hV] [-c file] [-p file]\n");
+	return status;
 }
 
 static int
@@ -333,6 +334,9 @@ run(struct daemon *d, const char *pid_file)
 	return status;
 }
 
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
+
 int
 main(int argc, char **argv)
 {
@@ -344,7 +348,9 @@ main(int argc, char **argv)
 	tidy_descriptors();
 	log_init("postriderd", LOG_LEVEL_INFO);
 	log_never_block();
-	while ((c = getopt(argc, argv, "c:p:V")) != -1) {
+	while ((c = getopt_long(argc, argv, "c:hp:V", long_options, NULL)) != -1) {
+		if (c == 'h')
+			return usage(stdout, EX_OK);
 		if (c == 'V') {
 			printf("postriderd %s\n", POSTRIDER_VERSION);
 			return EX_OK;
@@ -355,11 +361,11 @@ main(int argc, char **argv)
 			free(pid_file);
 			pid_file = absolute(optarg);
 		} else {
-			return usage();
+			return usage(stderr, EX_USAGE);
 		}
 	}
 	if (optind != argc)
-		return usage();
+		return usage(stderr, EX_USAGE);
 	umask(077);
 	d.config_path = absolute(config_path);
 	d.in_force = load(d.config_path);

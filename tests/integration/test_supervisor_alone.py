@@ -232,7 +232,7 @@ def test_without_root_all_run_as_the_caller(alone):
     assert alone.stop()[0] == 0
 
 
-@pytest.mark.parametrize("arguments, want", [(["-x"], 64), (["more"], 64), (["-c"], 64), (["-V"], 0),
+@pytest.mark.parametrize("arguments, want", [(["-x"], 64), (["more"], 64), (["-c"], 64), (["-V"], 0), (["--version"], 0),
                                              (["-c", "/no/such/file"], 78)])
 def test_command_line(alone, arguments, want):
     done = subprocess.run([str(alone.bin / "postriderd"), *arguments], capture_output=True, text=True, timeout=10,
@@ -244,6 +244,12 @@ def test_command_line(alone, arguments, want):
         assert re.fullmatch(r"postriderd \d+\.\d+\.\d+\n", done.stdout)
     if want == 78:
         assert "/no/such/file" in done.stderr
+
+
+@pytest.mark.parametrize("argument", ["-h", "--help"])
+def test_help_is_no_error(alone, argument):
+    done = subprocess.run([str(alone.bin / "postriderd"), argument], capture_output=True, text=True, timeout=10, check=False)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("usage: postriderd ")
 
 
 def test_children_are_not_for_people(alone):
