@@ -109,7 +109,7 @@ parse_option(struct cmd_context *ctx, char ***at, const struct cmd_option *optio
 {
 	const char *arg = *(*at)++, *attached;
 
-	if (strcmp(arg, "--help") == 0) {
+	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
 		printf("%s", ctx->usage);
 		return 0;
 	}

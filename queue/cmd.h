@@ -49,7 +49,7 @@ struct cmd_args {
 #define CMD_GO_ON (-1)
 
 /*
- * Takes a command's options out of its arguments (argv without the command's own name, NULL at the end); --json and --help are
+ * Takes a command's options out of its arguments (argv without the command's own name, NULL at the end); --json, --help and -h are
  * known to all, `--` ends options. Between min and max arguments must remain (max < 0: any number). CMD_GO_ON, or
  * the exit status: 0 after --help, EX_USAGE after a line on standard error.
  */

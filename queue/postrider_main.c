@@ -86,26 +86,40 @@ static const struct command commands[] = {
 
 #define NCOMMANDS (sizeof commands / sizeof commands[0])
 
+/* All commands, or those of one group. */
 static void
-print_usage(FILE *out)
+print_usage(FILE *out, const char *group)
 {
-	fprintf(out, "usage: postrider [-c FILE] [--json] COMMAND\n\n");
+	fprintf(out, "usage: postrider [-c FILE] [--json] %s%sCOMMAND\n\n",
+	    group != NULL ? group : "", group != NULL ? " " : "");
 	for (size_t i = 0; i < NCOMMANDS; i++) {
 		const struct command *c = &commands[i];
-		int width = fprintf(out, "  %s%s%s", c->group, c->name != NULL ? " " : "",
-		    c->name != NULL ? c->name : "");
+		int width;
 
+		if (group != NULL && strcmp(group, c->group) != 0)
+			continue;
+		width = fprintf(out, "  %s%s%s", c->group, c->name != NULL ? " " : "",
+		    c->name != NULL ? c->name : "");
 		fprintf(out, "%*s%s\n", width < 18 ? 18 - width : 1, "", c->summary);
 	}
-	fprintf(out, "\npostrider COMMAND --help shows its options; postrider(8) says more.\n");
+	fprintf(out,
+	    "\npostrider %s%sCOMMAND --help shows its options; postrider(8) says more.\n",
+	    group != NULL ? group : "", group != NULL ? " " : "");
 }
 
+/* After it the commands, those of the group if it was one. */
 static int
-fail_usage(const char *what, const char *name)
+fail_usage(const char *what, const char *name, const char *group)
 {
 	cmd_fail(EX_USAGE, "%s%s%s", what, name != NULL ? " " : "", name != NULL ? name : "");
-	print_usage(stderr);
+	print_usage(stderr, group);
 	return EX_USAGE;
+}
+
+static bool
+is_help(const char *arg)
+{
+	return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
 }
 
 /* The options in front of the command, taken from *argv; CMD_GO_ON or an exit status. */
@@ -117,8 +131,8 @@ parse_global(struct cmd_context *ctx, char ***argv)
 
 		if (strcmp(arg, "--json") == 0) {
 			ctx->json = true;
-		} else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
-			print_usage(stdout);
+		} else if (is_help(arg)) {
+			print_usage(stdout, NULL);
 			return 0;
 		} else if (strcmp(arg, "--version") == 0 || strcmp(arg, "-V") == 0) {
 			printf("postrider %s\n", POSTRIDER_VERSION);
@@ -126,9 +140,9 @@ parse_global(struct cmd_context *ctx, char ***argv)
 		} else if (strncmp(arg, "-c", 2) == 0) {
 			ctx->config_path = arg[2] != '\0' ? arg + 2 : *++*argv;
 			if (ctx->config_path == NULL)
-				return fail_usage("option -c wants a file", NULL);
+				return fail_usage("option -c wants a file", NULL, NULL);
 		} else {
-			return fail_usage("unknown option", arg);
+			return fail_usage("unknown option", arg, NULL);
 		}
 	}
 	return CMD_GO_ON;
@@ -151,22 +165,27 @@ find_command(char **argv, char ***rest)
 	return NULL;
 }
 
-/* Neither a command nor the beginning of one; of a group its second word is what is wrong. */
+/* Neither a command nor the beginning of one; of a group its second word is what is wrong, if not help was asked for. */
 static int
-fail_command(char **at)
+end_without_command(char **at)
 {
-	bool group = false;
+	const char *group = NULL;
 	char *whole;
 	int status;
 
 	for (size_t i = 0; i < NCOMMANDS; i++)
-		group = group || strcmp(at[0], commands[i].group) == 0;
-	if (!group)
-		return fail_usage("unknown command", at[0]);
+		if (strcmp(at[0], commands[i].group) == 0)
+			group = commands[i].group;
+	if (group == NULL)
+		return fail_usage("unknown command", at[0], NULL);
 	if (at[1] == NULL)
-		return fail_usage("incomplete command", at[0]);
+		return fail_usage("incomplete command", at[0], group);
+	if (is_help(at[1])) {
+		print_usage(stdout, group);
+		return 0;
+	}
 	whole = xasprintf("%s %s", at[0], at[1]);
-	status = fail_usage("unknown command", whole);
+	status = fail_usage("unknown command", whole, group);
 	free(whole);
 	return status;
 }
@@ -187,10 +206,10 @@ main(int argc, char *argv[])
 	if (status != CMD_GO_ON)
 		return status;
 	if (*at == NULL)
-		return fail_usage("no command is given", NULL);
+		return fail_usage("no command is given", NULL, NULL);
 	c = find_command(at, &rest);
 	if (c == NULL)
-		return fail_command(at);
+		return end_without_command(at);
 	ctx.usage = c->usage;
 	status = c->run(&ctx, rest);
 	if (fflush(stdout) != 0 && status == 0)

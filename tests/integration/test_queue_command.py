@@ -166,6 +166,15 @@ def test_usage_errors_and_unknown_commands(mta):
         assert mta.command(*args).stderr.splitlines()[0] == f"postrider: {words}"
 
 
+def test_help_of_a_group_shows_its_commands_alone(mta):
+    for args, status in ((["user", "--help"], 0), (["user", "-h"], 0), (["user"], 64), (["user", "frob"], 64)):
+        done = mta.command(*args)
+        shown = done.stderr if status else done.stdout
+        assert done.returncode == status and "  user passwd " in shown and "queue" not in shown, f"{args}: {done}"
+    done = mta.command("queue", "hold", "-h")
+    assert done.returncode == 0 and "--dry-run" in done.stdout
+
+
 def test_without_a_daemon(mta):
     assert mta.stop() == 0
     done = mta.command("queue", "list")
