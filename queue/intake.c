@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/service.h"
 #include "common/xalloc.h"
+#include "queue/spool_io.h"
 
 #define GRACE_MS	    1000 /* after the start: time for workers to say what they hold */
 #define SEGMENTS_PER_WORKER 2	 /* one to write to, one to go on with at once */
@@ -227,17 +228,6 @@ named_large(struct worker_client *w, const struct wire_msg *m, uint64_t *message
 	return s != NULL && s->owner == w ? s : NULL;
 }
 
-static void
-refuse_large(struct verdict *v, int error)
-{
-	if (error == ENOSPC || error == EDQUOT || error == EFBIG)
-		verdict_set(v, VERDICT_TEMPORARY, 452, "4.3.1",
-		    "The mail queue is full, try again later");
-	else
-		verdict_set(v, VERDICT_TEMPORARY, 451, "4.3.0",
-		    "The message cannot be stored now, try again later");
-}
-
 static int
 on_large(struct worker_client *w, const struct wire_msg *m)
 {
@@ -257,8 +247,8 @@ on_large(struct worker_client *w, const struct wire_msg *m)
 	else
 		errno = ENOSPC;
 	if (s == NULL) {
+		spool_verdict_of_error(&v, errno);
 		log_warn("a large message is refused");
-		refuse_large(&v, errno);
 	}
 	client_answer_init(&out, m);
 	wire_add_verdict(&out, &v);

@@ -29,6 +29,7 @@
 #include "common/xalloc.h"
 #include "queue/journal_frame.h"
 #include "queue/journal_parts.h"
+#include "queue/spool_io.h"
 
 #define CHECKPOINT_MINIMUM (16U << 20)
 #define BUFFER_MAX	   (64U << 20)
@@ -70,14 +71,17 @@ give_up_something(struct journal *j)
 int
 journal_begin_log(struct journal *j)
 {
-	int r;
+	int error;
 
 	do {
-		r = journal_log_begin(&j->log, j->past.dirfd, j->past.instance);
-	} while (r != 0 && errno == ENOSPC && give_up_something(j));
-	if (r == 0)
-		j->not_before = 0;
-	return r;
+		if (journal_log_begin(&j->log, j->past.dirfd, j->past.instance) == 0) {
+			j->not_before = 0;
+			return 0;
+		}
+		error = errno;
+	} while (spool_is_full(error) && give_up_something(j));
+	errno = error;
+	return -1;
 }
 
 struct journal *

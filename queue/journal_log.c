@@ -13,6 +13,7 @@
 
 #include "queue/journal_file.h"
 #include "queue/journal_frame.h"
+#include "queue/spool_io.h"
 
 /* Allocates a log ahead, up to where it can. -1 with errno if not even `need` octets more can be had. */
 static int
@@ -23,7 +24,7 @@ allocate_ahead(int fd, uint64_t *allocated, uint64_t need)
 		*allocated += JOURNAL_LOG_CHUNK;
 		return 0;
 	}
-	if (errno != ENOSPC ||
+	if (!spool_is_full(errno) ||
 	    (need > 0 && fallocate(fd, 0, (off_t)*allocated, (off_t)need) != 0))
 		return -1;
 	*allocated += need;

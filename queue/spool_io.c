@@ -52,10 +52,16 @@ spool_flush(int fd)
 	return r;
 }
 
+bool
+spool_is_full(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
 void
 spool_verdict_of_error(struct verdict *v, int error)
 {
-	if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+	if (spool_is_full(error))
 		verdict_set(v, VERDICT_TEMPORARY, 452, "4.3.1",
 		    "The mail queue is full, try again later");
 	else

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "queue/journal.h"
+#include "tests/unit/testing.h"
 
 #define INSTANCE 99
 

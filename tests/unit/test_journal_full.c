@@ -1,6 +1,77 @@
 /* The journal on a disk that takes nothing, for a while or until it is given back what is kept for this day. */
 #include "tests/unit/journal_fixture.h"
 
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+/* With what the disk refuses everything as long as the reserve is on it; 0: it does not. */
+static int refuses_with;
+static int reserved_in = -1; /* the journal's directory */
+
+static bool
+is_refused(void)
+{
+	if (refuses_with == 0 || faccessat(reserved_in, "reserve", F_OK, 0) != 0)
+		return false;
+	errno = refuses_with;
+	return true;
+}
+
+/* libc's calls, as the library under test sees them. */
+int
+fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	return is_refused() ? -1 : (int)syscall(SYS_fallocate, fd, mode, offset, len);
+}
+
+ssize_t
+pwrite(int fd, const void *p, size_t n, off_t offset)
+{
+	return is_refused() ? -1 : syscall(SYS_pwrite64, fd, p, n, offset);
+}
+
+ssize_t
+pwritev(int fd, const struct iovec *iov, int n, off_t offset)
+{
+	return is_refused() ? -1 : syscall(SYS_pwritev, fd, iov, n, offset, 0);
+}
+
+/*
+ * No room for a log, whichever of its names the disk gives that: the reserve is given up, and what is told is kept.
+ * Another error leaves it alone.
+ */
+static void
+test_reserve_is_given_up(void **state)
+{
+	static const struct {
+		int error;
+		bool given_up;
+	} rows[] = {{ENOSPC, true}, {EDQUOT, true}, {EFBIG, true}, {EIO, false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *name = strerror(rows[i].error);
+		struct log_fixture l;
+
+		log_init_dir(&l);
+		assert_int_equal(journal_settle(l.journal), 0);
+		check_row(name, faccessat(l.dirfd, "reserve", F_OK, 0) == 0);
+		journal_close(&l.journal);
+		reserved_in = l.dirfd;
+		refuses_with = rows[i].error;
+		log_open(&l);
+		check_row(name, journal_healthy(l.journal) == rows[i].given_up);
+		check_row(
+		    name, (faccessat(l.dirfd, "reserve", F_OK, 0) != 0) == rows[i].given_up);
+		refuses_with = 0;
+		log_add(&l, 1, 10);
+		log_await_flush(&l);
+		log_reopen(&l);
+		assert_int_equal(l.sum, 55);
+		log_release(&l);
+	}
+}
+
 /*
  * A disk that takes nothing for long: memory holds so much and no more. When it can be written to again what was dropped
  * is not missing, for a checkpoint of memory says it.
@@ -61,6 +132,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_reserve_is_given_up),
 	    cmocka_unit_test(test_excess_is_replaced),
 	    cmocka_unit_test(test_excess_at_the_end),
 	};
