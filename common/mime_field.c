@@ -28,9 +28,8 @@ mime_field_value(struct span line)
 	return colon < 0 ? span_make("", 0) : span_trim(span_skip(line, (size_t)colon + 1));
 }
 
-/* White space, and comments with what is nested in them (RFC 5322 3.2.2). */
-static void
-skip_blank(struct span *s)
+void
+mime_skip_blank(struct span *s)
 {
 	unsigned depth = 0;
 	size_t i = 0;
@@ -55,7 +54,7 @@ mime_value_type(struct span value, struct span *rest)
 {
 	size_t n = 0;
 
-	skip_blank(&value);
+	mime_skip_blank(&value);
 	while (n < value.len && value.p[n] != ';' && value.p[n] != ' ' && value.p[n] != '\t' &&
 	       value.p[n] != '(')
 		n++;
@@ -63,9 +62,8 @@ mime_value_type(struct span value, struct span *rest)
 	return span_first(value, n);
 }
 
-/* A quoted string without its quotes, or what stands before the next semicolon or white space. value NULL: passed over. */
-static void
-take_value(struct span *s, struct buf *value)
+void
+mime_take_value(struct span *s, struct buf *value)
 {
 	bool quoted = s->len > 0 && s->p[0] == '"';
 	size_t i = quoted ? 1 : 0;
@@ -107,7 +105,7 @@ next_param(struct span *rest, struct span *name, struct span *at)
 		size_t n = 0;
 
 		skip_to_param(rest);
-		skip_blank(rest);
+		mime_skip_blank(rest);
 		while (n < rest->len && rest->p[n] != '=' && rest->p[n] != ';')
 			n++;
 		*name = span_trim(span_first(*rest, n));
@@ -115,9 +113,9 @@ next_param(struct span *rest, struct span *name, struct span *at)
 		if (rest->len == 0 || rest->p[0] != '=')
 			continue;
 		*rest = span_skip(*rest, 1);
-		skip_blank(rest);
+		mime_skip_blank(rest);
 		*at = *rest;
-		take_value(rest, NULL);
+		mime_take_value(rest, NULL);
 		if (name->len > 0)
 			return true;
 	}
@@ -210,11 +208,11 @@ add_piece(struct span at, bool coded, bool first, struct buf *out, struct buf *c
 	struct span s;
 
 	if (!coded) {
-		take_value(&at, out);
+		mime_take_value(&at, out);
 		return;
 	}
 	buf_init(&piece, out->max);
-	take_value(&at, &piece);
+	mime_take_value(&at, &piece);
 	s = buf_span(&piece);
 	if (first && span_index(s, '\'') >= 0) {
 		buf_add_span(charset, span_cut(&s, '\''));

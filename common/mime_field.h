@@ -30,6 +30,15 @@ struct span mime_field_value(struct span line);
 /* The first word of a value, such as "multipart/mixed"; *rest is what mime_param_find looks in. */
 struct span mime_value_type(struct span value, struct span *rest);
 
+/* Passes over white space, and comments with what is nested in them (RFC 5322 3.2.2). */
+void mime_skip_blank(struct span *s);
+
+/*
+ * Passes over a quoted string, or what stands before the next semicolon or white space; it is added to value without
+ * quotes as far as there is room. value NULL: to nothing.
+ */
+void mime_take_value(struct span *s, struct buf *value);
+
 /* The octet whose two hexadecimal digits, of any case, s begins with. False if it begins with none. */
 bool mime_hex(struct span s, char *octet);
 

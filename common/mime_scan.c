@@ -2,8 +2,9 @@
  * mime_scan: the header fields of a message and its parts. See mime_scan.h. Called through
  * conf/header_check by smtpd while content arrives, and by `postrider explain`.
  *
- * A boundary is looked for at the beginning of each line in the way of RFC 2046 5.1.1: it need not
- * fill the line. The longest that fits counts, so one that begins like another does not hide it.
+ * Those who read mail do not agree where parts begin and end. What any of them may take for a part's header is read as
+ * one: a line that begins as a boundary begins a part (RFC 2046 5.1.1: it need not fill its line), but only one that
+ * is a boundary and nothing else ends the parts within, and none that closes ends anything.
  */
 #include "common/mime_scan.h"
 
@@ -28,8 +29,8 @@ begin_header(struct mime_scan *m, enum mime_where where)
 {
 	m->in_header = true;
 	m->where = where;
-	m->typed = false;
-	m->body = MIME_BODY_OTHER;
+	m->body.digest = m->body.message = m->body.typed = false;
+	buf_clear(&m->body.boundaries);
 }
 
 void
@@ -38,9 +39,9 @@ mime_scan_init(struct mime_scan *m, mime_field_fn *fn, void *arg)
 	*m = (struct mime_scan){.fn = fn, .arg = arg, .line = 1};
 	buf_init(&m->text, MIME_FIELD_MAX);
 	buf_init(&m->field, MIME_FIELD_MAX);
-	buf_init(&m->boundary, MIME_BOUNDARY_MAX);
+	buf_init(&m->body.boundaries, MIME_BOUNDARIES_SIZE);
 	for (size_t i = 0; i < MIME_DEPTH_MAX; i++)
-		buf_init(&m->levels[i].boundary, MIME_BOUNDARY_MAX + 2);
+		buf_init(&m->levels[i].boundaries, MIME_BOUNDARIES_SIZE);
 	begin_header(m, MIME_MESSAGE);
 }
 
@@ -49,9 +50,9 @@ mime_scan_release(struct mime_scan *m)
 {
 	buf_release(&m->text);
 	buf_release(&m->field);
-	buf_release(&m->boundary);
+	buf_release(&m->body.boundaries);
 	for (size_t i = 0; i < MIME_DEPTH_MAX; i++)
-		buf_release(&m->levels[i].boundary);
+		buf_release(&m->levels[i].boundaries);
 }
 
 /* No header can follow: nothing is kept any more. */
@@ -65,54 +66,31 @@ stop(struct mime_scan *m)
 
 /* --- fields --- */
 
-/* The plain form counts if there are others: every reader knows it. */
-static void
-find_boundary(struct span rest, struct buf *out)
-{
-	struct buf charset;
-
-	buf_init(&charset, MIME_NAME_MAX);
-	for (unsigned form = 0; form < MIME_PARAM_FORMS; form++)
-		if (mime_param_find(
-			rest, "boundary", (enum mime_param_form)form, out, &charset))
-			break;
-	buf_release(&charset);
-}
-
-/* White space at the end of a boundary is no part of it; in front it is (RFC 2046 5.1.1). */
-static struct span
-trim_end(struct span s)
-{
-	while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
-/* Content-Type decides what the body is; of several the first, as with those who read mail. */
+/*
+ * Content-Type decides what the body is. Of several one counts, and readers differ which; and some take any for a
+ * multipart that has a boundary.
+ */
 static void
 take_type(struct mime_scan *m, struct span value)
 {
 	struct span rest, type = mime_value_type(value, &rest);
-	struct span boundary;
-	struct buf text;
+	struct mime_body *b = &m->body;
+	unsigned left_out = mime_boundary_list(value, &b->boundaries);
 
-	m->typed = true;
-	m->body = MIME_BODY_OTHER;
+	/* What a part of a digest is without a type. */
+	if (!b->typed)
+		b->message = false;
+	b->typed = true;
 	if (span_is_nocase(type, "message/rfc822") || span_is_nocase(type, "message/global") ||
 	    span_is_nocase(type, "message/news"))
-		m->body = MIME_BODY_MESSAGE;
-	if (!span_starts_with_nocase(type, "multipart/"))
-		return;
-	buf_init(&text, MIME_FIELD_MAX);
-	buf_clear(&m->boundary);
-	find_boundary(rest, &text);
-	boundary = trim_end(buf_span(&text));
-	if (buf_add_span(&m->boundary, boundary) != 0)
+		b->message = true;
+	b->digest = b->digest || span_is_nocase(type, "multipart/digest");
+	/* What the body is may stand behind what was kept. */
+	if ((left_out & MIME_BOUNDARY_LONG) != 0 ||
+	    (m->field_cut && b->boundaries.len == 0 && !b->message))
 		m->notes |= MIME_BOUNDARY_TOO_LONG;
-	else if (boundary.len > 0)
-		m->body = span_is_nocase(type, "multipart/digest") ? MIME_BODY_DIGEST
-								   : MIME_BODY_MULTIPART;
-	buf_release(&text);
+	if ((left_out & MIME_BOUNDARY_MANY) != 0)
+		m->notes |= MIME_TOO_MANY_BOUNDARIES;
 }
 
 /* The field at hand is whole. */
@@ -123,19 +101,14 @@ end_field(struct mime_scan *m)
 	    .line = m->field_line,
 	    .text = buf_span(&m->field),
 	    .cut = m->field_cut};
-	bool is_type;
 
 	if (m->field_line == 0)
 		return;
 	m->field_line = 0;
 	if (m->field_cut)
 		m->notes |= MIME_FIELD_CUT;
-	is_type = !m->typed && span_is_nocase(mime_field_name(f.text), "content-type");
-	if (is_type)
+	if (span_is_nocase(mime_field_name(f.text), "content-type"))
 		take_type(m, mime_field_value(f.text));
-	/* What the body is may stand behind what was kept. */
-	if (m->field_cut && is_type && m->body == MIME_BODY_OTHER)
-		m->notes |= MIME_BOUNDARY_TOO_LONG;
 	m->fn(&f, m->arg);
 }
 
@@ -169,10 +142,9 @@ enter_multipart(struct mime_scan *m)
 		return;
 	}
 	l = &m->levels[m->depth++];
-	buf_clear(&l->boundary);
-	(void)buf_add_str(&l->boundary, "--");
-	(void)buf_add_span(&l->boundary, buf_span(&m->boundary));
-	l->digest = m->body == MIME_BODY_DIGEST;
+	buf_clear(&l->boundaries);
+	(void)buf_add_span(&l->boundaries, buf_span(&m->body.boundaries));
+	l->digest = m->body.digest;
 }
 
 /* False if there were as many as are looked at. */
@@ -187,13 +159,12 @@ count_part(struct mime_scan *m)
 }
 
 static void
-begin_part(struct mime_scan *m)
+begin_part(struct mime_scan *m, bool of_digest)
 {
 	if (!count_part(m))
 		return;
 	begin_header(m, MIME_PART);
-	if (m->levels[m->depth - 1].digest)
-		m->body = MIME_BODY_MESSAGE;
+	m->body.message = of_digest;
 }
 
 /* The empty line behind a header. */
@@ -201,42 +172,64 @@ static void
 begin_body(struct mime_scan *m)
 {
 	m->in_header = false;
-	if (m->body == MIME_BODY_MULTIPART || m->body == MIME_BODY_DIGEST) {
+	if (m->body.boundaries.len > 0)
 		enter_multipart(m);
-	} else if (m->body == MIME_BODY_MESSAGE) {
+	if (m->body.message) {
 		if (count_part(m))
 			begin_header(m, MIME_ATTACHED);
-		return;
-	}
-	if (m->depth == 0)
+	} else if (m->depth == 0) {
 		stop(m);
+	}
 }
 
-/* A line that begins with two hyphens: if it is a boundary, parts within that one are over with it. */
+/* What stands behind the boundary in its line. */
+enum behind { NOTHING, HYPHENS, MORE };
+
+static enum behind
+look_behind(const struct mime_scan *m, struct span line)
+{
+	bool hyphens = span_starts_with(line, "--");
+
+	if (m->line_cut || span_trim(span_skip(line, hyphens ? 2 : 0)).len > 0)
+		return MORE;
+	return hyphens ? HYPHENS : NOTHING;
+}
+
+/* A line that begins with two hyphens: is it, or may it be, a boundary? */
 static bool
 take_boundary(struct mime_scan *m, struct span line)
 {
-	const struct mime_level *best = NULL;
-	bool closing;
+	unsigned best = 0;
+	size_t longest = 0;
+	bool digest;
 
 	for (unsigned i = 0; i < m->depth; i++) {
-		const struct mime_level *l = &m->levels[i];
+		size_t n = mime_boundary_match(buf_span(&m->levels[i].boundaries), line);
 
-		if (line.len >= l->boundary.len &&
-		    memcmp(line.p, l->boundary.p, l->boundary.len) == 0 &&
-		    (best == NULL || l->boundary.len >= best->boundary.len))
-			best = l;
+		if (n > 0 && n >= longest) {
+			longest = n;
+			best = i;
+		}
 	}
-	if (best == NULL)
+	if (longest == 0)
 		return false;
+	digest = m->levels[best].digest;
 	end_field(m);
-	closing = span_starts_with(span_skip(line, best->boundary.len), "--");
-	m->depth = (unsigned)(best - m->levels) + (closing ? 0 : 1);
-	m->in_header = false;
-	if (!closing)
-		begin_part(m);
-	else if (m->depth == 0)
-		stop(m);
+	switch (look_behind(m, span_skip(line, longest))) {
+	case NOTHING:
+		m->depth = best + 1;
+		begin_part(m, digest);
+		break;
+	case HYPHENS:
+		m->in_header = false;
+		break;
+	case MORE:
+		/* Or the header ends here, without an empty line. */
+		if (m->in_header && m->body.boundaries.len > 0)
+			enter_multipart(m);
+		begin_part(m, digest);
+		break;
+	}
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "common/buf.h"
+#include "common/mime_boundary.h"
 #include "common/span.h"
 
 /* Octets of a field that are kept, unfolded; the rest is passed over. */
@@ -20,8 +21,6 @@
 #define MIME_DEPTH_MAX 10
 /* Parts and attached messages; behind these nothing is looked at. */
 #define MIME_PARTS_MAX 1000
-/* RFC 2046 5.1.1 says 70; a multipart with a longer one is not looked into. */
-#define MIME_BOUNDARY_MAX 250
 
 /* Whose header a field stands in. */
 enum mime_where {
@@ -46,18 +45,19 @@ enum mime_note {
 	MIME_TOO_MANY = 2,
 	MIME_BOUNDARY_TOO_LONG = 4, /* or it may stand where its field is cut */
 	MIME_FIELD_CUT = 8,
+	MIME_TOO_MANY_BOUNDARIES = 16, /* of one header: MIME_BOUNDARIES_MAX */
 };
 
-/* What the header at hand says about the body behind it. */
-enum mime_body {
-	MIME_BODY_OTHER,
-	MIME_BODY_MULTIPART,
-	MIME_BODY_DIGEST, /* its parts are messages unless they say otherwise (RFC 2046 5.1.5) */
-	MIME_BODY_MESSAGE,
+/* What the header at hand says about the body behind it: with several Content-Type all that one of them says. */
+struct mime_body {
+	struct buf boundaries; /* of mime_boundary_list; empty: it is no multipart */
+	bool digest;  /* its parts are messages unless they say otherwise (RFC 2046 5.1.5) */
+	bool message; /* it is one */
+	bool typed;   /* the header has a Content-Type */
 };
 
 struct mime_level {
-	struct buf boundary; /* with its two hyphens */
+	struct buf boundaries;
 	bool digest;
 };
 
@@ -76,9 +76,7 @@ struct mime_scan {
 	struct buf field; /* unfolded so far */
 	unsigned field_line; /* 0: no field is at hand */
 	bool field_cut;
-	bool typed; /* the header at hand has had a Content-Type */
-	enum mime_body body;
-	struct buf boundary; /* of the body behind it */
+	struct mime_body body;
 };
 
 void mime_scan_init(struct mime_scan *m, mime_field_fn *fn, void *arg);

@@ -408,6 +408,7 @@ tell_notes(struct header_check *c)
 	    {MIME_TOO_MANY, "more parts than are looked at"},
 	    {MIME_BOUNDARY_TOO_LONG,
 		"a boundary longer, or further behind, than is looked for"},
+	    {MIME_TOO_MANY_BOUNDARIES, "more boundaries of one multipart than are looked for"},
 	    {MIME_FIELD_CUT, FIELD_CUT},
 	};
 	bool any = any_decides(c->set->header) || any_decides(c->set->mime);

@@ -140,10 +140,11 @@ test_fields(void **state)
 		"text/plain\n\n--b\nX: 1\n\n",
 		"message 1 Content-Type: multipart/mixed; boundary=b\nmessage 2 Content-Type: "
 		"text/plain\npart 5 X: 1\n"},
-	    {"behind the closing boundary nothing is looked at",
-		"Content-Type: multipart/mixed; boundary=b\n\n--b\nX: 1\n\n--b--\n--b\nX: "
-		"2\n\n",
-		"message 1 Content-Type: multipart/mixed; boundary=b\npart 4 X: 1\n"},
+	    {"a boundary behind the closing one begins a part for some",
+		"Content-Type: multipart/mixed; boundary=b\n\n--b\nX: 1\n\n--b--\nX: "
+		"e\n--b\nX: 2\n\n",
+		"message 1 Content-Type: multipart/mixed; boundary=b\npart 4 X: 1\npart 9 X: "
+		"2\n"},
 	};
 
 	(void)state;
@@ -165,17 +166,97 @@ test_boundaries(void **state)
 	    {"a boundary of spaces",
 		"Content-Type: multipart/mixed; boundary=\"  \"\n\n--\nX: 1\n\n",
 		"message 1 Content-Type: multipart/mixed; boundary=\"  \"\n"},
-	    {"of two forms of a boundary the plain one",
-		"Content-Type: multipart/mixed; boundary*=c; boundary=b\n\n--c\nX: "
-		"1\n\n--b\nX: "
-		"2\n\n",
-		"message 1 Content-Type: multipart/mixed; boundary*=c; boundary=b\npart 7 X: "
-		"2\n"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		check(rows[i].name, span_str(rows[i].content), rows[i].want);
+}
+
+/* Those who read mail differ in where they see a part: "X: evil" stands where one of them sees it in a part's header. */
+static void
+test_readers_differ(void **state)
+{
+	static const struct {
+		const char *name, *content;
+	} rows[] = {
+	    {"a line that goes on behind the closing boundary closes for some",
+		"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--junk\n"
+		"--b\nX: evil\n\n"},
+	    {"one that goes on behind the boundary is part of the header, or its end, for some",
+		"Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+		"Content-Type: multipart/mixed; boundary=in\n--b!\n\n--in\nX: evil\n\n"},
+	    {"and does not end the parts within",
+		"Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+		"Content-Type: multipart/mixed; boundary=in\n\n--in\n\nx\n--b!\n\n"
+		"--in\nX: evil\n\n"},
+	    {"of two types the second",
+		"Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=b\n\n"
+		"--b\nX: evil\n\n"},
+	    {"of two multiparts the second",
+		"Content-Type: multipart/mixed; boundary=a\n"
+		"Content-Type: multipart/mixed; boundary=b\n\n--a\n\n--b\nX: evil\n\n"},
+	    {"of two multiparts the first",
+		"Content-Type: multipart/mixed; boundary=b\n"
+		"Content-Type: multipart/mixed; boundary=a\n\n--a\n\n--b\nX: evil\n\n"},
+	    {"the second type is an attached message",
+		"Content-Type: text/plain\nContent-Type: message/rfc822\n\nX: evil\n\n"},
+	    {"junk ends a header",
+		"Content-Type: multipart/mixed; boundary=b\njunk\n--b\n"
+		"Content-Type: multipart/mixed; boundary=in\n\n--in\nX: evil\n\n"},
+	    {"of two forms of a boundary the plain one",
+		"Content-Type: multipart/mixed; boundary*=c; boundary=b\n\n--b\nX: "
+		"evil\n\n"},
+	    {"of two forms of a boundary the coded one",
+		"Content-Type: multipart/mixed; boundary=c; boundary*=us-ascii''b\n\n--b\nX: "
+		"evil\n\n"},
+	    {"of two forms of a boundary the one in pieces",
+		"Content-Type: multipart/mixed; boundary=c; boundary*0=a; "
+		"boundary*1=b\n\n--ab\nX: evil\n\n"},
+	    {"of two boundaries the second",
+		"Content-Type: multipart/mixed; boundary=a; boundary=b\n\n--b\nX: "
+		"evil\n\n"},
+	    {"a boundary of a type that is no multipart",
+		"Content-Type: \"multipart/mixed\"; boundary=b\n\n--b\nX: evil\n\n"},
+	    {"a quote in a comment",
+		"Content-Type: multipart/mixed (\"); boundary=b\n\n--b\nX: evil\n\n"},
+	    {"a boundary in a comment",
+		"Content-Type: multipart/mixed (a; boundary=a); boundary=b\n\n--b\nX: "
+		"evil\n\n"},
+	    {"a comment behind the name",
+		"Content-Type: multipart/mixed; boundary (c) = (d) b\n\n--b\nX: "
+		"evil\n\n"},
+	    {"no semicolon",
+		"Content-Type: multipart/mixed boundary=\"b\"\n\n--b\nX: evil\n\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf got;
+
+		assert_int_equal(scan(span_str(rows[i].content), 5, &got), 0);
+		if (strstr(buf_str(&got), "X: evil") == NULL)
+			fail_msg("%s: not seen among\n%s", rows[i].name, buf_str(&got));
+		buf_release(&got);
+	}
+}
+
+/* More boundaries of one header than are looked for. */
+static void
+test_many_boundaries(void **state)
+{
+	struct buf text, got;
+
+	(void)state;
+	buf_init(&text, 1U << 20);
+	buf_add_str(&text, "Content-Type: multipart/mixed");
+	for (unsigned i = 0; i <= MIME_BOUNDARIES_MAX; i++)
+		buf_addf(&text, "; boundary=b%uz", i);
+	buf_addf(&text, "\n\n--b%uz\nX: 1\n\n", MIME_BOUNDARIES_MAX - 1);
+	assert_int_equal(scan(buf_span(&text), SIZE_MAX, &got), MIME_TOO_MANY_BOUNDARIES);
+	assert_non_null(strstr(buf_str(&got), "X: 1"));
+	buf_release(&got);
+	buf_release(&text);
 }
 
 /* A NUL does not end a boundary. */
@@ -317,6 +398,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_fields),
 	    cmocka_unit_test(test_boundaries),
+	    cmocka_unit_test(test_readers_differ),
+	    cmocka_unit_test(test_many_boundaries),
 	    cmocka_unit_test(test_nul),
 	    cmocka_unit_test(test_depth),
 	    cmocka_unit_test(test_many_parts),

@@ -1,0 +1,114 @@
+/*
+ * mime_boundary: boundaries of a multipart. See mime_boundary.h. Called by mime_scan. Besides the parameter as RFC 2045
+ * and RFC 2231 have it, in each of its forms, whatever stands behind the word and an equals sign is one.
+ */
+#include "common/mime_boundary.h"
+
+#include <string.h>
+
+#include "common/mime_field.h"
+
+static const char word[] = "boundary";
+
+/* White space and comments between the word and what it is equal to. */
+#define BLANK_MAX 256
+
+/* White space at the end of a boundary is no part of it; in front it is (RFC 2046 5.1.1). */
+static struct span
+trim_end(struct span s)
+{
+	while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+static unsigned
+add(struct buf *list, struct span boundary)
+{
+	struct span rest = buf_span(list);
+	unsigned n = 0;
+
+	boundary = trim_end(boundary);
+	if (boundary.len == 0)
+		return 0;
+	if (boundary.len > MIME_BOUNDARY_MAX)
+		return MIME_BOUNDARY_LONG;
+	for (; rest.len > 0; n++)
+		if (span_eq(span_skip(span_cut(&rest, '\n'), 2), boundary))
+			return 0;
+	if (n == MIME_BOUNDARIES_MAX)
+		return MIME_BOUNDARY_MANY;
+	buf_add_str(list, "--");
+	buf_add_span(list, boundary);
+	buf_add_char(list, '\n');
+	return 0;
+}
+
+static unsigned
+add_forms(struct span value, struct buf *list)
+{
+	struct buf text, charset;
+	unsigned notes = 0;
+	struct span rest;
+
+	(void)mime_value_type(value, &rest);
+	buf_init(&text, value.len + 1);
+	buf_init(&charset, MIME_NAME_MAX);
+	for (unsigned form = 0; form < MIME_PARAM_FORMS; form++)
+		if (mime_param_find(rest, word, (enum mime_param_form)form, &text, &charset))
+			notes |= add(list, buf_span(&text));
+	buf_release(&text);
+	buf_release(&charset);
+	return notes;
+}
+
+/* What stands behind the word, perhaps, and an equals sign. Stops at what is left out, which bounds what a field costs. */
+static unsigned
+add_any(struct span value, struct buf *list)
+{
+	unsigned notes = 0;
+	struct buf text;
+
+	buf_init(&text, MIME_BOUNDARY_MAX + 1);
+	while (notes == 0 && value.len > strlen(word)) {
+		struct span at = span_first(value, strlen(word) + BLANK_MAX), blank = at;
+
+		if (!span_starts_with_nocase(at, word)) {
+			value = span_skip(value, 1);
+			continue;
+		}
+		value = span_skip(value, strlen(word));
+		blank = span_skip(at, strlen(word));
+		mime_skip_blank(&blank);
+		if (blank.len == 0 || blank.p[0] != '=')
+			continue;
+		blank = span_skip(blank, 1);
+		mime_skip_blank(&blank);
+		at = span_make(blank.p, (size_t)(value.p + value.len - blank.p));
+		buf_clear(&text);
+		mime_take_value(&at, &text);
+		notes |= add(list, buf_span(&text));
+	}
+	buf_release(&text);
+	return notes;
+}
+
+unsigned
+mime_boundary_list(struct span value, struct buf *list)
+{
+	return add_forms(value, list) | add_any(value, list);
+}
+
+size_t
+mime_boundary_match(struct span list, struct span line)
+{
+	size_t longest = 0;
+
+	while (list.len > 0) {
+		struct span one = span_cut(&list, '\n');
+
+		if (one.len > longest && span_eq(span_first(line, one.len), one))
+			longest = one.len;
+	}
+	return longest;
+}
