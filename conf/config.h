@@ -215,6 +215,12 @@ struct config {
  * (directories, key files) but writes nothing. The caller releases errors in both cases.
  */
 struct config *config_load(const char *path, struct config_errors *errors);
+
+/*
+ * The same for who has to do with domain directories alone: of what the file names only the directory of all domains is looked
+ * at, so that it is no matter if the caller may not read a key, or if a table that the daemon has read is being changed.
+ */
+struct config *config_load_domains(const char *path, struct config_errors *errors);
 void config_free(struct config **c);
 
 /* The config as fields of a settings message, and back. config_from_wire: NULL if fields are missing or malformed. */

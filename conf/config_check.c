@@ -339,6 +339,14 @@ check_header_checks(struct check *k)
 }
 
 void
+config_check_domains(struct config *c, struct config_lines *lines, struct config_errors *errors)
+{
+	struct check k = {c, lines, errors};
+
+	check_domains(&k);
+}
+
+void
 config_check(struct config *c, struct config_lines *lines, struct config_errors *errors)
 {
 	struct check k = {c, lines, errors};

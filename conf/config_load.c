@@ -27,8 +27,11 @@ read_file(const char *path, struct buf *text, struct config_errors *errors)
 	return r == DATAFILE_OK ? 0 : -1;
 }
 
-struct config *
-config_load(const char *path, struct config_errors *errors)
+typedef void check_fn(
+    struct config *c, struct config_lines *lines, struct config_errors *errors);
+
+static struct config *
+load(const char *path, check_fn *check, struct config_errors *errors)
 {
 	size_t before = errors->n + errors->dropped, first = errors->n;
 	struct config *c = NULL;
@@ -38,7 +41,7 @@ config_load(const char *path, struct config_errors *errors)
 	buf_init(&text, CONFILE_MAX);
 	if (read_file(path, &text, errors) == 0) {
 		c = config_parse(buf_span(&text), path, &lines, errors);
-		config_check(c, &lines, errors);
+		check(c, &lines, errors);
 		config_lines_release(&lines);
 	}
 	if (errors->n + errors->dropped > before) {
@@ -47,4 +50,16 @@ config_load(const char *path, struct config_errors *errors)
 	}
 	buf_release(&text);
 	return c;
+}
+
+struct config *
+config_load(const char *path, struct config_errors *errors)
+{
+	return load(path, config_check, errors);
+}
+
+struct config *
+config_load_domains(const char *path, struct config_errors *errors)
+{
+	return load(path, config_check_domains, errors);
 }

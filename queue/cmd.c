@@ -160,7 +160,7 @@ int
 cmd_with_config(const struct cmd_context *ctx, cmd_config_fn *fn, void *arg)
 {
 	struct config_errors errors = {.n = 0};
-	struct config *c = config_load(cmd_config_path(ctx), &errors);
+	struct config *c = config_load_domains(cmd_config_path(ctx), &errors);
 	int status = EX_CONFIG;
 	struct buf why;
 

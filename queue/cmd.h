@@ -64,8 +64,8 @@ int cmd_fail_usage(const struct cmd_context *ctx, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Calls fn with the configuration, checked, or returns EX_CONFIG after all its errors were written to standard
- * error. fn returns an exit status; what it left in why is a line on standard
+ * Calls fn with the configuration, as config_load_domains has it, or returns EX_CONFIG after all its errors were written to
+ * standard error. fn returns an exit status; what it left in why is a line on standard
  * error if that is not 0.
  */
 typedef int cmd_config_fn(const struct config *c, struct buf *why, void *arg);

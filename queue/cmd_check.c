@@ -5,38 +5,24 @@
  * Every problem is a line file:line: text on standard output, a warning one with "warning: " in front.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "common/address.h"
 #include "common/xalloc.h"
-#include "conf/bounce_text.h"
-#include "conf/certificate_check.h"
 #include "conf/directory.h"
-#include "conf/domains.h"
 #include "conf/domains_list.h"
-#include "conf/fold.h"
 #include "conf/header_files.h"
-#include "conf/resolve.h"
+#include "queue/check_domain.h"
 #include "queue/check_problems.h"
 #include "queue/cmd_verbs.h"
 
-#define WHY_MAX		4096
 #define DOMAINS_AT_ONCE 1000 /* kept in memory */
-
-struct check {
-	struct config_errors errors;
-	struct domains *domains;
-	struct resolve_env env;
-	const char *root;
-	int rootfd;
-	size_t ndomains, aliases;
-};
 
 static void
 on_complaint(const char *text, void *arg)
@@ -44,190 +30,6 @@ on_complaint(const char *text, void *arg)
 	struct check *k = arg;
 
 	config_errors_add_text(&k->errors, text);
-}
-
-static void
-check_bounce_texts(struct check *k, const struct domain *d)
-{
-	struct buf text;
-
-	buf_init(&text, BOUNCE_TEXT_MAX);
-	(void)bounce_text_read(d, BOUNCE_TEXT_FAILED, &text, &k->errors);
-	(void)bounce_text_read(d, BOUNCE_TEXT_DELAYED, &text, &k->errors);
-	buf_release(&text);
-}
-
-/* What the resolver says: "domain/etc/file:line: text", or "domain …". */
-static void
-add_reason(struct check *k, const char *text)
-{
-	check_problems_add(&k->errors, k->root, text);
-}
-
-/* Whom each mailbox is delivered as; what is wrong with the directory itself is told once. */
-static void
-check_users(struct check *k, const struct domain *d)
-{
-	struct domain_ids ids;
-	struct buf why;
-
-	buf_init(&why, WHY_MAX);
-	for (size_t i = 0; i < d->passwd.nusers; i++) {
-		if (domain_user_ids(d, &d->passwd.users[i], k->env.privileged, &k->env.self,
-			&ids, &why) != 0)
-			add_reason(k, buf_str(&why));
-		buf_clear(&why);
-	}
-	buf_release(&why);
-}
-
-/* Would mail for this local part be put off? Then what is wrong has to be mended. */
-static void
-check_address(struct check *k, const struct domain *d, struct span local)
-{
-	struct address address;
-	struct resolution r;
-	char *text = xasprintf("%.*s@%s", SPAN_ARG(local), d->name);
-
-	if (address_parse(span_str(text), 0, &address, NULL) == 0) {
-		resolve(&k->env, &address, RESOLVE_ANY, NULL, &r);
-		if (r.verdict.kind == VERDICT_TEMPORARY)
-			add_reason(k, r.verdict.text);
-		resolution_release(&r);
-	}
-	free(text);
-}
-
-/* What an alias or a list names at a line of one of the domain's files. */
-struct place {
-	const struct domain *d;
-	const char *file; /* relative to the domain */
-	struct span alias;
-};
-
-static void __attribute__((format(printf, 4, 5)))
-complain(struct check *k, const struct place *p, unsigned line, const char *fmt, ...)
-{
-	char text[1000];
-	va_list ap;
-	char *whole;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	whole = xasprintf("%s/%s:%u: %s", p->d->name, p->file, line, text);
-	add_reason(k, whole);
-	free(whole);
-}
-
-/* Is the address the alias's own, by which it means the mailbox of that name? */
-static bool
-is_own(const struct place *p, const struct address *a)
-{
-	char folded[LOCAL_PART_MAX + 1];
-
-	return span_is(address_domain(a), p->d->name) &&
-	       span_eq(span_make(folded, fold_address(a, folded)), p->alias);
-}
-
-static void
-check_address_target(struct check *k, const struct place *p, const struct aliases_file *f,
-    const struct alias_target *t)
-{
-	bool here = t->kind == ALIAS_HERE;
-	char *text = xasprintf(
-	    "%.*s%s%s", SPAN_ARG(alias_text(f, t)), here ? "@" : "", here ? p->d->name : "");
-	unsigned flags = RESOLVE_ANY;
-	struct address a;
-	struct resolution r;
-
-	if (address_parse(span_str(text), ADDRESS_UTF8, &a, NULL) == 0) {
-		bool own = is_own(p, &a);
-
-		if (t->final || own)
-			flags |= RESOLVE_FINAL;
-		resolve(&k->env, &a, flags, NULL, &r);
-		/* What has no mailbox of the alias's own name goes to the catch-all. */
-		if (r.verdict.kind == VERDICT_PERMANENT &&
-		    (t->final || !own || p->d->conf.catch_all == NULL))
-			complain(k, p, t->line, "%s goes nowhere: %s", text, r.verdict.text);
-		else if (r.verdict.kind == VERDICT_TEMPORARY)
-			add_reason(k, r.verdict.text);
-		resolution_release(&r);
-	}
-	free(text);
-}
-
-/* Each target by itself: of an alias that has a good one the others would be bounced. */
-static void
-check_targets(struct check *k, struct domain *d, const struct place *p,
-    const struct aliases_file *f, size_t first, size_t count, unsigned depth)
-{
-	for (size_t i = first; i < first + count; i++) {
-		const struct alias_target *t = &f->targets[i];
-		struct place inside = *p;
-		const struct aliases_file *list;
-		struct buf why;
-
-		if (t->kind == ALIAS_HERE || t->kind == ALIAS_ADDRESS)
-			check_address_target(k, p, f, t);
-		if (t->kind != ALIAS_INCLUDE || depth == RESOLVE_DEPTH_MAX)
-			continue;
-		buf_init(&why, WHY_MAX);
-		if (k->env.source.include(k->env.source.arg, d, alias_text(f, t), &list,
-			&inside.file, &why) == LOOKUP_FOUND)
-			check_targets(k, d, &inside, list, 0, list->ntargets, depth + 1);
-		buf_release(&why); /* told with the alias as a whole */
-	}
-}
-
-/*
- * Of an alias with a good target the others are bounced, so that a loop among them shows in mail alone. Each alias of
- * a loop is told, at its own line; not those that lead to one.
- */
-static void
-check_loop(struct check *k, const struct place *p, unsigned line, const struct address *a)
-{
-	char *own = xasprintf("The alias %s leads back", a->text);
-	struct resolution r;
-	struct span why;
-
-	resolve(&k->env, a, RESOLVE_STRICT, NULL, &r);
-	why = span_str(r.verdict.text);
-	if (r.verdict.kind != VERDICT_PERMANENT || strcmp(r.verdict.status, "5.4.6") != 0)
-		why = span_str("");
-	if (span_starts_with(why, own))
-		complain(k, p, line,
-		    "%s leads back to itself beside other targets: what goes round is returned "
-		    "to its sender",
-		    a->text);
-	else if (why.len > 0 && !span_starts_with(why, "The alias "))
-		complain(k, p, line, "%s: %.*s", a->text, SPAN_ARG(why));
-	resolution_release(&r);
-	free(own);
-}
-
-static void
-check_alias(struct check *k, struct domain *d, const struct alias *al)
-{
-	const struct place p = {d, "etc/aliases", alias_name(&d->aliases, al)};
-	size_t before = k->errors.n;
-	struct resolution r;
-	struct address a;
-	char *text = xasprintf("%.*s@%s", SPAN_ARG(p.alias), d->name);
-
-	check_targets(k, d, &p, &d->aliases, al->first, al->count, 0);
-	if (address_parse(span_str(text), ADDRESS_UTF8, &a, NULL) == 0) {
-		resolve(&k->env, &a, RESOLVE_ANY, NULL, &r);
-		if (r.verdict.kind == VERDICT_TEMPORARY)
-			add_reason(k, r.verdict.text);
-		else if (r.verdict.kind == VERDICT_PERMANENT && k->errors.n == before)
-			complain(k, &p, al->line, "%s goes nowhere: %s", text, r.verdict.text);
-		if (r.verdict.kind == VERDICT_OK)
-			check_loop(k, &p, al->line, &a);
-		resolution_release(&r);
-	}
-	free(text);
 }
 
 /* The one of postrider.conf. What its domain lacks as a whole is told there. */
@@ -248,89 +50,36 @@ check_postmaster(struct check *k, const struct config *c)
 	resolution_release(&r);
 }
 
-/* What the catch-all does with a name that nobody has. */
-static void
-check_catch_all(struct check *k, const struct domain *d)
+/* What a symbolic link in the directory of all domains leads to, its last part: a domain is a directory, a link another name of
+ * one. For the caller to free; NULL: it is no link. */
+static char *
+link_target(const struct check *k, const char *name)
 {
-	char name[32] = "";
+	char *path = xasprintf("%s/%s", k->root, name), target[PATH_MAX], *slash, *last = NULL;
+	ssize_t n = readlink(path, target, sizeof target - 1);
 
-	for (unsigned i = 0; name[0] == '\0'; i++) {
-		snprintf(name, sizeof name, "nobody%u", i);
-		if (passwd_find(&d->passwd, span_str(name)) != NULL ||
-		    aliases_find(&d->aliases, span_str(name)) != NULL)
-			name[0] = '\0';
+	if (n >= 0) {
+		target[n] = '\0';
+		slash = strrchr(target, '/');
+		last = xstrdup(slash != NULL ? slash + 1 : target);
 	}
-	check_address(k, d, span_str(name));
-}
-
-/* The domain of that name; NULL: it cannot be used, and what is wrong with it has been told. */
-static struct domain *
-find_domain(struct check *k, const char *name)
-{
-	struct domain *d = NULL;
-	size_t before = k->errors.n;
-	struct buf why;
-
-	buf_init(&why, WHY_MAX);
-	domains_begin(k->domains);
-	if (domains_find(k->domains, span_str(name), &d, &why) != LOOKUP_FOUND ||
-	    !domain_usable(d, &why)) {
-		d = NULL;
-		if (k->errors.n == before && why.len > 0)
-			add_reason(k, buf_str(&why));
-	}
-	buf_release(&why);
-	return d;
-}
-
-static void
-check_domain(struct check *k, const char *name)
-{
-	struct domain *d = find_domain(k, name);
-
-	k->ndomains++;
-	if (d == NULL)
-		return;
-	check_bounce_texts(k, d);
-	certificate_check(k->domains, d, &k->errors);
-	check_users(k, d);
-	if (d->passwd.nusers > 0 || d->aliases.naliases > 0) /* else it was just added */
-		check_address(k, d, span_str("postmaster"));
-	if (d->conf.catch_all != NULL)
-		check_catch_all(k, d);
-	for (size_t i = 0; i < d->aliases.naliases; i++)
-		check_alias(k, d, &d->aliases.aliases[i]);
-}
-
-/* What a symbolic link leads to is checked under its own name. */
-static void
-check_link(struct check *k, const char *name)
-{
-	struct domain *d = NULL;
-	size_t before = k->errors.n;
-	struct buf why;
-
-	k->aliases++;
-	buf_init(&why, WHY_MAX);
-	domains_begin(k->domains);
-	if (domains_find(k->domains, span_str(name), &d, &why) != LOOKUP_FOUND &&
-	    k->errors.n == before && why.len > 0)
-		add_reason(k, buf_str(&why));
-	buf_release(&why);
+	free(path);
+	return last;
 }
 
 static void
 on_entry(const char *name, const char *problem, void *arg)
 {
 	struct check *k = arg;
-	char target[2];
+	char *target = link_target(k, name);
 
 	if (problem != NULL)
 		config_errors_add(&k->errors, k->root, 0, "%s: %s", name, problem);
-	else if (readlinkat(k->rootfd, name, target, sizeof target) >= 0)
-		check_link(k, name);
+	else if (target != NULL)
+		check_domain_link(k, name);
 	else
 		check_domain(k, name);
+	free(target);
 }
 
 /* Can mail go where rules on header fields send it? */
@@ -368,23 +117,97 @@ check_header_checks(struct check *k, const struct config *c)
 	header_set_unref(&set);
 }
 
+/* Everything: the domains, and what the configuration says of addresses. */
 static void
-check_domains(struct check *k, const struct config *c)
+check_all(struct check *k, const struct config *c)
+{
+	if (domains_list(c->domains, on_entry, k) != 0)
+		config_errors_add(&k->errors, c->domains, 0, "%s", strerror(errno));
+	check_postmaster(k, c);
+	check_header_checks(k, c);
+}
+
+/* Is the problem one of the domain's own? Those of another that its aliases lead to are for somebody else. */
+static bool
+is_of(const struct check *k, const char *name, const char *problem)
+{
+	struct span rest = span_str(problem);
+	size_t root = strlen(k->root), n = strlen(name);
+
+	if (!span_starts_with(rest, k->root))
+		return false;
+	rest = span_skip(rest, root + strspn(problem + root, "/: "));
+	return span_starts_with(rest, name) && rest.len > n && strchr("/: ", rest.p[n]) != NULL;
+}
+
+/* Takes out from index `first` on what is of neither of the two, which may be NULL. */
+static void
+keep_only(struct check *k, size_t first, const char *name, const char *target)
+{
+	struct config_errors *e = &k->errors;
+	size_t n = first;
+
+	for (size_t i = first; i < e->n; i++) {
+		if (is_of(k, name, e->v[i].text) ||
+		    (target != NULL && is_of(k, target, e->v[i].text)))
+			e->v[n++] = e->v[i];
+		else
+			free(e->v[i].text);
+	}
+	e->n = n;
+}
+
+static bool
+is_there(const struct check *k, const char *name)
+{
+	char *path = xasprintf("%s/%s", k->root, name);
+	struct stat st;
+	bool there = lstat(path, &st) == 0 || errno != ENOENT;
+
+	free(path);
+	return there;
+}
+
+/* One that was named, and what it leads to if it is an alias. 0, or an exit status after a line on standard error. */
+static int
+check_named(struct check *k, const char *given)
+{
+	char name[DOMAIN_MAX + 1], other[DOMAIN_MAX + 1], *target;
+	size_t len, first = k->errors.n;
+	const char *reason = "";
+
+	if (domain_canonical(span_str(given), true, name, &len, &reason) != 0)
+		return cmd_fail(EX_USAGE, "%s: expected a domain name: %s", given, reason);
+	if (!is_there(k, name))
+		return cmd_fail(EX_NOINPUT, "%s is not hosted here", name);
+	target = link_target(k, name);
+	if (target == NULL ||
+	    (domains_judge_name(span_str(target), other) == 0 && is_there(k, target)))
+		check_domain(k, target != NULL ? target : name);
+	if (target != NULL)
+		check_domain_link(k, name);
+	keep_only(k, first, name, target);
+	free(target);
+	return 0;
+}
+
+/* The domains that are named, or all if names ends at once. 0, or an exit status after a line on standard error. */
+static int
+check_domains(struct check *k, const struct config *c, char *const *names)
 {
 	const struct domains_limits limits = {DOMAINS_AT_ONCE, (size_t)1 << 30, 0};
 	const struct domain_ids self = {geteuid(), getegid()};
+	int r = 0;
 
 	k->root = c->domains;
 	k->domains = domains_new(c->domains, &limits, on_complaint, k);
 	directory_env(&k->env, c, k->domains, self.uid == 0, &self);
-	k->rootfd = open(c->domains, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (k->rootfd < 0 || domains_list(c->domains, on_entry, k) != 0)
-		config_errors_add(&k->errors, c->domains, 0, "%s", strerror(errno));
-	if (k->rootfd >= 0)
-		close(k->rootfd);
-	check_postmaster(k, c);
-	check_header_checks(k, c);
+	if (*names == NULL)
+		check_all(k, c);
+	for (; *names != NULL && r == 0; names++)
+		r = check_named(k, *names);
 	domains_free(&k->domains);
+	return r;
 }
 
 static json_t *
@@ -429,19 +252,22 @@ print(const struct cmd_context *ctx, const struct check *k)
 int
 cmd_check(struct cmd_context *ctx, char **argv)
 {
-	struct check k = {.rootfd = -1};
+	struct check k = {.root = NULL};
 	struct config *c;
 	struct cmd_args args;
-	int r = cmd_parse(ctx, argv, NULL, 0, 0, 0, &args);
+	int r = cmd_parse(ctx, argv, NULL, 0, 0, -1, &args);
 
 	if (r != CMD_GO_ON)
 		return r;
-	c = config_load(cmd_config_path(ctx), &k.errors);
+	r = 0;
+	c = args.n > 0 ? config_load_domains(cmd_config_path(ctx), &k.errors)
+		       : config_load(cmd_config_path(ctx), &k.errors);
 	if (c != NULL)
-		check_domains(&k, c);
+		r = check_domains(&k, c, args.v);
 	check_problems_order(&k.errors);
 	config_errors_finish(&k.errors, k.errors.n);
-	r = print(ctx, &k);
+	if (r == 0)
+		r = print(ctx, &k);
 	if (r == 0 && k.errors.n > 0)
 		r = EX_CONFIG;
 	config_errors_release(&k.errors);

@@ -23,7 +23,7 @@ struct command {
 
 static const struct command commands[] = {
     {"check", NULL, "is the configuration right, and every domain directory?",
-	"usage: postrider check\n", cmd_check},
+	"usage: postrider check [DOMAIN ...]\n", cmd_check},
     {"reload", NULL, "read the configuration again and say whether it is in force",
 	"usage: postrider reload\n", cmd_reload},
     {"status", NULL, "processes, queue, destinations",

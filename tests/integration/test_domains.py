@@ -215,6 +215,52 @@ def problems(mta):
     return found
 
 
+def test_check_of_named_domains_tells_nothing_of_others(mta):
+    mta.add_domain("third.example", ["bob"], aliases="x: gone\n")
+    mta.add_domain("fourth.example", ["bob"], aliases="y: gone\nz: bob@third.example\n")
+    mta.add_domain("fourth.example.org", ["bob"], conf="no-such-key = 1\n")
+    os.symlink("fourth.example", mta.domains.root / "alias.example")
+    assert len(problems(mta)) == 3
+    for names, wanted in ((["fourth.example"], ["fourth.example/etc/aliases:1: gone"]),
+                          (["ALIAS.example"], ["fourth.example/etc/aliases:1: gone"]),
+                          (["third.example", "fourth.example"], ["third.example/etc/aliases:1: gone", "fourth.example/etc/aliases:1: gone"]),
+                          (["domain1.com"], [])):
+        done = mta.command("check", *names)
+        lines = done.stdout.splitlines()
+        assert done.returncode == (78 if wanted else 0), done
+        assert len(lines) == max(1, len(wanted)), lines
+        assert all(line.startswith(f"{mta.domains.root}/{words}") for line, words in zip(lines, wanted)), lines
+    for names, status in ((["gone.example"], 66), (["no domain"], 64), ([".."], 64)):
+        done = mta.command("check", *names)
+        assert (done.returncode, done.stdout) == (status, "") and names[0] in done.stderr, done
+
+
+@pytest.mark.root
+def test_the_owner_of_a_domain_needs_nothing_of_others(mta):
+    """Neither the files of other domains nor what postrider.conf names must be readable for who looks after one domain."""
+    (mta.root / "key.pem").write_text("private\n")
+    (mta.root / "key.pem").chmod(0o600)
+    mta.conf.write_text(f'tls {{ certificate = "{mta.root}/key.pem"  key = "{mta.root}/key.pem" }}\n' + mta.conf.read_text())
+    mta.conf.chmod(0o644)
+    mta.add_domain("third.example", ["bob"], aliases="all: bob, bob@domain1.com, gone\n")
+    owner = mta.domains.owners["third.example"]
+    for path in (mta.domains.root / "domain1.com/etc").iterdir():
+        path.chmod(0o600)
+
+    def run(*args, text=""):
+        return subprocess.run([str(BIN / "postrider"), "-c", str(mta.conf), *args], capture_output=True, text=True, input=text,
+                              timeout=10, user=owner, group=owner, extra_groups=[], check=False)
+    assert "key.pem" in run("check").stdout
+    done = run("check", "third.example")
+    assert done.returncode == 78 and len(done.stdout.splitlines()) == 1, done
+    assert done.stdout.startswith(f"{mta.domains.root}/third.example/etc/aliases:1: gone"), done
+    assert run("user", "add", "gone@third.example", "--stdin", text="a secret\n").returncode == 0
+    assert run("user", "quota", "gone@third.example", "5M").returncode == 0
+    done = run("check", "third.example")
+    assert done.returncode == 0, done
+    assert run("user", "passwd", "bob@domain1.com", "--locked").returncode != 0
+
+
 @pytest.mark.parametrize("conf", ['catch-all = "nobody-here"\n', 'catch-all = "gone@domain2.com"\n'])
 def test_check_finds_a_catch_all_that_leads_nowhere(mta, conf):
     mta.add_domain("third.example", ["bob"], conf=conf)
