@@ -268,6 +268,7 @@ keep(struct parser *p, struct access_entry *e)
 static void
 take_line(struct parser *p, struct span line)
 {
+	struct span value;
 	size_t end = 0;
 	struct access_entry *e;
 	struct buf key;
@@ -285,13 +286,13 @@ take_line(struct parser *p, struct span line)
 		e = xcalloc(1, sizeof *e);
 		e->line = p->line;
 		e->key = buf_take(&key);
-		line = span_trim(span_skip(line, end));
-		if (access_action_parse(line, &e->action, &e->verdict) == 0) {
+		value = span_trim(span_skip(line, end));
+		if (access_action_parse(value, &e->action, &e->verdict) == 0) {
 			keep(p, e);
 		} else {
 			complain(p, "%.*s%s: expected " ACCESS_ACTIONS,
-			    SPAN_ARG(line.len > 0 ? span_first(line, 200) : span_str(e->key)),
-			    line.len > 0 ? "" : " has no value");
+			    SPAN_ARG(span_first(value.len > 0 ? value : line, 200)),
+			    value.len > 0 ? "" : " has no value");
 			entry_free(e);
 		}
 	}

@@ -261,6 +261,27 @@ scan_list(struct scan *s, const struct confile_key *key, struct given *g)
 	return -1;
 }
 
+/* A comma behind a value that has no braces around it: told, and then the rest of the line is of no use. */
+static bool
+has_comma(struct scan *s, const struct confile_key *key, unsigned key_line)
+{
+	struct confile_lex *l = &s->lex, ahead = *l;
+
+	ahead.errors = NULL;
+	if (confile_lex_next(&ahead) != CONFILE_COMMA || ahead.token_line != key_line)
+		return false;
+	config_errors_add(l->errors, l->path, key_line,
+	    key->shape == CONFILE_LIST
+		? "expected braces around several values: %s = { value, value }"
+		: "expected one value for %s, and a blank or a line end behind it, found ,",
+	    key->name);
+	while (confile_lex_next(l) != CONFILE_END && l->token != CONFILE_CLOSE &&
+	       l->token_line == key_line)
+		;
+	confile_lex_back(l);
+	return true;
+}
+
 /* What follows the key of a value or a list. */
 static int
 scan_value(struct scan *s, const struct confile_key *key, unsigned key_line)
@@ -295,6 +316,8 @@ scan_value(struct scan *s, const struct confile_key *key, unsigned key_line)
 	}
 	if (l->token_line == key_line &&
 	    (l->token == CONFILE_WORD || l->token == CONFILE_STRING)) {
+		if (has_comma(s, key, key_line))
+			return -1;
 		add_value(s, key, g);
 		return 0;
 	}

@@ -209,7 +209,8 @@ test_errors_name_their_lines(void **state)
 		const char *text, *want;
 	} rows[] = {
 	    {"Connect:192.0.2 MAYBE\n", "t:1: MAYBE: expected OK, RELAY"},
-	    {"From:a.test\n", "t:1: from:a.test has no value: expected OK, RELAY"},
+	    {"From:a.test\n", "t:1: From:a.test has no value: expected OK, RELAY"},
+	    {"a.test\n", "t:1: a.test has no value: expected OK, RELAY"},
 	    {"\nConnect:192.0.2\n", "t:2: "},
 	    {"From: REJECT\n", "t:1: expected an address, network or domain"},
 	    {"a.test OK\nA.TEST REJECT\n", "t:2: the key stands in line 1 already"},
