@@ -17,7 +17,6 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -211,8 +210,7 @@ def main():
     # An orderly end, so that no server outlives this.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     settings = works.Settings(options)
-    directory = tempfile.mkdtemp(prefix="postrider-bench-", dir=options.dir)
-    os.chmod(directory, 0o755)
+    directory = tools.make_place(options.dir)
     kind, device = tools.file_system(directory)
     print(f"{os.cpu_count()} processors, {kind} on {device}, Linux {os.uname().release}; "
           f"{options.messages} messages of {options.size} octets, {options.connections} connections, "

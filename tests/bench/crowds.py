@@ -104,7 +104,7 @@ def crowd(server, settings):
     finally:
         if holder is not None:
             holder.end()
-        server.remove()
+        server.end()
         refused.end()
 
 
@@ -134,5 +134,5 @@ def slow(server, settings):
                 "least_percent": min(ratios) * 100,
                 "pairs": ratios, "cost_percent": share, "others": others}
     finally:
-        server.remove()
+        server.end()
         refused.end()

@@ -8,7 +8,6 @@ of the mail is gone and compaction has done its work.
 
 import os
 import pathlib
-import shutil
 import statistics
 import time
 
@@ -133,7 +132,7 @@ def measure_disk(server, settings):
         return {"disk_ratio": (now["sealed"] - 2 * SEGMENT) / now["live"], "disk": used(server.dir / "spool"), "live": now["live"],
                 "moved": now["moved"]}
     finally:
-        server.remove()
+        server.end()
         refused.end()
 
 
@@ -148,9 +147,9 @@ def million(server, settings):
         result = measure_start(server, settings, sink)
         tool(settings, "make", empty, count=1)
         result.update(measure_enqueue(settings, server.dir / "spool", empty))
-        server.remove()
+        server.end()
         return {**result, **measure_disk(server, settings), "others": others}
     finally:
-        server.remove()
+        server.end()
         sink.end()
-        shutil.rmtree(empty, ignore_errors=True)
+        tools.put_aside(empty)

@@ -8,12 +8,13 @@ is signalled that was not started here.
 
 import os
 import pathlib
-import shutil
+import secrets
 import signal
 import socket
 import subprocess
 import time
 
+import tools
 from lib import postfix
 from lib.certificates import make_certificate
 from lib.waiting import alive, descendants, reserve_port, wait_for
@@ -49,7 +50,8 @@ class Server:
     name = ""
 
     def __init__(self, directory, fixture):
-        self.dir = pathlib.Path(directory) / self.name.lower()
+        # The name decides the part of the disk (tools.make_place): no earlier run's.
+        self.dir = pathlib.Path(directory) / f"{self.name.lower()}-{secrets.token_hex(4)}"
         self.fixture = fixture
         self.port = reserve_port()
         self.process = self.guard = None
@@ -67,7 +69,6 @@ class Server:
 
     def start(self, work, next_hop, fill=None):
         """From an empty directory to the greeting; fill: called when everything is written, before it starts."""
-        shutil.rmtree(self.dir, ignore_errors=True)
         self.dir.mkdir(parents=True)
         self.dir.chmod(0o755)
         self.maildirs = []
@@ -137,10 +138,10 @@ class Server:
                 os.kill(pid, signal.SIGKILL)
         self.process = None
 
-    def remove(self):
-        """Stop, and leave nothing behind."""
+    def end(self):
+        """Stop, and make room for the next start."""
         self.stop()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        tools.put_aside(self.dir)
 
     def log_tail(self):
         """The end of the log, for an error message."""

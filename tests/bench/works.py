@@ -7,7 +7,6 @@ bench.py calls WORKS[name](server, settings) for each round; the result is a fla
 """
 
 import os
-import shutil
 import time
 
 import crowds
@@ -111,7 +110,7 @@ def accept(server, settings, work="accept", **more):
             raise RuntimeError(f"{run.load['accepted'] + warm} accepted, {held} in the queue")
         return result
     finally:
-        server.remove()
+        server.end()
         refused.end()
 
 
@@ -132,7 +131,7 @@ def deliver(server, settings):
             raise RuntimeError(f"{tools.count_files(news)} files, {want} were sent")
         return run.result(run.load["rcpt_accepted"], tools.last_change(news))
     finally:
-        server.remove()
+        server.end()
 
 
 def relay(server, settings):
@@ -152,7 +151,7 @@ def relay(server, settings):
             raise RuntimeError(f"the sink has {counts['recipients']}, {want} were sent")
         return run.result(run.load["rcpt_accepted"], counts["last"])
     finally:
-        server.remove()
+        server.end()
         sink.end()
 
 
@@ -179,7 +178,7 @@ def idle(server, settings):
     finally:
         if holder is not None:
             holder.end()
-        server.remove()
+        server.end()
         refused.end()
 
 
@@ -210,7 +209,7 @@ def tls(server, settings):
     finally:
         if holder is not None:
             holder.end()
-        server.remove()
+        server.end()
         refused.end()
 
 
@@ -258,7 +257,7 @@ def bare(directory, seconds, size, maildirs):
         more = ("--maildirs", maildirs) if args[0] == "maildir" else ()
         found.append((title, tools.run_tool("bare", *args, *more, "--dir", where, "--size", size,
                                             "--time", seconds, timeout=seconds + 60)))
-        shutil.rmtree(where)
+        tools.put_aside(where)
     return found
 
 
