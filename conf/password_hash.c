@@ -13,7 +13,7 @@
 
 /* Costs above these take seconds, and a thread is everybody's. */
 #define BCRYPT_MAX     14  /* logarithm */
-#define YESCRYPT_N_MAX 'D' /* the parameter's character: 64 MiB */
+#define YESCRYPT_N_MAX 'B' /* the parameter's character: 64 MiB with the largest r */
 
 #define KEY_SIZE 32 /* of SHA-256 */
 

@@ -81,7 +81,8 @@ knows_what_it_does_not_take(void **state)
 	    "{BLF-CRYPT}$2b$31$abcdefghijklmnopqrstuuLK7U1u6pVRmL7L1BBM2aS35PSZnDXlK",
 	    "$2b$31$abcdefghijklmnopqrstuuLK7U1u6pVRmL7L1BBM2aS35PSZnDXlK",
 	    "$6$rounds=999999999$testsalt$x", "$6$rounds=$testsalt$x",
-	    "$y$jzT$abcdefghijklmnopqrstu/$x", "$y$j9z$abcdefghijklmnopqrstu/$x",
+	    "$y$jzT$abcdefghijklmnopqrstu/$x", "$y$jCT$abcdefghijklmnopqrstu/$x",
+	    "$gy$jDT$abcdefghijklmnopqrstu/$x", "$y$j9z$abcdefghijklmnopqrstu/$x",
 	    "$y$j9T5/$abcdefghijklmnopqrstu/$x", "$y$", "$2b$", "$7$DU..../....x", "{SSHA}",
 	    "{SSHA}xx", "{SSHA}AAAA", "{SSHA}AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
 	    "{SSHA256}/E1l+cHA9/sxcS5MD8umnjm1FX9zYWx0c2FsdA==", "{SSHA512}!!!!", "{PLAIN}"};
