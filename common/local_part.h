@@ -1,7 +1,7 @@
 /*
  * local_part: what stands before the @ of an address (RFC 5321 4.1.2 Local-part, RFC 6531 3.3): a
  * dot-string or a quoted string, found and brought to its one canonical form, with quotes only where
- * they are needed. Pure; called by common/address alone.
+ * they are needed. Pure; called by common/address and conf/access_forms.
  */
 #ifndef COMMON_LOCAL_PART_H
 #define COMMON_LOCAL_PART_H

@@ -12,7 +12,7 @@
 #include "common/buf.h"
 #include "common/hash.h"
 #include "common/xalloc.h"
-#include "conf/fold.h"
+#include "conf/access_forms.h"
 
 #define KEY_MAX (ADDRESS_MAX + 16)
 
@@ -98,21 +98,12 @@ add_groups(struct buf *key, struct span s)
 	return 0;
 }
 
-/* The local part as the resolver knows it, so that no other spelling of a mailbox's name passes a line about it. */
-static void
-add_local(struct buf *key, const struct address *a)
-{
-	char name[LOCAL_PART_MAX + 1];
-
-	buf_add_span(key, span_make(name, fold_name(address_local(a), name)));
-	buf_add_char(key, '@');
-}
-
 /* user@ or user@domain. */
 static int
 add_mailbox(struct parser *p, struct buf *key, struct span s)
 {
 	char text[KEY_MAX + 2];
+	struct access_forms forms;
 	struct address a;
 	const char *why;
 	bool everywhere = s.p[s.len - 1] == '@';
@@ -128,7 +119,10 @@ add_mailbox(struct parser *p, struct buf *key, struct span s)
 		complain(p, "%.*s: %s", SPAN_ARG(s), why);
 		return -1;
 	}
-	add_local(key, &a);
+	/* As the resolver knows it, so that no other spelling of a mailbox's name passes a line about it. */
+	access_forms_of(&a, "", &forms);
+	buf_add_str(key, forms.v[0].text);
+	buf_add_char(key, '@');
 	if (!everywhere)
 		buf_add_span(key, address_domain(&a));
 	return 0;
@@ -426,25 +420,40 @@ access_table_find_client(
 	return unless_skip(e);
 }
 
-const struct access_entry *
-access_table_find_address(
-    const struct access_table *t, enum access_tag tag, const struct address *a)
+/* user@domain, or with an empty domain user@, in the first form that there is. */
+static const struct access_entry *
+find_user(const struct access_table *t, enum access_tag tag, const struct access_forms *forms,
+    struct span domain)
 {
-	const struct access_entry *e;
-	size_t everywhere;
+	const struct access_entry *e = NULL;
 	struct buf b;
+
+	buf_init(&b, KEY_MAX * 2);
+	for (size_t i = 0; i < forms->n && e == NULL; i++) {
+		buf_clear(&b);
+		buf_add_str(&b, forms->v[i].text);
+		buf_add_char(&b, '@');
+		buf_add_span(&b, domain);
+		e = find(t, tag, buf_span(&b));
+	}
+	buf_release(&b);
+	return e;
+}
+
+const struct access_entry *
+access_table_find_address(const struct access_table *t, enum access_tag tag,
+    const struct address *a, const char *separators)
+{
+	struct access_forms forms;
+	const struct access_entry *e;
 
 	if (a->len == 0)
 		return unless_skip(find(t, tag, span_str("<>")));
-	buf_init(&b, KEY_MAX * 2);
-	add_local(&b, a);
-	everywhere = b.len;
-	buf_add_span(&b, address_domain(a));
-	e = find(t, tag, buf_span(&b));
+	access_forms_of(a, separators, &forms);
+	e = find_user(t, tag, &forms, address_domain(a));
 	if (e == NULL)
-		e = find(t, tag, span_first(buf_span(&b), everywhere));
+		e = find_user(t, tag, &forms, span_str(""));
 	if (e == NULL)
 		e = find_domain(t, tag, address_domain(a));
-	buf_release(&b);
 	return unless_skip(e);
 }

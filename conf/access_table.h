@@ -61,9 +61,10 @@ const struct access_entry *access_table_find_client(
 
 /*
  * The line that decides about a sender (ACCESS_FROM) or recipient (ACCESS_TO), or NULL: by user@domain, user@,
- * the domain and those above it. a is canonical; its text empty for <>.
+ * the domain and those above it. a is canonical; its text empty for <>. Of user+detail the user is looked for, too, with
+ * each of separators in the plus sign's place (conf/access_forms).
  */
-const struct access_entry *access_table_find_address(
-    const struct access_table *t, enum access_tag tag, const struct address *a);
+const struct access_entry *access_table_find_address(const struct access_table *t,
+    enum access_tag tag, const struct address *a, const char *separators);
 
 #endif

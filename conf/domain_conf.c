@@ -47,12 +47,11 @@ set_catch_all(struct domain_conf *c, struct span s, unsigned line)
 	return NULL;
 }
 
-/* Characters that may stand in a local part and in no way be taken for something else. */
 static const char *
 set_separators(struct domain_conf *c, struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (strchr("+-=_#%&~^!*$", s.p[i]) == NULL)
+		if (strchr(DOMAIN_SEPARATORS, s.p[i]) == NULL)
 			return "expected characters out of + - = _ # % & ~ ^ ! * $, such as "
 			       "\"+\" or \"+-\"";
 	}

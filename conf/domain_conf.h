@@ -15,6 +15,9 @@
 /* The most a quota may be: passwd keeps it in KiB. */
 #define DOMAIN_QUOTA_MAX (UINT64_C(4095) << 30)
 
+/* Out of these are separators: they may stand in a local part and in no way be taken for something else. */
+#define DOMAIN_SEPARATORS "+-=_#%&~^!*$"
+
 struct domain_conf {
 	char *catch_all;     /* a local part, or an address, canonical; NULL: none */
 	bool catch_all_here; /* it is a local part of this domain */

@@ -88,6 +88,26 @@ policy_table_client(const struct access_table *table, const struct policy_client
 	return access_table_find_client(table, &client->address, span_str(""));
 }
 
+const struct access_entry *
+policy_table_address(const struct resolve_env *env, const struct access_table *table,
+    enum access_tag tag, const struct address *a)
+{
+	const char *separators = "+";
+	struct domain *d = NULL;
+	struct buf why;
+
+	/* Most have none of any kind, and whose domain it is need not be known. */
+	if (strpbrk(a->text, DOMAIN_SEPARATORS) != NULL && !a->literal &&
+	    address_domain(a).len > 0) {
+		buf_init(&why, 1024);
+		if (env->source.find(env->source.arg, address_domain(a), &d, &why) ==
+		    LOOKUP_FOUND)
+			separators = d->conf.separators;
+		buf_release(&why);
+	}
+	return access_table_find_address(table, tag, a, separators);
+}
+
 bool
 policy_table_refuses(const struct resolve_env *env, const struct access_entry *e,
     const char *of, int code, const char *status, const char *text, struct trace *trace,

@@ -56,7 +56,7 @@ is_sender_asked_about(
 
 	if (from->len == 0 || from->literal || address_domain(from).len == 0 ||
 	    policy_relay_domain(env, address_domain(from).p) != NULL ||
-	    (table != NULL && spares(access_table_find_address(table, ACCESS_FROM, from))))
+	    (table != NULL && spares(policy_table_address(env, table, ACCESS_FROM, from))))
 		return false;
 	buf_init(&why, 1024);
 	l = env->source.find(env->source.arg, address_domain(from), &d, &why);
@@ -374,7 +374,7 @@ is_rcpt_spared(const struct look *k, const struct address *rcpt)
 
 	if (span_is_nocase(span_make(local, len), "postmaster"))
 		return true;
-	e = k->table != NULL ? access_table_find_address(k->table, ACCESS_TO, rcpt) : NULL;
+	e = k->table != NULL ? policy_table_address(k->env, k->table, ACCESS_TO, rcpt) : NULL;
 	return e != NULL && e->action == ACCESS_OK;
 }
 

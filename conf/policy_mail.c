@@ -44,7 +44,7 @@ policy_mail(const struct resolve_env *env, const struct policy_client *client,
 		return;
 	trace_add(trace, "sender <%s>", from->text);
 	if (table != NULL &&
-	    policy_table_refuses(env, access_table_find_address(table, ACCESS_FROM, from),
+	    policy_table_refuses(env, policy_table_address(env, table, ACCESS_FROM, from),
 		"sender", 550, "5.7.1", "No mail is taken from this sender", trace, answer))
 		return;
 	if (is_not_theirs(env, client, from, trace, answer))

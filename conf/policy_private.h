@@ -45,6 +45,13 @@ bool policy_lacks_login(
     const struct policy_client *client, struct trace *trace, struct policy_answer *answer);
 
 /*
+ * The line of the access table (not NULL) about a sender or recipient, or NULL. What separates a subaddress from its user is
+ * for the owner of a hosted domain to say; in others it is sendmail's plus sign.
+ */
+const struct access_entry *policy_table_address(const struct resolve_env *env,
+    const struct access_table *table, enum access_tag tag, const struct address *a);
+
+/*
  * The line of the access table (not NULL) about a client, by its name if that is known, then its address. A name that
  * is not confirmed can only harm.
  */

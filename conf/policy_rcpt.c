@@ -9,8 +9,8 @@
 
 /* Does the access table let this client relay, or anybody to this recipient? */
 static bool
-table_relays(const struct access_table *table, const struct policy_client *client,
-    const struct address *rcpt)
+table_relays(const struct resolve_env *env, const struct access_table *table,
+    const struct policy_client *client, const struct address *rcpt)
 {
 	const struct access_entry *e;
 
@@ -19,16 +19,17 @@ table_relays(const struct access_table *table, const struct policy_client *clien
 	e = policy_table_client(table, client);
 	if (e != NULL && e->action == ACCESS_RELAY)
 		return true;
-	e = access_table_find_address(table, ACCESS_TO, rcpt);
+	e = policy_table_address(env, table, ACCESS_TO, rcpt);
 	return e != NULL && e->action == ACCESS_RELAY;
 }
 
 /* Does the access table throw away what is for this recipient, whoever sends it? */
 static bool
-table_discards(const struct access_table *table, const struct address *rcpt)
+table_discards(
+    const struct resolve_env *env, const struct access_table *table, const struct address *rcpt)
 {
 	const struct access_entry *e =
-	    table != NULL ? access_table_find_address(table, ACCESS_TO, rcpt) : NULL;
+	    table != NULL ? policy_table_address(env, table, ACCESS_TO, rcpt) : NULL;
 
 	return e != NULL && e->action == ACCESS_DISCARD;
 }
@@ -43,9 +44,9 @@ table_decides(const struct resolve_env *env, const struct policy_client *client,
 	       (policy_table_refuses(env, policy_table_client(table, client), "client", 550,
 		    "5.7.1", "No mail is taken from this host", trace, answer) ||
 		   policy_table_refuses(env,
-		       access_table_find_address(table, ACCESS_FROM, from), "sender", 550,
+		       policy_table_address(env, table, ACCESS_FROM, from), "sender", 550,
 		       "5.7.1", "No mail is taken from this sender", trace, answer) ||
-		   policy_table_refuses(env, access_table_find_address(table, ACCESS_TO, rcpt),
+		   policy_table_refuses(env, policy_table_address(env, table, ACCESS_TO, rcpt),
 		       "recipient", 550, "5.2.1", "No mail is taken for this recipient", trace,
 		       answer));
 }
@@ -82,7 +83,7 @@ decide_relay(const struct resolve_env *env, const struct policy_client *client,
 	} else if (relay != NULL) {
 		trace_look(trace, "relay-domains", here, "%s", relay);
 		policy_allow(answer, trace, "relay-domains", "2.1.5");
-	} else if (table_relays(table, client, rcpt)) {
+	} else if (table_relays(env, table, client, rcpt)) {
 		policy_allow(answer, trace, "access-table", "2.1.5");
 	} else if (name_might_relay(table, client)) {
 		verdict_set(&answer->verdict, VERDICT_TEMPORARY, 451, "4.7.1",
@@ -191,7 +192,7 @@ policy_rcpt(const struct resolve_env *env, const struct policy_client *client,
 	    table_decides(env, client, from, rcpt, table, trace, answer))
 		return;
 	held = answer->verdict;
-	if (table_discards(table, rcpt))
+	if (table_discards(env, table, rcpt))
 		policy_allow(answer, trace, "access-table", "2.1.5");
 	else
 		decide_rcpt(env, client, rcpt, table, trace, answer);

@@ -23,7 +23,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(netaddr_parse(span_str("2001:db8::1"), &client) == 0);
 		(void)access_table_find_client(t, &client, text);
 		if (address_parse(text, ADDRESS_UTF8 | ADDRESS_ALLOW_EMPTY, &a, NULL) == 0)
-			(void)access_table_find_address(t, ACCESS_FROM, &a);
+			(void)access_table_find_address(t, ACCESS_FROM, &a, "+-");
 		MUST(access_table_count(t) <= size);
 	}
 	access_table_free(&t);

@@ -23,6 +23,9 @@ To:bob@domain2.com\tDISCARD
 To:friends.test\tRELAY
 To:gone@domain1.com\tDISCARD
 To:x@elsewhere.test\tDISCARD
+To:alice@domain1.com\tREJECT
+To:alice+lists@domain1.com\tOK
+To:bob@domain3.com\tREJECT
 """
 
 
@@ -79,10 +82,23 @@ def test_recipients(world):
     assert ask(world, "RCPT TO:<x@sub.friends.test>").startswith("250")
 
 
+def test_subaddresses(world):
+    """As sendmail looks for user+detail: no detail leads past a line about the user; what separates it is the domain's."""
+    world.mta.add_domain("domain3.com", ["bob"], conf='subaddress-separators = "-"\n')
+    for rcpt in ("alice@domain1.com", "alice+x@domain1.com", "alice+@domain1.com", '"Alice+ x"@domain1.com', "bob-x@domain3.com"):
+        assert ask(world, f"RCPT TO:<{rcpt}>").startswith("550 5.2.1"), rcpt
+        said = world.mta.command("explain", "--client", "127.0.0.1", "--from", "s@else.test", rcpt)
+        assert "rule access-table" in said.stdout, said.stdout + said.stderr
+    assert ask(world, "RCPT TO:<alice+lists@domain1.com>").startswith("250")
+    assert ask(world, "RCPT TO:<bob+x@domain3.com>").startswith("550 5.1.1")
+    assert ask(world, sender="spammer+x@else.test").startswith("550 5.7.1")
+    assert ask(world, sender="offers+x@anywhere.test").startswith("550 5.7.1 We want no offers")
+
+
 def test_discard(world):
     """All of it, or what is for one recipient; the client sees no difference."""
     send(world, "a@noise.test", "bob@domain1.com")
-    send(world, "a@else.test", "bob@domain2.com", "alice@domain1.com")
+    send(world, "a@else.test", "bob@domain2.com", "alice+lists@domain1.com")
     world.mta.wait_messages("alice@domain1.com", 1)
     assert world.mta.messages("bob@domain1.com") == [] and world.mta.messages("bob@domain2.com") == []
     assert "discarded rule=access-table" in world.mta.log()

@@ -145,7 +145,7 @@ test_addresses(void **state)
 
 		assert_int_equal(
 		    address_parse(span_str(rows[i].address), ADDRESS_ALLOW_EMPTY, &a, NULL), 0);
-		e = access_table_find_address(t, rows[i].tag, &a);
+		e = access_table_find_address(t, rows[i].tag, &a, "+");
 		if ((e != NULL ? e->line : 0) != rows[i].line)
 			fail_msg("%s: line %u", rows[i].address, e != NULL ? e->line : 0);
 		if (e == NULL || rows[i].want == NULL)
@@ -195,7 +195,59 @@ test_letters(void **state)
 
 		assert_int_equal(
 		    address_parse(span_str(rows[i].address), ADDRESS_UTF8, &a, NULL), 0);
-		e = access_table_find_address(t, ACCESS_TO, &a);
+		e = access_table_find_address(t, ACCESS_TO, &a, "+");
+		if ((e != NULL ? e->line : 0) != rows[i].line)
+			fail_msg("%s: line %u", rows[i].address, e != NULL ? e->line : 0);
+	}
+	access_table_free(&t);
+}
+
+/* A line about a user holds for his details, too; one about all of them, or about one, goes before it. */
+static void
+test_details(void **state)
+{
+	static const struct {
+		const char *address, *separators;
+		unsigned line;
+	} rows[] = {
+	    {"gone@a.test", "+", 1},
+	    {"gone+x@a.test", "+", 1},
+	    {"GONE+@a.test", "+", 1},
+	    {"gone+x+y@a.test", "+", 1},
+	    {"\"gone+ x\"@a.test", "+", 1},
+	    {"gone-x@a.test", "+", 0},
+	    {"gone-x@a.test", "-+", 1},
+	    {"gone+x@a.test", "-", 0},
+	    {"gone+x@a.test", "", 0},
+	    {"any@a.test", "+", 0},
+	    {"any+x@a.test", "+", 2},
+	    {"any+one@a.test", "+", 3},
+	    {"every+x@b.test", "+", 4},
+	    {"every+one@b.test", "+", 5},
+	    {"every+one@c.test", "+", 6},
+	    {"\"a(b+c\"@a.test", "+", 7},
+	    {"+gone@a.test", "+", 0},
+	    {"cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc@a.test", "+", 0},
+	    {"ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc+@a.test", "+", 8},
+	};
+	struct access_table *t = parse("To:gone@a.test REJECT\n"
+				       "To:any+*@a.test REJECT\n"
+				       "To:any+one@a.test OK\n"
+				       "To:every@ REJECT\n"
+				       "To:every+one@ REJECT\n"
+				       "To:every@c.test REJECT\n"
+				       "To:\"a(b\"@a.test REJECT\n"
+				       "To:ccccccccccccccccccccccccccccccccccccccccccccccccc"
+				       "cccccccccccccc@a.test REJECT\n",
+	    NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct access_entry *e;
+		struct address a;
+
+		assert_int_equal(address_parse(span_str(rows[i].address), 0, &a, NULL), 0);
+		e = access_table_find_address(t, ACCESS_TO, &a, rows[i].separators);
 		if ((e != NULL ? e->line : 0) != rows[i].line)
 			fail_msg("%s: line %u", rows[i].address, e != NULL ? e->line : 0);
 	}
@@ -246,6 +298,7 @@ main(void)
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_addresses),
 	    cmocka_unit_test(test_letters),
+	    cmocka_unit_test(test_details),
 	    cmocka_unit_test(test_errors_name_their_lines),
 	};
 
