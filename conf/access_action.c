@@ -74,8 +74,9 @@ access_action_parse(struct span s, enum access_action *action, struct verdict *v
 	}
 	if (span_starts_with_nocase(s, "QUARANTINE:")) {
 		*action = ACCESS_QUARANTINE;
+		s = span_trim(unquote(span_trim(span_skip(s, strlen("QUARANTINE:")))));
 		verdict_set_parts(v, VERDICT_OK, 250, span_str("2.0.0"),
-		    span_trim(unquote(span_skip(s, strlen("QUARANTINE:")))));
+		    s.len > 0 ? s : span_str("The access table says so"));
 		return 0;
 	}
 	*action = ACCESS_ERROR;

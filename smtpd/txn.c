@@ -43,9 +43,10 @@ txn_is_full(const struct txn *t)
 void
 txn_hold(struct txn *t, const char *rule, struct span text)
 {
-	if (t->hold.len > 0 || text.len == 0)
+	if (t->hold.len > 0)
 		return;
-	t->hold = arena_copy(&t->strings, text);
+	/* Held is held, whether or not somebody says why. */
+	t->hold = arena_copy(&t->strings, text.len > 0 ? text : span_str(rule));
 	t->hold_rule = rule;
 }
 

@@ -62,7 +62,7 @@ void txn_free(struct txn **t);
 /* Would the envelope of more recipients be in danger of exceeding ENVELOPE_MAX? */
 bool txn_is_full(const struct txn *t);
 
-/* It is to be held in the queue for this reason (empty: it is not), unless there is one already. rule is a static word, text is copied. */
+/* It is to be held in the queue for this reason (empty: none was given), unless there is one already. rule is a static word, text is copied. */
 void txn_hold(struct txn *t, const char *rule, struct span text);
 
 /* Is there a recipient whose mail is not to be thrown away? */

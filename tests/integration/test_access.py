@@ -23,6 +23,8 @@ To:bob@domain2.com\tDISCARD
 To:friends.test\tRELAY
 To:gone@domain1.com\tDISCARD
 To:x@elsewhere.test\tDISCARD
+From:unsaid.test\tQUARANTINE:
+From:blank.test\tQUARANTINE: ""
 To:alice@domain1.com\tREJECT
 To:alice+lists@domain1.com\tOK
 To:bob@domain3.com\tREJECT
@@ -130,6 +132,18 @@ def test_quarantine_waits_for_release(world):
     assert world.mta.messages("bob@domain1.com") == []
     assert world.mta.command("queue", "release", held[0]["id"]).returncode == 0
     world.mta.wait_messages("bob@domain1.com", 1)
+
+
+def test_quarantine_needs_no_reason(world):
+    """What explain says is held is held."""
+    for sender in ("a@unsaid.test", "a@blank.test"):
+        said = world.mta.command("explain", "--client", "127.0.0.1", "--from", sender, "bob@domain1.com")
+        assert "accepted and held" in said.stdout, said.stdout + said.stderr
+        send(world, sender, "bob@domain1.com")
+    held = wait_for(lambda: len(found := world.mta.queue()) == 2 and found, 5, "two messages in the queue")
+    for one in held:
+        assert "held" in world.mta.command("queue", "show", one["id"]).stdout
+    assert world.mta.messages("bob@domain1.com") == []
 
 
 def test_changes_take_effect_on_save(world):
