@@ -35,12 +35,17 @@ LIBS	= $(patsubst %,build/lib%.a,deliver smtpd queue conf common)
 ASAN_OBJECTS = $(SOURCES:%.c=build/asan/%.o)
 FUZZ_OBJECTS = $(SOURCES:%.c=build/fuzzobj/%.o)
 
-.PHONY: all check check-build demo bench crash lint format install uninstall clean deps tools
+.PHONY: all check check-build demo bench crash lint format install uninstall clean deps tools FORCE
 .SECONDARY:
 
 all: $(PROGRAMS)
 
-build/obj/%.o: %.c
+# What is compiled in of the places to install to: `make install` with others than `make` had builds anew.
+build/paths: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX) $(SYSCONFDIR)' | cmp -s - $@ || echo '$(PREFIX) $(SYSCONFDIR)' >$@
+
+build/obj/%.o: %.c build/paths
 	@mkdir -p $(@D)
 	@echo CC $@
 	@$(CC) $(ALL_CFLAGS) $(HARDEN) $(CFLAGS) $(PKG_CFLAGS) -c -o $@ $<

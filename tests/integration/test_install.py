@@ -112,3 +112,24 @@ def test_installed_daemon_finds_its_processes(place, tmp_path):
             daemon.terminate()
             daemon.stderr.read()
         assert daemon.wait(10) == 0, said
+
+
+def test_other_places_are_compiled_in_again(tmp_path):
+    """Of the real Makefile, with one small program: `make` first and `make install` with other places later is what people type."""
+    shutil.copy(TOP / "Makefile", tmp_path)
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common/banned.h").touch()
+    (tmp_path / "common/places_main.c").write_text(
+        '#include <stdio.h>\nint main(void) { puts(SYSCONFDIR " " LIBEXECDIR); return 0; }\n', encoding="utf-8")
+
+    def make(*places):
+        done = subprocess.run(["make", "build/bin/places", *places], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+                              env={"PATH": os.environ["PATH"]}, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        said = subprocess.run([tmp_path / "build/bin/places"], capture_output=True, text=True, timeout=10, check=True).stdout
+        return said.strip(), "CC " in done.stdout
+    assert make() == ("/etc /usr/local/libexec/postrider", True)
+    assert make() == ("/etc /usr/local/libexec/postrider", False)
+    other = ("PREFIX=/opt/mail", "SYSCONFDIR=/opt/mail/etc")
+    assert make(*other) == ("/opt/mail/etc /opt/mail/libexec/postrider", True)
+    assert make(*other) == ("/opt/mail/etc /opt/mail/libexec/postrider", False)
