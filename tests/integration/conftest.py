@@ -5,6 +5,7 @@ import pytest
 from lib import postfix
 from lib.certificates import make_certificate
 from lib.instance import Instance
+from lib.secured import Secured
 from lib.world import World
 
 
@@ -68,3 +69,16 @@ def make_pair(make_world):
     for mta, far in running:
         mta.stop()
         far.stop()
+
+
+@pytest.fixture
+def make_secured(make_world):
+    """A function that makes Secured, not started."""
+    def make(kind="ec", **settings):
+        return Secured(make_world(**settings), kind)
+    return make
+
+
+@pytest.fixture
+def secured(make_secured):
+    return make_secured().start()

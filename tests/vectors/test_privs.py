@@ -26,6 +26,7 @@ from integration.test_sandbox import fixture_place, landlock_version  # noqa: F4
 from integration.test_supervisor_alone import alone  # noqa: F401
 from lib import control, instance, wrapped
 from lib.instance import BIN
+from lib.secured import Secured
 from lib.waiting import wait_for
 from lib.world import World
 
@@ -322,7 +323,7 @@ def test_pv_25():
 
     def make_secured(kind):
         worlds.append(World())
-        return test_tls.Secured(worlds[-1], kind)
+        return Secured(worlds[-1], kind)
     try:
         test_tls.test_no_private_key_outside_keys(make_secured)
     finally:
