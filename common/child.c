@@ -37,6 +37,8 @@ struct child {
 	pid_t pid; /* 0: none */
 	struct channel *channel;
 	struct event *octets; /* what comes back on the channel's descriptor */
+	unsigned owes;	      /* settings it was told and has not answered */
+	bool refused;	      /* the last it has answered */
 	struct event *timer;
 	uint64_t started_ms;
 	unsigned backoff_ms; /* before the next restart */
@@ -159,28 +161,46 @@ become_program(const struct child *c, int channel_fd)
 	_exit(EX_OSFILE);
 }
 
-/* Anything but one 'R' from a process that was just started is a broken process. */
+/* The answer to settings. -1: nobody would say that. */
+static int
+take_octet(struct child *c, char octet)
+{
+	bool starting = c->state == CHILD_STARTING;
+
+	if (c->owes == 0 || (octet != 'R' && (octet != 'O' || starting)))
+		return -1;
+	c->owes--;
+	c->refused = octet == 'O';
+	if (c->state == CHILD_STOPPING)
+		return 0; /* it had not heard yet */
+	if (starting) {
+		set_state(c, CHILD_READY);
+		c->env->ops->on_ready(c, c->env->arg);
+	} else {
+		c->env->ops->on_settled(c, c->env->arg);
+	}
+	return 0;
+}
+
 static void
 on_octets(evutil_socket_t fd, short what, void *arg)
 {
 	struct child *c = arg;
 	char octets[16];
 	ssize_t n = recv(fd, octets, sizeof octets, MSG_DONTWAIT);
+	int r = 0;
 
 	(void)what;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n == 1 && octets[0] == 'R' && c->state == CHILD_STARTING) {
-		set_state(c, CHILD_READY);
-		c->env->ops->on_ready(c, c->env->arg);
-	} else if (n == 1 && octets[0] == 'R' && c->state == CHILD_STOPPING) {
-		return; /* it had not heard yet */
-	} else if (n > 0) {
+	for (ssize_t i = 0; i < n && r == 0; i++)
+		r = take_octet(c, octets[i]);
+	if (r != 0) {
 		log_warnx("process=%s pid=%d says what it should not: killed", c->row->name,
 		    (int)c->pid);
 		event_del(c->octets);
 		kill_process(c);
-	} else {
+	} else if (n <= 0) {
 		event_del(c->octets);
 		if (c->state != CHILD_STOPPING)
 			event_add(c->timer, &(struct timeval){LAST_BREATH_MS / 1000, 0});
@@ -283,6 +303,26 @@ child_send(struct child *c, const struct wire_out *w, int fd)
 }
 
 void
+child_send_settings(struct child *c, const struct wire_out *w)
+{
+	if (c->channel != NULL)
+		c->owes++;
+	child_send(c, w, -1);
+}
+
+unsigned
+child_owes(const struct child *c)
+{
+	return c->owes;
+}
+
+bool
+child_refused(const struct child *c)
+{
+	return c->refused;
+}
+
+void
 child_stop(struct child *c)
 {
 	struct wire_out w;
@@ -331,6 +371,8 @@ child_on_exit(struct child *c, int status)
 	if (child_uptime_ms(c) >= LIFE_ENOUGH_MS)
 		c->backoff_ms = 0;
 	c->pid = 0;
+	c->owes = 0;
+	c->refused = false;
 	event_del(c->timer);
 	disconnect(c);
 	if (c->state == CHILD_STOPPING)

@@ -1,8 +1,8 @@
 /*
  * child: one process that postriderd keeps running: started with a clean
  * environment and four descriptors, restarted with back-off when it dies, stopped
- * by the `stop` message. Its channel is one-way: what comes back is the octet
- * 'R', once; anything else is a broken process and ends it.
+ * by the `stop` message. What comes back on its channel is an octet for each time it was told
+ * settings: 'R', it serves, and by them; or 'O', by the old ones. Anything else is a broken process and ends it.
  */
 #ifndef COMMON_CHILD_H
 #define COMMON_CHILD_H
@@ -31,6 +31,8 @@ struct child_ops {
 	void (*on_spawned)(struct child *c, void *arg);
 	/* It said that it serves. */
 	void (*on_ready)(struct child *c, void *arg);
+	/* It said of later settings that it works by them, or does not (child_refused). */
+	void (*on_settled)(struct child *c, void *arg);
 	/* It ended, with a status as of waitpid(2); the state is WAITING or STOPPED by now. */
 	void (*on_ended)(struct child *c, int status, void *arg);
 };
@@ -57,6 +59,13 @@ void child_start(struct child *c);
 
 /* Sends a message (a copy; the payload, too). fd >= 0 stays the caller's: a copy is sent. Does nothing if no process runs. */
 void child_send(struct child *c, const struct wire_out *w, int fd);
+
+/* The same for its settings, which it has to answer. */
+void child_send_settings(struct child *c, const struct wire_out *w);
+
+/* Settings it was told and has not answered. Did it refuse the last ones it has answered? */
+unsigned child_owes(const struct child *c);
+bool child_refused(const struct child *c);
 
 /* Asks it to stop, or (child_kill) ends it, for good: no restart. */
 void child_stop(struct child *c);

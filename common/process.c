@@ -1,7 +1,7 @@
 /*
  * process: the frame of every child of postriderd. See process.h, doc/IPC.md
  * ("postriderd to its children"). Order of a life: settings, listeners, go; then
- * rights are given up, on_start runs, one octet 'R' says that it serves.
+ * rights are given up, on_start runs, one octet 'R' says that it serves. Later settings are answered in the same way.
  *
  * The other side of descriptor 3 is trusted: what makes no sense there is fatal.
  */
@@ -56,6 +56,7 @@ struct process {
 	struct names paths;
 	bool has_settings;
 	bool started;
+	unsigned unsettled; /* settings that were taken and do not hold yet */
 	int status;
 };
 
@@ -161,22 +162,42 @@ take_log_level(const struct wire_msg *m)
 		log_set_level(level);
 }
 
+/* The answer to settings: 'R', we serve, by them; 'O', by the old ones. */
+static void
+say(char octet)
+{
+	ssize_t n;
+
+	do {
+		n = send(PROCESS_FD, &octet, 1, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n != 1)
+		fatal("cannot tell postriderd that we serve");
+}
+
 static void
 on_settings(struct process *p, struct wire_msg *m)
 {
 	bool first = !p->has_settings;
+	int r;
 
 	if (first)
 		take_identity(p, m);
 	p->has_settings = true;
-	if (p->ops->on_settings(p, m, p->arg) == 0) {
+	r = p->ops->on_settings(p, m, p->arg);
+	if (r >= 0) {
 		take_log_level(m);
+		if (r == PROCESS_SETTINGS_LATER)
+			p->unsettled++;
+		else if (!first)
+			say('R');
 	} else if (first) {
 		log_warnx("cannot start with these settings");
 		p->status = EX_CONFIG;
 		event_base_loopbreak(p->base);
 	} else {
 		log_warnx("the new settings cannot be used here, the old ones stay in force");
+		say('O');
 	}
 }
 
@@ -216,7 +237,6 @@ static void
 on_go(struct process *p)
 {
 	bool root = sandbox_is_root(); /* who changes its root directory */
-	ssize_t n;
 
 	if (!p->has_settings || p->started)
 		fatalx("postriderd says go at the wrong time");
@@ -227,11 +247,7 @@ on_go(struct process *p)
 	syscall_filter_enter(p->row->calls, p->filter);
 	p->started = true;
 	p->ops->on_start(p, p->arg);
-	do {
-		n = send(PROCESS_FD, "R", 1, MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	if (n != 1)
-		fatal("cannot tell postriderd that we serve");
+	say('R');
 }
 
 static void
@@ -347,6 +363,13 @@ void
 process_exit(struct process *p)
 {
 	event_base_loopbreak(p->base);
+}
+
+void
+process_settled(struct process *p)
+{
+	for (; p->unsettled > 0; p->unsettled--)
+		say('R');
 }
 
 unsigned

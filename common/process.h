@@ -22,13 +22,16 @@ struct process;
 #define PROCESS_FD	3
 #define PROCESS_LOCK_FD 4
 
+#define PROCESS_SETTINGS_LATER 1
+
 struct process_ops {
 	const char *name; /* as in the process table */
 
 	/*
 	 * Settings, first with all rights still held (open here what cannot be opened
 	 * later), and again after every reload. Keep what is needed; spans die on return.
-	 * Non-zero: the settings cannot be used (said in the log); fatal at the start, else the old stay.
+	 * 0: from now on all goes by them. PROCESS_SETTINGS_LATER, not at the start: it will, and process_settled says when.
+	 * -1: they cannot be used (said in the log); fatal at the start, else the old stay.
 	 */
 	int (*on_settings)(struct process *p, struct wire_msg *m, void *arg);
 
@@ -60,6 +63,9 @@ struct event_base *process_base(struct process *p);
 
 /* Ends the loop; process_run returns 0. */
 void process_exit(struct process *p);
+
+/* All goes by the settings for which on_settings said PROCESS_SETTINGS_LATER. */
+void process_settled(struct process *p);
 
 /* Number of this worker, from 0, among the processes of the same name. */
 unsigned process_worker(const struct process *p);

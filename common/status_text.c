@@ -11,6 +11,8 @@ static const char *const results[] = {
     [RELOAD_NONE] = "none",
     [RELOAD_OK] = "ok",
     [RELOAD_FAILED] = "failed",
+    [RELOAD_RUNNING] = "running",
+    [RELOAD_PARTLY] = "partly",
 };
 
 /* Each line of keys that wait for a start becomes one of its own. */

@@ -10,16 +10,19 @@
 #include "common/syscall_filter.h"
 
 enum reload_result {
-	RELOAD_NONE,   /* nobody asked yet */
-	RELOAD_OK,     /* the new configuration is in force */
-	RELOAD_FAILED, /* it was wrong: the old one stays in force */
+	RELOAD_NONE,	/* nobody asked yet */
+	RELOAD_OK,	/* the new configuration is in force */
+	RELOAD_FAILED,	/* it was wrong: the old one stays in force */
+	RELOAD_RUNNING, /* it is on its way to the processes */
+	RELOAD_PARTLY,	/* in force, but not in all processes: the log names them */
 };
 
 struct status_text {
 	const char *version;
 	const char *state; /* starting, ready, stopping */
 	uint64_t uptime_ms;
-	uint64_t reloads; /* attempts, good and bad: who asked for one waits until this grows */
+	uint64_t
+	    reloads; /* attempts that were begun: who asked for one waits until this has grown and the last is over */
 	enum reload_result reload;
 	int64_t reload_time;		 /* seconds since 1970 */
 	enum syscall_filter_mode filter; /* that new processes enter */

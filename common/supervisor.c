@@ -20,9 +20,11 @@
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/pid_file.h"
+#include "common/reload.h"
 #include "common/sandbox.h"
 #include "common/status_text.h"
 #include "common/supervisor_setup.h"
+#include "common/supervisor_tell.h"
 #include "common/xalloc.h"
 
 #define START_TRIES   5 /* a process that never served ends this often: the start has failed */
@@ -44,8 +46,11 @@ struct supervisor {
 	bool stopping;
 	unsigned stage;
 	bool stage_killed;
+	struct reload *reload;
+	struct listeners *next_tcp; /* while a reload is on its way: those it comes with */
+	bool reload_again;	    /* one was asked for meanwhile */
 	uint64_t reloads;
-	enum reload_result reload;
+	enum reload_result reload_result;
 	int64_t reload_time;
 	int exit_status;
 };
@@ -53,63 +58,11 @@ struct supervisor {
 /* --- what children are told --- */
 
 static void
-send_settings(struct supervisor *s, struct child *c)
+tell_settings(struct child *c, void *arg)
 {
-	const struct process_row *row = child_row(c);
-	const struct supervisor_plan *p = s->plan;
-	bool root = sandbox_is_root();
-	char *dir = root ? process_row_root(row, p->spool) : xstrdup("/");
-	char *sockets = process_row_sockets(row, p->spool, root);
-	const struct process_ids *ids = process_ids_find(p->ids, row->name);
-	struct wire_out w;
-	size_t n;
-	const struct process_row *rows = process_table(&n);
+	struct supervisor *s = arg;
 
-	wire_out_init(&w, "settings", 0);
-	wire_add_str(&w, "process", row->name);
-	wire_add_u64(&w, "worker", child_worker(c));
-	wire_add_u64(&w, "uid", ids->uid);
-	wire_add_u64(&w, "gid", ids->gid);
-	wire_add_str(&w, "root", dir);
-	wire_add_str(&w, "sockets", sockets);
-	for (size_t i = 0; i < n; i++) {
-		char *name = xasprintf("uid-%s", rows[i].name);
-
-		wire_add_u64(&w, name, p->ids[i].uid);
-		free(name);
-	}
-	if (row->secret)
-		wire_add(&w, "secret", span_make(s->setup.secret, sizeof s->setup.secret));
-	s->o->ops->add_settings(row, &w, s->o->arg);
-	child_send(c, &w, -1);
-	wire_out_release(&w);
-	free(dir);
-	free(sockets);
-}
-
-static void
-send_listener(struct child *c, const struct listener *l, bool added)
-{
-	struct wire_out w;
-
-	if (strcmp(l->served_by, child_row(c)->name) != 0)
-		return;
-	wire_out_init(&w, added ? "listener" : "unlisten", 0);
-	wire_add_str(&w, "name", l->name);
-	if (added) {
-		wire_add_str(&w, "kind", l->tcp ? "tcp" : "unix");
-		wire_add_str(&w, "role", l->role);
-		wire_add_str(&w, "tls", l->tls);
-	}
-	child_send(c, &w, added ? listener_fd(l, child_worker(c)) : -1);
-	wire_out_release(&w);
-}
-
-static void
-send_all_listeners(struct child *c, const struct listeners *l)
-{
-	for (size_t i = 0; l != NULL && i < l->n; i++)
-		send_listener(c, &l->v[i], true);
+	supervisor_tell_settings(c, s->o, s->plan, &s->setup);
 }
 
 static void
@@ -118,9 +71,9 @@ on_spawned(struct child *c, void *arg)
 	struct supervisor *s = arg;
 	struct wire_out w;
 
-	send_settings(s, c);
-	send_all_listeners(c, s->setup.unix_sockets);
-	send_all_listeners(c, s->setup.tcp);
+	tell_settings(c, s);
+	supervisor_tell_all_listeners(c, s->setup.unix_sockets);
+	supervisor_tell_all_listeners(c, s->setup.tcp);
 	wire_out_init(&w, "go", 0);
 	child_send(c, &w, -1);
 	wire_out_release(&w);
@@ -200,7 +153,9 @@ begin_stop(struct supervisor *s, int exit_status)
 	s->exit_status = exit_status;
 	log_info("stopping");
 	notify_stopping(s->notify, "stopping");
+	reload_stop(s->reload);
 	listeners_free(&s->setup.tcp); /* smtpd holds copies until it has stopped accepting */
+	listeners_free(&s->next_tcp);
 	for (size_t i = 0; i < s->nchildren; i++)
 		if (child_state(s->children[i]) == CHILD_WAITING)
 			child_stop(s->children[i]); /* it is not to come back meanwhile */
@@ -249,6 +204,7 @@ on_ended(struct child *c, int status, void *arg)
 	struct supervisor *s = arg;
 	bool settings = WIFEXITED(status) && WEXITSTATUS(status) == EX_CONFIG;
 
+	reload_go_on(s->reload);
 	if (s->stopping) {
 		child_stop(c); /* dead already: it is not to come back */
 		advance_stage(s);
@@ -258,8 +214,19 @@ on_ended(struct child *c, int status, void *arg)
 	}
 }
 
-static const struct child_ops child_ops = {
-    .on_spawned = on_spawned, .on_ready = on_ready, .on_ended = on_ended};
+static void
+on_settled(struct child *c, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)c;
+	reload_go_on(s->reload);
+}
+
+static const struct child_ops child_ops = {.on_spawned = on_spawned,
+    .on_ready = on_ready,
+    .on_settled = on_settled,
+    .on_ended = on_ended};
 
 static void
 reap(struct supervisor *s)
@@ -284,7 +251,7 @@ tell_change(const struct listener *l, bool added, void *arg)
 
 	log_info("%s %s", added ? "listening on" : "no longer listening on", l->name);
 	for (size_t i = 0; i < s->nchildren; i++)
-		send_listener(s->children[i], l, added);
+		supervisor_tell_listener(s->children[i], l, added);
 }
 
 /* All or nothing: whatever is wrong shows before any process hears of the change. */
@@ -302,32 +269,71 @@ try_reload(struct supervisor *s)
 	if (tcp == NULL)
 		return false;
 	s->plan = plan;
-	for (size_t i = 0; i < s->nchildren; i++)
-		if (child_pid(s->children[i]) > 0)
-			send_settings(s, s->children[i]);
-	listeners_take_over(tcp, &s->setup.tcp, tell_change, s);
-	s->setup.tcp = tcp;
+	s->next_tcp = tcp;
 	return true;
 }
 
+/* smtpd has its settings by now: what it serves comes behind them. */
 static void
-reload(struct supervisor *s)
+change_listeners(void *arg)
 {
-	if (s->stopping)
-		return;
-	notify_reloading(s->notify, "reading the configuration");
-	s->reload = try_reload(s) ? RELOAD_OK : RELOAD_FAILED;
+	struct supervisor *s = arg;
+
+	listeners_take_over(s->next_tcp, &s->setup.tcp, tell_change, s);
+	s->setup.tcp = s->next_tcp;
+	s->next_tcp = NULL;
+}
+
+static void
+end_reload(struct supervisor *s, enum reload_result result)
+{
+	static const char *const status[] = {[RELOAD_OK] = "serving",
+	    [RELOAD_FAILED] =
+		"serving with the old configuration: the new one is wrong, see the log",
+	    [RELOAD_PARTLY] = "serving, not all with the new configuration: see the log"};
+
+	s->reload_result = result;
 	s->reload_time = clock_wall();
-	s->reloads++;
-	if (s->reload == RELOAD_OK)
+	if (result == RELOAD_OK)
 		log_info("reloaded: the new configuration is in force");
+	else if (result == RELOAD_PARTLY)
+		log_warnx("reloaded, but the new configuration is not in force everywhere");
 	else
 		log_warnx("not reloaded: the old configuration stays in force");
 	if (s->ready)
-		notify_ready(s->notify, s->reload == RELOAD_OK
-					    ? "serving"
-					    : "serving with the old configuration: the new one "
-					      "is wrong, see the log");
+		notify_ready(s->notify, status[result]);
+}
+
+static void begin_reload(struct supervisor *s);
+
+static void
+on_reloaded(bool complete, void *arg)
+{
+	struct supervisor *s = arg;
+
+	end_reload(s, complete ? RELOAD_OK : RELOAD_PARTLY);
+	if (s->reload_again)
+		begin_reload(s);
+}
+
+static const struct reload_ops reload_ops = {
+    .tell = tell_settings, .all_told = change_listeners, .done = on_reloaded};
+
+/* One after the other: who asks while one is on its way has another file in mind than that read. */
+static void
+begin_reload(struct supervisor *s)
+{
+	s->reload_again = reload_is_under_way(s->reload);
+	if (s->stopping || s->reload_again)
+		return;
+	notify_reloading(s->notify, "reading the configuration");
+	s->reloads++;
+	s->reload_result = RELOAD_RUNNING;
+	s->reload_time = clock_wall();
+	if (try_reload(s))
+		reload_begin(s->reload, s->children, s->nchildren);
+	else
+		end_reload(s, RELOAD_FAILED);
 }
 
 /* --- events --- */
@@ -341,7 +347,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	if (sig == SIGCHLD)
 		reap(s);
 	else if (sig == SIGHUP)
-		reload(s);
+		begin_reload(s);
 	else
 		begin_stop(s, EX_OK);
 }
@@ -356,7 +362,7 @@ on_status(evutil_socket_t lfd, short what, void *arg)
 				 : "starting",
 	    .uptime_ms = clock_mono_ms() - s->started_ms,
 	    .reloads = s->reloads,
-	    .reload = s->reload,
+	    .reload = s->reload_result,
 	    .reload_time = s->reload_time,
 	    .filter = s->plan->filter,
 	    .next_start = s->plan->next_start,
@@ -394,6 +400,7 @@ add_events(struct supervisor *s)
 		event_add(s->signals[i], NULL);
 	}
 	s->stage_timer = evtimer_new(s->env.base, on_stage_timer, s);
+	s->reload = reload_new(s->env.base, &reload_ops, s);
 }
 
 static void
@@ -429,6 +436,8 @@ release(struct supervisor *s)
 	for (size_t i = 0; i < SIGNALS; i++)
 		event_free(s->signals[i]);
 	event_free(s->stage_timer);
+	reload_free(&s->reload);
+	listeners_free(&s->next_tcp);
 	if (s->status_event != NULL)
 		event_free(s->status_event);
 	supervisor_setup_release(&s->setup);

@@ -27,7 +27,7 @@ await(const struct cmd_context *ctx, uint64_t before, struct cmd_status_text *s)
 
 		nanosleep(&pause, NULL);
 		r = cmd_status_text_read(ctx, s);
-		if (r != 0 || s->reloads > before)
+		if (r != 0 || (s->reloads > before && !span_is(s->reload, "running")))
 			return r;
 		cmd_status_text_release(s);
 	}
@@ -47,11 +47,11 @@ print(const struct cmd_status_text *s)
 }
 
 static void
-print_json(const struct cmd_status_text *s, bool ok)
+print_json(const struct cmd_status_text *s)
 {
 	json_t *json = json_object(), *next_start = json_array();
 
-	json_object_set_new(json, "reload", json_string(ok ? "ok" : "failed"));
+	json_object_set_new(json, "reload", cmd_json_string(s->reload));
 	for (size_t i = 0; i < s->nnext_start; i++)
 		json_array_append_new(next_start, cmd_json_string(s->next_start[i]));
 	json_object_set_new(json, "next-start", next_start);
@@ -64,11 +64,15 @@ report(const struct cmd_context *ctx, const struct cmd_status_text *s)
 	bool ok = span_is(s->reload, "ok");
 
 	if (ctx->json)
-		print_json(s, ok);
+		print_json(s);
 	else if (ok)
 		print(s);
 	if (ok)
 		return 0;
+	if (span_is(s->reload, "partly"))
+		return cmd_fail(EX_TEMPFAIL,
+		    "the new configuration is in force, but not in every process; the log of "
+		    "postriderd names those that have not taken it");
 	return cmd_fail(EX_CONFIG,
 	    "the new configuration is wrong and the old one stays in force; "
 	    "`postrider check` says what is wrong");

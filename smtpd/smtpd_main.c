@@ -73,6 +73,14 @@ make_server(struct smtpd *d, struct process *p, struct settings *settings)
 	d->ready = true;
 }
 
+static void
+on_renewed(void *arg)
+{
+	struct smtpd *d = arg;
+
+	process_settled(d->process);
+}
+
 /* Sessions that have TLS keep what they have; a certificate that is no longer configured harms nobody. */
 static int
 configure_tls(struct smtpd *d)
@@ -93,8 +101,8 @@ configure_tls(struct smtpd *d)
 	if (tls_configure(d->tls, d->server.settings->hostname, &rules) != 0)
 		return -1;
 	d->server.tls = d->tls;
-	tls_prepare(d->tls);
-	return 0;
+	tls_renew(d->tls, on_renewed, d);
+	return PROCESS_SETTINGS_LATER;
 }
 
 static char *
@@ -233,7 +241,7 @@ on_start(struct process *p, void *arg)
 
 	d->process = p;
 	d->started = true;
-	if (configure_tls(d) != 0)
+	if (configure_tls(d) < 0)
 		fatalx("TLS cannot be offered with these settings");
 	d->directory = directory_client_new(base, process_socket(p, "directory"));
 	d->spool = spool_client_new(base, process_socket(p, "queue"));

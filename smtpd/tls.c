@@ -84,8 +84,15 @@ static void
 on_prepared(struct tls_identity *identity, void *arg)
 {
 	struct tls *t = arg;
+	void (*renewed)(void *) = t->renewed;
 
 	t->prepared = t->prepared || identity != NULL;
+	/* An answer to what was asked before the renewal is none: it is asked again. */
+	if (renewed == NULL ||
+	    (identity != NULL && tls_names_get(t->names, span_str(""), &t->preparing) == NULL))
+		return;
+	t->renewed = NULL;
+	renewed(t->renewed_arg);
 }
 
 void
@@ -97,6 +104,15 @@ tls_prepare(struct tls *t)
 	t->preparing.arg = t;
 	if (tls_names_get(t->names, span_str(""), &t->preparing) != NULL)
 		t->prepared = true;
+}
+
+void
+tls_renew(struct tls *t, void (*renewed)(void *), void *arg)
+{
+	t->renewed = renewed;
+	t->renewed_arg = arg;
+	tls_names_expire(t->names);
+	tls_prepare(t);
 }
 
 bool

@@ -44,6 +44,8 @@ struct tls {
 	struct event *pressure;					  /* while some wait */
 	struct tls_names_wait preparing;
 	bool prepared;
+	void (*renewed)(void *); /* NULL: nobody waits for it */
+	void *renewed_arg;
 };
 
 /* What is given is borrowed. clock gives milliseconds. */
@@ -61,6 +63,12 @@ int tls_configure(struct tls *t, const char *hostname, const struct tls_rules *r
 
 /* Asks for this host's certificate, so that it is in hand when the first client comes. */
 void tls_prepare(struct tls *t);
+
+/*
+ * Asks for every certificate anew when it is wanted, and at once for this host's own: renewed is called
+ * when that is there, or cannot be had. Never calls back before it has returned. Of two, the last is called.
+ */
+void tls_renew(struct tls *t, void (*renewed)(void *), void *arg);
 
 /* Was it had, at some time? Until then STARTTLS has nothing to show. */
 bool tls_is_prepared(const struct tls *t);

@@ -12,6 +12,7 @@ struct tls_name {
 	char *name;
 	struct tls_identity *identity; /* NULL: none yet */
 	uint64_t fresh_until;
+	bool outdated; /* the answer that is waited for was asked for before all were expired */
 	struct tls_source_call call;
 	TAILQ_HEAD(, tls_names_wait) waiting;
 };
@@ -121,8 +122,9 @@ on_answer(const struct tls_source_answer *a, void *arg)
 		if (i != e->identity)
 			tls_identity_unref(&e->identity);
 		e->identity = i;
-		e->fresh_until = n->clock() + TLS_NAMES_FRESH_MS;
+		e->fresh_until = e->outdated ? 0 : n->clock() + TLS_NAMES_FRESH_MS;
 	}
+	e->outdated = false;
 	/* Whoever is called may ask again, for this name or another, or go away; not e, while it is waited for. */
 	if (i != NULL)
 		tls_identity_ref(i);
@@ -169,8 +171,10 @@ tls_names_expire(struct tls_names *n)
 {
 	struct tls_name *e;
 
-	TAILQ_FOREACH (e, &n->list, link)
+	TAILQ_FOREACH (e, &n->list, link) {
 		e->fresh_until = 0;
+		e->outdated = e->call.id != 0;
+	}
 }
 
 size_t

@@ -45,7 +45,7 @@ struct tls_identity *tls_names_get(
     struct tls_names *n, struct span name, struct tls_names_wait *w);
 void tls_names_cancel(struct tls_names_wait *w);
 
-/* Each name is asked for anew the next time it is wanted: the source may have forgotten what it said. */
+/* Each name is asked for anew the next time it is wanted, if it is being asked for now, too: the source may not say what it said. */
 void tls_names_expire(struct tls_names *n);
 
 /* Names known at present. */

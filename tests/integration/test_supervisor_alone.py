@@ -82,11 +82,18 @@ class Alone:
         self.launch().hear("READY=1")
         return self
 
-    def reload(self):
-        """SIGHUP, and what control/status says when it is over."""
+    def begin_reload(self):
+        """SIGHUP; what to call until it returns what control/status says when that reload is over."""
         before = int(self.status()[0]["reloads"])
         self.process.send_signal(signal.SIGHUP)
-        return wait_for(lambda: self.status()[0] if int(self.status()[0]["reloads"]) > before else None, 5, "a reload")
+
+        def over():
+            about = self.status()[0]
+            return about if int(about["reloads"]) > before and about["reload"] != "running" else None
+        return over
+
+    def reload(self, timeout=5):
+        return wait_for(self.begin_reload(), timeout, "a reload")
 
     def status(self, say=b""):
         """(what postriderd says about itself, [about each process])"""
@@ -417,6 +424,65 @@ def test_reload_is_announced(alone):
     alone.process.send_signal(signal.SIGHUP)
     assert re.search(r"MONOTONIC_USEC=\d+\n", alone.hear("RELOADING=1"))
     alone.hear("READY=1")
+
+
+def test_reload_is_over_when_all_have_taken_it(alone):
+    alone.start()
+    alone.write(hostname='"smtpd-slow.test"')
+    over = alone.begin_reload()
+    wait_for(lambda: alone.status()[0]["reload"] == "running", 5, "the reload under way")
+    assert wait_for(over, 5, "its end")["reload"] == "ok"
+    assert re.findall(r": (slowly|reloaded: .*)", alone.log()) == [
+        "slowly", "slowly", "reloaded: the new configuration is in force"]
+
+
+def test_reload_begins_with_those_who_are_asked(alone):
+    """What smtpd asks for when it has new settings, and what it serves with them, is answered by them everywhere."""
+    alone.start()
+    alone.port = reserve_port()
+    alone.write(hostname='"directory-slow.test"')
+    assert alone.reload()["reload"] == "ok"
+    log = alone.log()
+    for name in PROCESSES[1:]:
+        for told in re.finditer(rf"{name}\[\d+\]: settings worker=\d hostname=directory-slow ", log):
+            assert told.start() > log.index(": slowly"), name
+    new = log.index(f"listener name=127.0.0.1:{alone.port} ")
+    assert new > log.rindex("hostname=directory-slow")
+
+
+@pytest.mark.parametrize("vice, why", [("queue-refuses", "keeps its old configuration"),
+                                       ("keys-silent", "has not taken the new configuration yet")])
+def test_reload_names_those_who_do_not_take_it(alone, vice, why):
+    alone.start()
+    alone.write(hostname=f'"{vice}.test"')
+    assert alone.reload(timeout=20)["reload"] == "partly"
+    name = vice.split("-", maxsplit=1)[0]
+    assert re.search(rf"warning: process={name} worker=0 pid=\d+ {why}\n", alone.log())
+    assert "reloaded: the new" not in alone.log()
+    assert len(re.findall(rf"smtpd\[\d+\]: settings worker=\d hostname={vice} ", alone.log())) == 2
+
+
+def test_reload_that_is_asked_for_meanwhile_comes_after(alone):
+    alone.start()
+    alone.write(hostname='"remote-slow.test"')
+    alone.begin_reload()
+    wait_for(lambda: alone.status()[0]["reload"] == "running", 5, "the first")
+    alone.write(hostname='"later.test"')
+    about = alone.reload()
+    assert about["reload"] == "ok" and about["reloads"] == "2"
+    for name in PROCESSES:
+        assert re.search(rf"{name}\[\d+\]: settings worker=\d hostname=later ", alone.log()), name
+    assert alone.log().count("reloaded: ") == 2
+
+
+def test_reload_does_not_wait_for_a_process_that_has_ended(alone):
+    alone.start()
+    alone.write(hostname='"remote-slow.test"')
+    over = alone.begin_reload()
+    wait_for(lambda: re.search(r"remote\[\d+\]: settings worker=0 hostname=remote-slow", alone.log()), 5, "its settings")
+    os.kill(alone.pids("remote")[0], signal.SIGKILL)
+    assert wait_for(over, 5, "its end")["reload"] == "ok"
+    assert ": slowly" not in alone.log()
 
 
 @pytest.mark.parametrize("extra", ["nonsense = 1\n", "idle-timeout = 5 parsecs\n"])

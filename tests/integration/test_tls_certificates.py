@@ -152,3 +152,16 @@ def test_listeners_change_by_reload(secured):
     mta.reload()
     wait_for(offered, 5, "STARTTLS again")
     wait_for(lambda: secured.shown() == fingerprint(certificate[0]), 5, "implicit TLS again")
+
+
+def test_a_reload_is_over_when_every_worker_has_its_certificate(secured):
+    """What was shown a moment before is shown by none of them behind the answer."""
+    mta = secured.mta
+    made = [make_certificate(mta.root, stem=f"number{i}") for i in range(6)]
+    for pair in made:
+        for _ in range(12):  # each worker has what was before, and believes it for a while
+            secured.shown()
+        mta.certificate = pair
+        mta.write_config()
+        assert mta.command("reload").returncode == 0
+        assert {secured.shown() for _ in range(12)} == {fingerprint(pair[0])}

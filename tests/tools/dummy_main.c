@@ -3,7 +3,8 @@
  * (common/process.h) with handlers that say in the log what they hear. Copied under
  * the names of the real programs, it lets the supervisor be tested alone. What it does
  * wrong on purpose is told by the first label of the key hostname: "queue-deaf.test"
- * makes queue deaf to stop; the vices are refuses, dies, babbles, hangs, deaf.
+ * makes queue deaf to stop; the vices are refuses, dies, babbles, hangs, deaf, and, with new settings, slow (works by them
+ * a second later) and silent.
  */
 #include <event2/event.h>
 #include <signal.h>
@@ -18,7 +19,16 @@
 struct dummy {
 	const char *name;
 	char vice[32]; /* "": none */
+	bool started;
 };
+
+static void
+on_slow(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	log_info("slowly");
+	process_settled(arg);
+}
 
 static int
 on_settings(struct process *p, struct wire_msg *m, void *arg)
@@ -35,6 +45,13 @@ on_settings(struct process *p, struct wire_msg *m, void *arg)
 		snprintf(d->vice, sizeof d->vice, "%.*s", SPAN_ARG(span_skip(label, len + 1)));
 	log_info("settings worker=%u hostname=%.*s payload=%zu vice=%s", process_worker(p),
 	    SPAN_ARG(label), m->payload.len, d->vice);
+	if (d->started && strcmp(d->vice, "slow") == 0) {
+		event_base_once(
+		    process_base(p), -1, EV_TIMEOUT, on_slow, p, &(struct timeval){1, 0});
+		return PROCESS_SETTINGS_LATER;
+	}
+	if (d->started && strcmp(d->vice, "silent") == 0)
+		return PROCESS_SETTINGS_LATER;
 	return strcmp(d->vice, "refuses") == 0 ? -1 : 0;
 }
 
@@ -67,6 +84,7 @@ on_start(struct process *p, void *arg)
 
 	log_info("start uid=%d smtpd=%d socket=%s", (int)getuid(),
 	    (int)process_uid_of(p, "smtpd"), process_socket(p, "directory"));
+	d->started = true;
 	if (strcmp(d->vice, "dies") == 0)
 		_exit(3);
 	if (strcmp(d->vice, "hangs") == 0) {
