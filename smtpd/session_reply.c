@@ -9,11 +9,14 @@
 #include "smtpd/session_facts.h"
 #include "smtpd/txn.h"
 
-/* Of whom, from whom, for whom: what lines about a command have in common. */
-#define ABOUT "client=%s%s uid=%" PRId64 " from=<%s> rcpt=<%s>"
+/* Of whom, from whom, for whom: what lines about a command have in common, and what `postrider explain` wants to know. */
+#define ABOUT "client=%s%s uid=%" PRId64 "%s%s helo=<%s> from=<%s> rcpt=<%s>"
 #define ABOUT_ARG(s, name)                                                                     \
 	(s)->origin.text[0] != '\0' ? (s)->origin.text : "local", session_facts_text(s, name), \
-	    (s)->origin.uid, LOG_ADDRESS(sender_of(s)), LOG_ADDRESS(recipient_of(s))
+	    (s)->origin.uid, (s)->account != NULL ? " auth=" : "",                             \
+	    (s)->account != NULL ? LOG_ADDRESS(span_str((s)->account)) : "",                   \
+	    LOG_ADDRESS(span_str((s)->helo != NULL ? (s)->helo : "")),                         \
+	    LOG_ADDRESS(sender_of(s)), LOG_ADDRESS(recipient_of(s))
 
 static struct span
 sender_of(const struct session *s)

@@ -1,10 +1,12 @@
 """Lines of the log: whatever an address is, a program can tell where it ends."""
 
+import base64
+import json
 import re
 
 import pytest
 
-from lib.instance import Instance
+from lib.instance import Instance, Listener
 from lib.smtp_raw import RawClient
 from lib.waiting import wait_for
 
@@ -49,3 +51,28 @@ def test_addresses(mta, sender):
     assert refused["code"] == "550" and refused["rule"] == "no-such-user", refused
     accepted = fields(next(line for line in lines if line.endswith(" accepted")))
     assert accepted["from"] == sender and accepted["nrcpt"] == "1", accepted
+
+
+def test_explain_is_told_by_a_line_of_the_log_all_it_needs():
+    """What a refusal's line names is what `explain` is asked, and it comes to the same rule."""
+    with Instance(settings={"helo-name": "reject"}, listeners=[Listener(), Listener(role="submission", tls="none")],
+                  extra="auth-without-tls = yes\n") as mta:
+        mta.add_domain("domain1.com", ["bob", "anna"])
+        mta.start()
+        with RawClient("127.0.0.1", mta.listeners[0].port) as client:
+            client.hello("badname")
+            client.command("MAIL FROM:<s@else.test>", "250")
+            client.command("RCPT TO:<bob@domain1.com>", "550")
+            client.command("RCPT TO:<x@far.test>", "550")
+        with RawClient("127.0.0.1", mta.listeners[1].port) as client:
+            client.hello()
+            client.command("AUTH PLAIN " + base64.b64encode(b"\0bob@domain1.com\0secret").decode(), "235")
+            client.command("MAIL FROM:<anna@domain1.com>", "553")
+        mta.wait_log("refused=MAIL")
+        lines = [fields(line) for line in mta.log().splitlines() if "refused=" in line and "code=" in line]
+        assert [line["rule"] for line in lines] == ["helo-name", "relay-denied", "sender-not-yours"], lines
+        for line in lines:
+            login = ("--auth", line["auth"]) if "auth" in line else ()
+            done = mta.command("--json", "explain", "--client", line["client"], "--helo", line["helo"], "--from", line["from"],
+                               "--rcpt", line["rcpt"] or "x@far.test", *login)
+            assert json.loads(done.stdout)["rule"] == line["rule"], (line, done)
