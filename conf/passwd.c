@@ -109,8 +109,9 @@ keep_quota(struct parser *p, struct span extra, struct span name)
 	}
 	config_errors_add(p->errors, p->path, p->line,
 	    "user %.*s has no quota of his own: userdb_quota_rule=%.*s: expected *:storage= or "
-	    "*:bytes= and a whole number with K, M, G or T such as 500M, at most 4095G; 0 for "
-	    "none (without a letter storage= is in KiB)",
+	    "*:bytes= and a whole number with K, M, G or T right behind it such as 500M, at "
+	    "most "
+	    "4095G; 0 for none (without a letter storage= is in KiB)",
 	    SPAN_ARG(name), SPAN_ARG(rule));
 	return PASSWD_NO_QUOTA;
 }

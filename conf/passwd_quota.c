@@ -43,24 +43,55 @@ parse_rule(struct span rule, uint64_t *octets)
 	return r == 0 ? PASSWD_QUOTA_FOUND : PASSWD_QUOTA_WRONG;
 }
 
+/*
+ * Is the rule's number followed by a field that is nothing but a unit? Then there is a blank between them where none belongs:
+ * fields are separated by blanks, so that "1 G" is 1, and something else. extra: what follows; *upto gets the unit's end.
+ */
+static bool
+has_lone_unit(struct span rule, struct span extra, const char **upto)
+{
+	static const char *const units[] = {
+	    "B", "K", "M", "G", "T", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB"};
+	struct span field = {NULL, 0};
+
+	if (rule.len == 0 || rule.p[rule.len - 1] < '0' || rule.p[rule.len - 1] > '9')
+		return false;
+	while (extra.p != NULL && field.len == 0)
+		field = span_cut(&extra, ' ');
+	if (span_among_nocase(field, units, sizeof units / sizeof *units) < 0)
+		return false;
+	*upto = field.p + field.len;
+	return true;
+}
+
 enum passwd_quota
 passwd_quota_find(struct span extra, uint64_t *octets, struct span *rule)
 {
 	enum passwd_quota found = PASSWD_QUOTA_NONE;
+	const char *upto;
 
 	*rule = span_str("");
 
 	while (extra.p != NULL) {
 		struct span field = span_cut(&extra, ' ');
+		struct span text;
 		enum passwd_quota one;
+		uint64_t n = 0;
 
 		if (!span_starts_with(field, RULE))
 			continue;
-		one = parse_rule(span_skip(field, sizeof RULE - 1), octets);
+		text = span_skip(field, sizeof RULE - 1);
+		one = parse_rule(text, &n);
 		if (one == PASSWD_QUOTA_NONE)
 			continue;
+		if (one == PASSWD_QUOTA_FOUND && has_lone_unit(text, extra, &upto)) {
+			text.len = (size_t)(upto - text.p);
+			one = PASSWD_QUOTA_WRONG;
+		}
+		if (one == PASSWD_QUOTA_FOUND)
+			*octets = n;
 		found = one;
-		*rule = span_skip(field, sizeof RULE - 1);
+		*rule = text;
 	}
 	return found;
 }

@@ -5,7 +5,7 @@
  *	userdb_quota_rule=*:storage=1G
  *
  * A size of conf/units.h; but that without a letter storage= is in KiB, as Dovecot has it, and bytes= in octets. 0 is
- * unlimited. Pure. Used by conf/passwd and `postrider user quota`.
+ * unlimited. A blank within a size ends the field, for Dovecot as well, and is taken for a mistake. Pure. Used by conf/passwd and `postrider user quota`.
  */
 #ifndef CONF_PASSWD_QUOTA_H
 #define CONF_PASSWD_QUOTA_H

@@ -24,6 +24,17 @@ reads_dovecots_rules(void **state)
 	    {"userdb_quota_rule=*:storage=5g", PASSWD_QUOTA_FOUND, 5 * K * K * K},
 	    {"userdb_quota_rule=*:bytes=4095G", PASSWD_QUOTA_FOUND, 4095 * K * K * K},
 	    {"userdb_quota_rule=*:storage=500MB", PASSWD_QUOTA_WRONG, 0},
+	    {"userdb_quota_rule=*:storage=1 G", PASSWD_QUOTA_WRONG, 0},
+	    {"userdb_quota_rule=*:storage=1  gb a=b", PASSWD_QUOTA_WRONG, 0},
+	    {"userdb_quota_rule=*:bytes=100 MiB", PASSWD_QUOTA_WRONG, 0},
+	    {"userdb_quota_rule=*:storage=1 G userdb_quota_rule=*:storage=2M",
+		PASSWD_QUOTA_FOUND, 2 * K * K},
+	    {"userdb_quota_rule=*:storage=1G G", PASSWD_QUOTA_FOUND, K * K * K},
+	    {"G userdb_quota_rule=*:storage=1G", PASSWD_QUOTA_FOUND, K * K * K},
+	    {"userdb_quota_rule=*:storage=1 g=h", PASSWD_QUOTA_FOUND, K},
+	    {"userdb_quota_rule=*:storage=1 proxy", PASSWD_QUOTA_FOUND, K},
+	    {"userdb_quota_rule=*:storage=1G ", PASSWD_QUOTA_FOUND, K * K * K},
+	    {"userdb_quota_rule=Trash:storage=+1 G", PASSWD_QUOTA_NONE, 0},
 	    {"userdb_quota_rule=*:storage=1.5G", PASSWD_QUOTA_WRONG, 0},
 	    {"userdb_quota_rule=*:storage=10%", PASSWD_QUOTA_WRONG, 0},
 	    {"userdb_mail=maildir:~/Maildir userdb_quota_rule=*:storage=3T x",
@@ -92,12 +103,13 @@ is_kept_with_the_user(void **state)
 	static const char text[] = "ann:x\nbob:x:::::/bin/sh:userdb_quota_rule=*:storage=1M\n"
 				   "cyd:x::::::userdb_quota_rule=*:bytes=1\ndan:x::::::userdb_"
 				   "quota_rule=*:messages=1\n"
-				   "eve:x::::::userdb_quota_rule=*:storage=0\n";
+				   "eve:x::::::userdb_quota_rule=*:storage=0\n"
+				   "fay:x::::::userdb_quota_rule=*:storage=1 G\n";
 	static const struct {
 		const char *name;
 		uint32_t kib;
 	} rows[] = {{"ann", PASSWD_NO_QUOTA}, {"bob", 1024}, {"cyd", 1},
-	    {"dan", PASSWD_NO_QUOTA}, {"eve", 0}};
+	    {"dan", PASSWD_NO_QUOTA}, {"eve", 0}, {"fay", PASSWD_NO_QUOTA}};
 	struct config_errors errors = {.v = NULL};
 	struct passwd_file f;
 
@@ -108,7 +120,9 @@ is_kept_with_the_user(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		check_row(rows[i].name,
 		    passwd_find(&f, span_str(rows[i].name))->quota_kib == rows[i].kib);
-	assert_int_equal(errors.n, 1);
+	assert_int_equal(errors.n, 2);
+	assert_non_null(strstr(errors.v[1].text, "p:6: user fay has no quota of his own: "
+						 "userdb_quota_rule=*:storage=1 G: expected"));
 	assert_non_null(strstr(errors.v[0].text, "p:4: user dan has no quota of his own"));
 	config_errors_release(&errors);
 	passwd_release(&f);
