@@ -7,19 +7,17 @@
 #include "common/nfc.h"
 #include "common/utf8.h"
 
-/*
- * Letters beyond ASCII, too; what comes of it is in form C again, as names are. -1: there are none, or it would be too
- * long, or is no text.
- */
-static int
-fold_letters(struct span s, char out[LOCAL_PART_MAX + 1], size_t *n)
+/* What comes of it is in form C again, as names are. */
+int
+fold_text(struct span s, char *out, size_t size, size_t *len)
 {
-	char folded[2 * LOCAL_PART_MAX + 1];
+	char folded[2 * FOLD_TEXT_MAX + 1];
 
-	if (utf8_is_ascii(s) || case_fold(s, folded, sizeof folded, n) != 0 ||
-	    nfc_format(span_make(folded, *n), out, LOCAL_PART_MAX, n) != 0)
+	if (s.len > FOLD_TEXT_MAX || utf8_is_ascii(s) ||
+	    case_fold(s, folded, sizeof folded, len) != 0 ||
+	    nfc_format(span_make(folded, *len), out, size - 1, len) != 0)
 		return -1;
-	out[*n] = '\0';
+	out[*len] = '\0';
 	return 0;
 }
 
@@ -30,7 +28,7 @@ lower(const char *p, size_t n, char out[LOCAL_PART_MAX + 1])
 
 	if (n > LOCAL_PART_MAX)
 		n = LOCAL_PART_MAX;
-	if (fold_letters(span_make(p, n), out, &folded) == 0)
+	if (fold_text(span_make(p, n), out, LOCAL_PART_MAX + 1, &folded) == 0)
 		return folded;
 	for (size_t i = 0; i < n; i++)
 		out[i] = p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] - 'A' + 'a') : p[i];

@@ -18,6 +18,14 @@ size_t fold_name(struct span local, char out[LOCAL_PART_MAX + 1]);
 /* The same for the local part of a canonical address, quotes removed. */
 size_t fold_address(const struct address *a, char out[LOCAL_PART_MAX + 1]);
 
+/*
+ * An address, or a pattern for some, in the same way, its letters beyond ASCII: two that differ in their case alone become one.
+ * *len is without the NUL behind. -1 if there are none, it is not UTF-8, or longer than size - 1 or FOLD_TEXT_MAX octets.
+ */
+#define FOLD_TEXT_MAX 1000
+int fold_text(struct span s, char *out, size_t size, size_t *len)
+    __attribute__((warn_unused_result));
+
 /* Can this be a name of a mailbox: a dot-atom of RFC 5321 4.1.2 and 6531 3.3, at most LOCAL_PART_MAX octets? */
 bool fold_is_name(struct span local);
 

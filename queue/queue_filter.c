@@ -12,6 +12,7 @@
 #include "common/address.h"
 #include "common/utf8.h"
 #include "common/xalloc.h"
+#include "conf/fold.h"
 #include "queue/scheduler.h"
 #include "queue/spool_record.h"
 
@@ -83,6 +84,21 @@ refuse_state(struct span value, struct buf *why)
 		    recipient_state_name((enum recipient_state)s));
 }
 
+static bool
+is_address(enum kind kind)
+{
+	return kind == KIND_SENDER || kind == KIND_RECIPIENT;
+}
+
+/* An address, or a pattern for some, without the case of letters beyond ASCII, in out; text itself where there are none. */
+static const char *
+folded(const char *text, char out[FOLD_TEXT_MAX + 1])
+{
+	size_t len;
+
+	return fold_text(span_str(text), out, FOLD_TEXT_MAX + 1, &len) == 0 ? out : text;
+}
+
 /*
  * A pattern's text as the queue spells what it is held against, where domains are A-labels: each label of the
  * domain that is one as it stands. A label with a pattern inside is no U-label, and stays.
@@ -90,8 +106,8 @@ refuse_state(struct span value, struct buf *why)
 static char *
 canonical_text(enum kind kind, struct span value)
 {
-	bool address = kind == KIND_SENDER || kind == KIND_RECIPIENT;
-	char label[DOMAIN_MAX + 1], *text;
+	bool address = is_address(kind);
+	char label[DOMAIN_MAX + 1], both[FOLD_TEXT_MAX + 1], *text;
 	struct span rest = value;
 	struct buf out;
 	size_t n = value.len;
@@ -116,7 +132,7 @@ canonical_text(enum kind kind, struct span value)
 		if (rest.p != NULL)
 			buf_add_char(&out, '.');
 	}
-	text = xstrdup(buf_str(&out));
+	text = xstrdup(address ? folded(buf_str(&out), both) : buf_str(&out));
 	buf_release(&out);
 	return text;
 }
@@ -230,6 +246,10 @@ static bool
 kind_fits(const struct queue_filter *f, enum kind kind, const char *text)
 {
 	bool wanted = false, fits = false;
+	char both[FOLD_TEXT_MAX + 1];
+
+	if (is_address(kind))
+		text = folded(text, both);
 
 	for (size_t i = 0; i < f->nconditions; i++) {
 		const struct queue_filter_condition *c = &f->conditions[i];

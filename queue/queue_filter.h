@@ -3,7 +3,7 @@
  * of its request (doc/IPC.md, "control to queue"). Pure.
  *
  * Fields: `id=`, exact, any number of them; `sender=`, `sender-domain=`, `recipient=`, `domain=` (of a
- * recipient), `destination=`, `match-id=`: shell patterns as of fnmatch(3), ASCII case aside, a domain's labels
+ * recipient), `destination=`, `match-id=`: shell patterns as of fnmatch(3), case aside, of local parts beyond ASCII, too (conf/fold), a domain's labels
  * without a pattern inside in either spelling (RFC 5890 2.3.2.1);
  * `reason=`: part of the last verdict; `state=`: the name of one; each of these also with `not-` before it. Of several of one
  * kind one must fit, none of those with `not-` may, and all kinds must. `older=` and `younger=`: seconds since the

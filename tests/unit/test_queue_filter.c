@@ -216,6 +216,57 @@ takes_domains_in_either_spelling(void **state)
 	atom_table_free(&atoms);
 }
 
+/* Local parts are the same for a filter that are the same for the mailbox: see conf/fold. */
+static void
+takes_local_parts_without_regard_to_case(void **state)
+{
+	static const struct {
+		const char *address, *field;
+		bool want;
+	} rows[] = {
+	    {"müller@a.test", "MÜLLER@A.TEST", true},
+	    {"MÜLLER@a.test", "müller@a.test", true},
+	    {"müller@a.test", "mu\xcc\x88ller@a.test", true},
+	    {"müller@a.test", "MÜ*", true},
+	    {"Müller@a.test", "*Ü*@?.test", true},
+	    {"müller@a.test", "muller@a.test", false},
+	    {"ΣΊΓΜΑΣ@a.test", "σίγμας@*", true},
+	    {"σίγμας@a.test", "*ΜΑΣ@a.test", true},
+	    {"\xe2\x84\xaa@a.test", "k@a.test", true}, /* the sign of Kelvin */
+	    {"\"Ä b\"@a.test", "\"ä B\"@a.test", true},
+	    {"\"Ä b\"@a.test", "\"ä b\"@b.test", false},
+	    {"äöüäöüäöüäöüäöüäöüäöüäöüäöüäöü@a.test",
+		"ÄÖÜÄÖÜÄÖÜÄÖÜÄÖÜÄÖÜ*[xyzÄ]ÖÜÄÖÜÄÖÜ@[a-c]*[a-z][a-z]", true},
+	    {"müller@a.test", "\xff*", false},
+	};
+	struct atom_table *atoms = atom_table_new();
+	char line[400];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		for (unsigned which = 0; which < 4; which++) {
+			const struct message_given given = {span_str(rows[i].address), 0};
+			struct message *m =
+			    message_new(atoms, 1, span_str(rows[i].address), &given, 1);
+			struct queue_filter f;
+			struct buf why;
+			bool negated = which % 2 != 0;
+
+			buf_init(&why, 4096);
+			snprintf(line, sizeof line, "%s%s=%s\n", negated ? "not-" : "",
+			    which < 2 ? "sender" : "recipient", rows[i].field);
+			assert_int_equal(parse(&f, line, &why), 0);
+			if ((queue_filter_message(&f, m) &&
+				queue_filter_recipient(&f, message_recipient(m, 0))) !=
+			    (rows[i].want != negated))
+				fail_msg("%s: of %s", line, rows[i].address);
+			queue_filter_release(&f);
+			buf_release(&why);
+			message_free(&m);
+		}
+	atom_table_free(&atoms);
+}
+
 static void
 refuses_what_it_does_not_understand(void **state)
 {
@@ -307,6 +358,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(finds_what_is_meant),
 	    cmocka_unit_test(takes_domains_in_either_spelling),
+	    cmocka_unit_test(takes_local_parts_without_regard_to_case),
 	    cmocka_unit_test(refuses_what_it_does_not_understand),
 	    cmocka_unit_test(keeps_ids_in_order),
 	    cmocka_unit_test(bounds_its_fields),
