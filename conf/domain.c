@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -150,11 +151,28 @@ set_problem(char **problem, const char *text)
 	*problem = text != NULL ? xstrdup(text) : NULL;
 }
 
+/* Names the first line of those complained of from `before` on, for who sees a reply or an explanation and not the log. */
+static void
+set_unparsed(char **problem, const struct config_errors *errors, size_t before)
+{
+	char text[64] = "cannot be parsed";
+
+	for (size_t i = before; errors != NULL && i < errors->n; i++) {
+		if (errors->v[i].line == 0)
+			continue;
+		snprintf(
+		    text, sizeof text, "cannot be parsed: look at line %u", errors->v[i].line);
+		break;
+	}
+	set_problem(problem, text);
+}
+
 static void
 load_file(struct domain *d, int dirfd, enum domain_file file, struct config_errors *errors)
 {
 	struct domain_source *s = &d->source[file];
 	char *path = domain_file_path(d, file);
+	size_t before = errors != NULL ? errors->n : 0;
 	struct buf text, why;
 
 	buf_init(&text, file_sizes[file]);
@@ -180,7 +198,7 @@ load_file(struct domain *d, int dirfd, enum domain_file file, struct config_erro
 		if (s->in_force)
 			config_errors_add(errors, path, 0,
 			    "nothing in it can be used, the version before stays in force");
-		set_problem(&s->problem, "cannot be parsed");
+		set_unparsed(&s->problem, errors, before);
 		break;
 	}
 	s->seen = true;

@@ -116,15 +116,56 @@ fact_parse(struct span line, struct fact *f)
 	return (f->result == FACT_LISTED) == (f->nreplies > 0) ? 0 : -1;
 }
 
-void
-fact_format(const struct fact *f, struct buf *out)
+static void
+add_replies(const struct fact *f, struct buf *out)
 {
-	buf_addf(out, "%s %s %s", kinds[f->kind], results[f->result].name, f->name);
 	for (unsigned i = 0; i < f->nreplies; i++) {
 		uint32_t r = f->replies[i];
 
 		buf_addf(out, " %u.%u.%u.%u", r >> 24, r >> 16 & 0xff, r >> 8 & 0xff, r & 0xff);
 	}
+}
+
+void
+fact_format(const struct fact *f, struct buf *out)
+{
+	buf_addf(out, "%s %s %s", kinds[f->kind], results[f->result].name, f->name);
+	add_replies(f, out);
+}
+
+/* What stands before and behind the name. */
+static const struct {
+	const char *before, *behind;
+} words[KINDS][RESULTS] = {
+    [FACT_PTR][FACT_NONE] = {"the client's address has no name", NULL},
+    [FACT_PTR][FACT_CONFIRMED] = {"the client is ", ""},
+    [FACT_PTR][FACT_UNCONFIRMED] = {"the client is said to be ", ", which has not its address"},
+    [FACT_LIST][FACT_NONE] = {"the client is not in ", ""},
+    [FACT_LIST][FACT_LISTED] = {"the client is in ", ", which says"},
+    [FACT_HOST][FACT_NONE] = {"", " has no address"},
+    [FACT_HOST][FACT_CLIENT] = {"", " has the client's address"},
+    [FACT_HOST][FACT_ELSEWHERE] = {"", " has an address, which is not the client's"},
+    [FACT_DOMAIN][FACT_NONE] = {"", " has neither MX nor address"},
+    [FACT_DOMAIN][FACT_EXISTS] = {"", " has an MX or an address"},
+    [FACT_DOMAIN][FACT_NULL_MX] = {"", " takes no mail (null MX)"},
+};
+
+void
+fact_tell(const struct fact *f, struct buf *out)
+{
+	const char *before = words[f->kind][f->result].before;
+	const char *behind = words[f->kind][f->result].behind;
+
+	if (before == NULL) { /* of all kinds alike */
+		if (strcmp(f->name, "-") != 0)
+			buf_addf(out, "%s: ", f->name);
+		buf_add_str(out, f->result == FACT_TEMPORARY ? "the DNS cannot tell now"
+							     : "no answer in time");
+		return;
+	}
+	buf_addf(
+	    out, "%s%s%s", before, behind != NULL ? f->name : "", behind != NULL ? behind : "");
+	add_replies(f, out);
 }
 
 /* --- what is known --- */

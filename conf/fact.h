@@ -48,8 +48,8 @@ enum fact_result {
 #define FACT_REPLIES_MAX 16
 #define FACTS_MAX	 (FACT_ZONES_MAX + 3)
 
-/* Octets of the longest line. */
-#define FACT_TEXT_MAX (DOMAIN_MAX + 32 + FACT_REPLIES_MAX * 16)
+/* Octets of the longest line, and of what fact_tell says. */
+#define FACT_TEXT_MAX (DOMAIN_MAX + 64 + FACT_REPLIES_MAX * 16)
 
 struct fact {
 	enum fact_kind kind;
@@ -68,6 +68,9 @@ int fact_want_parse(struct span line, enum fact_kind *kind, struct span *name);
 
 /* Appends the line. out has room for FACT_TEXT_MAX octets. */
 void fact_format(const struct fact *f, struct buf *out);
+
+/* Appends it in words for people, up to FACT_TEXT_MAX octets. */
+void fact_tell(const struct fact *f, struct buf *out);
 
 /* What is known: of list one for each zone, of the other kinds one. */
 struct facts {

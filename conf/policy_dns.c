@@ -160,7 +160,7 @@ look_up(struct look *k, const char *what, enum fact_kind kind, const char *name)
 
 	buf_init(&line, FACT_TEXT_MAX);
 	if (f != NULL)
-		fact_format(f, &line);
+		fact_tell(f, &line);
 	trace_look(
 	    k->trace, what, here, "%s", f != NULL ? buf_str(&line) : "the DNS was not asked");
 	buf_release(&line);

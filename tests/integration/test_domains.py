@@ -208,6 +208,13 @@ def test_explain_tells_each_step_once(mta):
         assert len(steps) >= 2 and len(told) == len(steps), (address, steps)
 
 
+def test_explain_names_the_line_that_has_a_domain_wait(mta):
+    mta.add_domain("third.example", ["bob"], conf='catch-all = "bob"\nquota = 5GB\n')
+    assert rcpt(mta, "bob@third.example").code == "451"
+    told = mta.command("explain", "bob@third.example")
+    assert told.returncode == 75 and "third.example/etc/domain.conf: cannot be parsed: look at line 2\n" in told.stdout, told
+
+
 def problems(mta):
     done = mta.command("--json", "check")
     found = json.loads(done.stdout)["problems"]

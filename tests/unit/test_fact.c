@@ -77,6 +77,43 @@ takes_names_up_to_their_length(void **state)
 }
 
 static void
+tells_in_words(void **state)
+{
+	static const struct {
+		const char *line, *want;
+	} rows[] = {
+	    {"ptr none -", "the client's address has no name"},
+	    {"ptr confirmed a.test", "the client is a.test"},
+	    {"ptr unconfirmed a.test",
+		"the client is said to be a.test, which has not its address"},
+	    {"ptr temporary -", "the DNS cannot tell now"},
+	    {"list none bl.test", "the client is not in bl.test"},
+	    {"list listed bl.test 127.0.0.2 127.0.0.9",
+		"the client is in bl.test, which says 127.0.0.2 127.0.0.9"},
+	    {"list temporary bl.test", "bl.test: the DNS cannot tell now"},
+	    {"list unknown bl.test", "bl.test: no answer in time"},
+	    {"host none a.test", "a.test has no address"},
+	    {"host client a.test", "a.test has the client's address"},
+	    {"host elsewhere a.test", "a.test has an address, which is not the client's"},
+	    {"exists none a.test", "a.test has neither MX nor address"},
+	    {"exists exists a.test", "a.test has an MX or an address"},
+	    {"exists null-mx a.test", "a.test takes no mail (null MX)"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct fact f;
+		struct buf b;
+
+		buf_init(&b, FACT_TEXT_MAX);
+		assert_int_equal(fact_parse(span_str(rows[i].line), &f), 0);
+		fact_tell(&f, &b);
+		assert_string_equal(buf_str(&b), rows[i].want);
+		buf_release(&b);
+	}
+}
+
+static void
 reads_wants(void **state)
 {
 	enum fact_kind kind;
@@ -179,6 +216,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(says_what_it_read),
 	    cmocka_unit_test(takes_names_up_to_their_length),
+	    cmocka_unit_test(tells_in_words),
 	    cmocka_unit_test(reads_wants),
 	    cmocka_unit_test(keeps_one_of_each),
 	    cmocka_unit_test(travels_in_messages),
