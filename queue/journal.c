@@ -75,6 +75,7 @@ journal_begin_log(struct journal *j)
 
 	do {
 		if (journal_log_begin(&j->log, j->past.dirfd, j->past.instance) == 0) {
+			j->log_size = j->log.at;
 			j->not_before = 0;
 			return 0;
 		}
@@ -228,6 +229,7 @@ flush_done(struct worker_task *t)
 	if (j->error == 0) {
 		empty(&j->flushing);
 		j->durable = j->flushing_to;
+		j->log_size = j->log.at;
 	}
 	if (j->excess != JOURNAL_EXCESS_NONE) {
 		buf_release(&j->flushing);
@@ -310,7 +312,7 @@ journal_exceed(struct journal *j)
 		log_warnx("journal: more waits to be written than memory may hold: a "
 			  "checkpoint will take its place");
 	j->excess = JOURNAL_EXCESS_LOST;
-	j->failed_log |= !journal_log_is_empty(&j->log) || j->in_flight;
+	j->failed_log |= j->in_flight || !journal_log_is_empty(&j->log);
 	buf_release(&j->collecting);
 	if (!j->in_flight)
 		buf_release(&j->flushing);

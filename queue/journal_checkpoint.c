@@ -163,7 +163,7 @@ on_child(evutil_socket_t fd, short what, void *arg)
 	}
 	log_warnx("journal: checkpoint %" PRIu64 " was not written; the logs are kept",
 	    j->checkpoint_number);
-	j->not_before = j->log.at + j->checkpoint_minimum;
+	j->not_before = j->log_size + j->checkpoint_minimum;
 	if (j->excess == JOURNAL_EXCESS_WRITING)
 		journal_exceed(j);
 }
@@ -213,7 +213,7 @@ journal_maybe_checkpoint(struct journal *j)
 
 	if (enough < j->checkpoint_minimum)
 		enough = j->checkpoint_minimum;
-	if (!j->wanted && (j->log.at < enough || j->log.at < j->not_before))
+	if (!j->wanted && (j->log_size < enough || j->log_size < j->not_before))
 		return;
 	if (j->child != NULL || j->in_flight || j->failed_log ||
 	    j->excess != JOURNAL_EXCESS_NONE)
@@ -222,7 +222,7 @@ journal_maybe_checkpoint(struct journal *j)
 	if ((!journal_log_is_empty(&j->log) && journal_begin_log(j) != 0) ||
 	    fork_checkpoint(j) != 0) {
 		log_warn("journal: no checkpoint now");
-		j->not_before = j->log.at + j->checkpoint_minimum;
+		j->not_before = j->log_size + j->checkpoint_minimum;
 	}
 }
 
