@@ -57,12 +57,44 @@ test_failing_calls(void **state)
 	    {CALL_WRITE, EIO, 90},
 	    {CALL_FLUSH, EIO, 90},
 	    {CALL_ALLOCATE, ENOSPC, 12},
+	    {CALL_ALLOCATE, EDQUOT, 12},
 	    {CALL_RENAME, EIO, 12},
 	    {CALL_UNLINK, EIO, 20},
 	};
 
 	(void)state;
 	play_failing_rows(rows, sizeof rows / sizeof *rows, 4, 4711, play_failing);
+}
+
+/* Messages of so many recipients each, all answered. */
+static void
+send_some(struct world *w, unsigned n, unsigned recipients)
+{
+	for (unsigned i = 0; i < n; i++)
+		(void)world_send(w, 400, recipients);
+	world_settle_down(w);
+}
+
+/* The disk works again: service comes back by itself. */
+static void
+heal(struct world *w)
+{
+	disk_heal();
+	fixture_until(&w->f, fixture_has_room);
+	w->failing = false;
+}
+
+/* All that happened gets onto the disk; then the power is cut at about one of so many points. w is freed. */
+static void
+end_and_cut(struct world *w, const char *name, uint64_t seed, unsigned one_of)
+{
+	for (unsigned i = 0; i < 5000 && w->ndurable < w->noutcomes; i++)
+		world_turn(w, 1);
+	assert_int_equal(w->ndurable, w->noutcomes);
+	world_close(w);
+	world_end(w);
+	cut(w, name, seed, one_of);
+	free(w);
 }
 
 /* A disk that fails, or is full, for a time: nothing is promised meanwhile, and service comes back by itself. */
@@ -92,18 +124,11 @@ test_service_returns(void **state)
 			for (unsigned k = 1; k < w->nmessages; k++)
 				assert_false(w->messages[k].acked);
 		assert_false(store_has_room(w->f.store));
-		disk_heal();
-		fixture_until(&w->f, fixture_has_room);
-		w->failing = false;
+		heal(w);
 		after = world_send(w, 1000, 1);
 		world_settle_down(w);
 		assert_true(w->messages[after].acked);
-		world_turn(w, 40);
-		assert_int_equal(w->ndurable, w->noutcomes);
-		world_close(w);
-		world_end(w);
-		cut(w, "service returns", i, 5);
-		free(w);
+		end_and_cut(w, "service returns", i, 5);
 	}
 }
 
@@ -120,9 +145,7 @@ test_failed_log(void **state)
 	for (uint64_t seed = 1; seed <= seeds; seed++) {
 		struct world *w = world_new(seed);
 
-		for (unsigned k = 0; k < 24; k++)
-			(void)world_send(w, 400, 2);
-		world_settle_down(w);
+		send_some(w, 24, 2);
 		for (unsigned k = 0; k < 8; k++) {
 			world_outcome(w, (int)k, 0, 'D');
 			world_outcome(w, (int)k, 1, 'D');
@@ -141,13 +164,7 @@ test_failed_log(void **state)
 		world_turn(w, 2);
 		for (unsigned k = 8; k < 24; k++)
 			world_outcome(w, (int)k, 1, "TDQ"[k % 3]);
-		for (unsigned i = 0; i < 100 && w->ndurable < w->noutcomes; i++)
-			world_turn(w, 1);
-		assert_int_equal(w->ndurable, w->noutcomes);
-		world_close(w);
-		world_end(w);
-		cut(w, "failed log", seed, 1);
-		free(w);
+		end_and_cut(w, "failed log", seed, 1);
 	}
 }
 
@@ -163,9 +180,7 @@ test_excess(void **state)
 
 		w->limits.journal_buffer = 500;
 		world_reopen(w);
-		for (unsigned k = 0; k < 12; k++)
-			(void)world_send(w, 400, 4);
-		world_settle_down(w);
+		send_some(w, 12, 4);
 		world_turn(w, 25);
 		w->failing = true;
 		disk_fail(calls[i], 1, EIO, true);
@@ -178,18 +193,10 @@ test_excess(void **state)
 		world_turn(w, 20);
 		assert_false(store_has_room(w->f.store));
 		assert_in_range(journal_backlog(w->f.store->journal), 1, 500);
-		disk_heal();
-		fixture_until(&w->f, fixture_has_room);
-		w->failing = false;
+		heal(w);
 		for (unsigned k = 0; k < 12; k++)
 			world_outcome(w, (int)k, 3, 'T'); /* enough to exceed it again */
-		for (unsigned k = 0; k < 5000 && w->ndurable < w->noutcomes; k++)
-			world_turn(w, 1);
-		assert_int_equal(w->ndurable, w->noutcomes);
-		world_close(w);
-		world_end(w);
-		cut(w, "excess", i, 2);
-		free(w);
+		end_and_cut(w, "excess", i, 2);
 	}
 }
 
