@@ -1,12 +1,13 @@
 /*
- * mime_boundary: boundaries of a multipart. See mime_boundary.h. Called by mime_scan. Besides the parameter as RFC 2045
- * and RFC 2231 have it, in each of its forms, whatever stands behind the word and an equals sign is one.
+ * mime_boundary: boundaries of a multipart. See mime_boundary.h. Called by mime_scan. Besides each reading of the
+ * parameter, whatever stands behind the word and an equals sign is one.
  */
 #include "common/mime_boundary.h"
 
 #include <string.h>
 
 #include "common/mime_field.h"
+#include "common/mime_param.h"
 
 static const char word[] = "boundary";
 
@@ -23,7 +24,7 @@ trim_end(struct span s)
 }
 
 static unsigned
-add(struct buf *list, struct span boundary)
+add_one(struct buf *list, struct span boundary)
 {
 	struct span rest = buf_span(list);
 	unsigned n = 0;
@@ -44,22 +45,40 @@ add(struct buf *list, struct span boundary)
 	return 0;
 }
 
+/* Some take what stands in angle brackets for quoted. */
 static unsigned
-add_forms(struct span value, struct buf *list)
+add(struct buf *list, struct span boundary)
 {
-	struct buf text, charset;
-	unsigned notes = 0;
+	unsigned notes = add_one(list, boundary);
+
+	if (boundary.len > 2 && boundary.p[0] == '<' && boundary.p[boundary.len - 1] == '>')
+		notes |= add_one(list, span_make(boundary.p + 1, boundary.len - 2));
+	return notes;
+}
+
+struct found {
+	struct buf *list;
+	unsigned notes;
+};
+
+static void
+on_reading(enum mime_param_form form, struct span value, struct span charset, void *arg)
+{
+	struct found *f = arg;
+
+	(void)form, (void)charset;
+	f->notes |= add(f->list, value);
+}
+
+static unsigned
+add_params(struct span value, struct buf *list)
+{
+	struct found f = {.list = list};
 	struct span rest;
 
 	(void)mime_value_type(value, &rest);
-	buf_init(&text, value.len + 1);
-	buf_init(&charset, MIME_NAME_MAX);
-	for (unsigned form = 0; form < MIME_PARAM_FORMS; form++)
-		if (mime_param_find(rest, word, (enum mime_param_form)form, &text, &charset))
-			notes |= add(list, buf_span(&text));
-	buf_release(&text);
-	buf_release(&charset);
-	return notes;
+	mime_param_readings(rest, word, on_reading, &f);
+	return f.notes;
 }
 
 /* What stands behind the word, perhaps, and an equals sign. Stops at what is left out, which bounds what a field costs. */
@@ -96,7 +115,7 @@ add_any(struct span value, struct buf *list)
 unsigned
 mime_boundary_list(struct span value, struct buf *list)
 {
-	return add_forms(value, list) | add_any(value, list);
+	return add_params(value, list) | add_any(value, list);
 }
 
 size_t

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mime_field.h"
+#include "common/mime_param.h"
 
 /* RFC 2047 2 says 75 octets; those who write longer words are read all the same. */
 #define WORD_MAX MIME_DECODE_MAX
@@ -66,15 +67,20 @@ digit(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* What is no digit of base64 is passed over, as by those who read mail (RFC 2045 6.8). */
+/*
+ * What is no digit of base64 is passed over, as by those who read mail (RFC 2045 6.8); behind the end that padding marks some
+ * read on, and find more.
+ */
 static void
 decode_b(struct span s, struct buf *out)
 {
 	unsigned bits = 0, have = 0;
 
-	for (size_t i = 0; i < s.len && s.p[i] != '='; i++) {
+	for (size_t i = 0; i < s.len; i++) {
 		int d = digit(s.p[i]);
 
+		if (s.p[i] == '=')
+			bits = have = 0;
 		if (d < 0)
 			continue;
 		bits = (bits << 6 | (unsigned)d) & 0xffffU;
@@ -176,52 +182,82 @@ decode_words(struct span whole, struct buf *out)
 	return any;
 }
 
-/* The parameter in one form, behind the field. */
-static bool
-decode_param(struct span rest, const char *name, enum mime_param_form form, struct buf *out)
-{
-	struct buf value, charset;
-	bool found;
+struct wanted {
+	const char *name;
+	struct span field;
+	struct buf *out;
+	bool any;
+};
 
-	buf_init(&value, MIME_DECODE_MAX);
-	buf_init(&charset, MIME_NAME_MAX);
-	found = mime_param_find(rest, name, form, &value, &charset);
-	if (found) {
-		buf_addf(out, "; %s=\"", name);
-		add_text(buf_span(&value), buf_span(&charset), out);
-		buf_add_char(out, '"');
-	}
-	buf_release(&value);
-	buf_release(&charset);
-	return found;
+/* Does the field say it in so many words? */
+static bool
+is_said(struct span field, const char *name, const char *quote, struct span value)
+{
+	struct buf text;
+	bool is;
+
+	buf_init(&text, value.len + 100);
+	buf_addf(&text, "%s=%s", name, quote);
+	buf_add_span(&text, value);
+	buf_add_str(&text, quote);
+	is = memmem(field.p, field.len, text.p, text.len) != NULL;
+	buf_release(&text);
+	return is;
+}
+
+static void
+add_param(struct wanted *w, struct span value, struct span charset)
+{
+	buf_addf(w->out, "; %s=\"", w->name);
+	add_text(value, charset, w->out);
+	buf_add_char(w->out, '"');
+	w->any = true;
+}
+
+/* One reading of a parameter goes behind the field, unless it is there to be seen. */
+static void
+on_reading(enum mime_param_form form, struct span value, struct span charset, void *arg)
+{
+	struct wanted *w = arg;
+	struct buf words;
+
+	if (form == MIME_PARAM_PLAIN &&
+	    (is_said(w->field, w->name, "\"", value) || is_said(w->field, w->name, "", value)))
+		return;
+	add_param(w, value, charset);
+	/* Encoded words may have been in pieces. */
+	buf_init(&words, 2 * MIME_DECODE_MAX);
+	if (decode_words(value, &words))
+		add_param(w, buf_span(&words), span_str(""));
+	buf_release(&words);
 }
 
 /*
- * Parameters that a person would not find by reading, next to a plain form, too: mail programs that follow RFC 2231
- * show that one, those that follow RFC 6266 the coded one.
+ * Parameters that a person would not find by reading: coded, in pieces, or spelled in another way. Mail programs that follow
+ * RFC 2231 show the plain form, those that follow RFC 6266 the coded one.
  */
 static bool
 decode_params(struct span field, struct buf *out)
 {
 	static const char *const names[] = {"filename", "name", "boundary"};
+	struct wanted w = {.field = field, .out = out};
 	struct span rest;
-	bool any = false;
 
-	if (!span_starts_with_nocase(field, "content-") || span_index(field, '*') < 0)
+	if (!span_starts_with_nocase(field, "content-"))
 		return false;
 	(void)mime_value_type(mime_field_value(field), &rest);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		any = decode_param(rest, names[i], MIME_PARAM_CODED, out) || any;
-		any = decode_param(rest, names[i], MIME_PARAM_PIECES, out) || any;
+		w.name = names[i];
+		mime_param_readings(rest, names[i], on_reading, &w);
 	}
-	return any;
+	return w.any;
 }
 
 static bool
 may_be_coded(struct span field)
 {
 	return memmem(field.p, field.len, "=?", 2) != NULL ||
-	       (span_starts_with_nocase(field, "content-") && span_index(field, '*') >= 0);
+	       (span_starts_with_nocase(field, "content-") && span_index(field, ';') >= 0);
 }
 
 bool

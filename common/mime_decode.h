@@ -1,8 +1,8 @@
 /*
  * mime_decode: a header field as a person would see it: encoded words (RFC 2047) decoded
- * wherever they stand, in quotes too, as mail programs do, and parameters that are split or percent-coded
- * (RFC 2231) put behind it as `; name="value"`, whether or not there is a plain form as well. ISO 8859-1 and
- * Windows-1252 become UTF-8; text of other character sets keeps its octets. Pure.
+ * wherever they stand, in quotes too, as mail programs do, and parameters that are split, percent-coded
+ * (RFC 2231) or otherwise spelled than `name=value` or `name="value"` put behind it in the latter form, in each way they
+ * can be read (common/mime_param). ISO 8859-1 and Windows-1252 become UTF-8; text of other character sets keeps its octets. Pure.
  */
 #ifndef COMMON_MIME_DECODE_H
 #define COMMON_MIME_DECODE_H

@@ -1,8 +1,7 @@
 /*
- * mime_field: the parts of one header field (RFC 5322 2.2, unfolded): its name, its value,
- * and the parameters of Content-Type and Content-Disposition (RFC 2045 5.1) with
- * their continuations and percent codes (RFC 2231 3, 4). Pure, and as lenient as those who
- * read mail: what cannot be understood is passed over.
+ * mime_field: the parts of one header field (RFC 5322 2.2, unfolded): its name, its value, and what the value of Content-Type
+ * and Content-Disposition (RFC 2045 5.1) is made of; parameters are common/mime_param's. Pure, and as
+ * lenient as those who read mail: what cannot be understood is passed over.
  */
 #ifndef COMMON_MIME_FIELD_H
 #define COMMON_MIME_FIELD_H
@@ -15,9 +14,6 @@
 /* RFC 5322 2.1.1 limits the whole line to 998 octets: a longer name is none. */
 #define MIME_NAME_MAX 998
 
-/* Continuations of a parameter that are put together; a field that is short enough to be decoded has no room for more. */
-#define MIME_CONTINUATIONS_MAX 1500
-
 /*
  * The name a line begins with: printable ASCII, then perhaps white space (obsolete, understood everywhere), then a
  * colon. Empty if the line is no field.
@@ -27,7 +23,7 @@ struct span mime_field_name(struct span line);
 /* What stands behind the colon, trimmed; empty if the line is no field. */
 struct span mime_field_value(struct span line);
 
-/* The first word of a value, such as "multipart/mixed"; *rest is what mime_param_find looks in. */
+/* The first word of a value, such as "multipart/mixed"; *rest is what mime_param_readings looks in. */
 struct span mime_value_type(struct span value, struct span *rest);
 
 /* Passes over white space, and comments with what is nested in them (RFC 5322 3.2.2). */
@@ -41,21 +37,5 @@ void mime_take_value(struct span *s, struct buf *value);
 
 /* The octet whose two hexadecimal digits, of any case, s begins with. False if it begins with none. */
 bool mime_hex(struct span s, char *octet);
-
-/* How a parameter is written. Which one counts where there are several is the reader's choice, and they differ. */
-enum mime_param_form {
-	MIME_PARAM_PLAIN,  /* name= */
-	MIME_PARAM_CODED,  /* name*= (RFC 2231 4) */
-	MIME_PARAM_PIECES, /* name*0=, name*0*= and what follows (RFC 2231 3) */
-};
-#define MIME_PARAM_FORMS (MIME_PARAM_PIECES + 1)
-
-/*
- * The value of a parameter in out (emptied before, cut where it is full), its continuations put together and percent
- * codes undone; charset (emptied before) is what RFC 2231 says of it, empty if nothing. False if it is not there in
- * this form.
- */
-bool mime_param_find(struct span rest, const char *name, enum mime_param_form form,
-    struct buf *out, struct buf *charset);
 
 #endif

@@ -28,6 +28,7 @@ static void
 begin_header(struct mime_scan *m, enum mime_where where)
 {
 	m->in_header = true;
+	m->header_line = m->line;
 	m->where = where;
 	m->body.digest = m->body.message = m->body.typed = false;
 	buf_clear(&m->body.boundaries);
@@ -66,6 +67,17 @@ stop(struct mime_scan *m)
 
 /* --- fields --- */
 
+/* A header stands in the body of whatever type of message, but for reports whose fields are none of mail. */
+static bool
+is_message(struct span type)
+{
+	ptrdiff_t hyphen = span_rindex(type, '-');
+	struct span kind = span_skip(type, (size_t)(hyphen + 1));
+
+	return span_starts_with_nocase(type, "message/") && !span_is_nocase(kind, "status") &&
+	       !span_is_nocase(kind, "notification");
+}
+
 /*
  * Content-Type decides what the body is. Of several one counts, and readers differ which; and some take any for a
  * multipart that has a boundary.
@@ -81,9 +93,7 @@ take_type(struct mime_scan *m, struct span value)
 	if (!b->typed)
 		b->message = false;
 	b->typed = true;
-	if (span_is_nocase(type, "message/rfc822") || span_is_nocase(type, "message/global") ||
-	    span_is_nocase(type, "message/news"))
-		b->message = true;
+	b->message = b->message || is_message(type);
 	b->digest = b->digest || span_is_nocase(type, "multipart/digest");
 	/* What the body is may stand behind what was kept. */
 	if ((left_out & MIME_BOUNDARY_LONG) != 0 ||
@@ -186,13 +196,37 @@ begin_body(struct mime_scan *m)
 enum behind { NOTHING, HYPHENS, MORE };
 
 static enum behind
-look_behind(const struct mime_scan *m, struct span line)
+look_behind(const struct mime_scan *m, const struct mime_level *l, struct span line)
 {
 	bool hyphens = span_starts_with(line, "--");
+	struct span others = buf_span(&l->boundaries);
 
-	if (m->line_cut || span_trim(span_skip(line, hyphens ? 2 : 0)).len > 0)
+	/* One of several boundaries may be none. */
+	(void)span_cut(&others, '\n');
+	if (m->line_cut || (!hyphens && others.len > 0) ||
+	    span_trim(span_skip(line, hyphens ? 2 : 0)).len > 0)
 		return MORE;
 	return hyphens ? HYPHENS : NOTHING;
+}
+
+/*
+ * A boundary of the multipart whose header is at hand: for some the header has ended, for others this is junk in it,
+ * and what follows is whose it was.
+ */
+static bool
+take_early(struct mime_scan *m, struct span line)
+{
+	enum mime_where where = m->where;
+
+	if (!m->in_header)
+		return false;
+	end_field(m);
+	if (mime_boundary_match(buf_span(&m->body.boundaries), line) == 0)
+		return false;
+	enter_multipart(m);
+	begin_part(m, m->body.digest);
+	m->where = where;
+	return true;
 }
 
 /* A line that begins with two hyphens: is it, or may it be, a boundary? */
@@ -215,13 +249,15 @@ take_boundary(struct mime_scan *m, struct span line)
 		return false;
 	digest = m->levels[best].digest;
 	end_field(m);
-	switch (look_behind(m, span_skip(line, longest))) {
+	switch (look_behind(m, &m->levels[best], span_skip(line, longest))) {
 	case NOTHING:
 		m->depth = best + 1;
 		begin_part(m, digest);
 		break;
 	case HYPHENS:
-		m->in_header = false;
+		/* Some pass over those right behind another. */
+		m->in_header = m->in_header && m->line == m->header_line + 1;
+		m->header_line = m->line;
 		break;
 	case MORE:
 		/* Or the header ends here, without an empty line. */
@@ -264,7 +300,8 @@ end_line(struct mime_scan *m)
 {
 	struct span line = buf_span(&m->text);
 
-	if (!(m->depth > 0 && span_starts_with(line, "--") && take_boundary(m, line)) &&
+	if (!(span_starts_with(line, "--") &&
+		(take_boundary(m, line) || take_early(m, line))) &&
 	    m->in_header)
 		on_header_line(m, line);
 	buf_clear(&m->text);

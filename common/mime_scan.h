@@ -70,6 +70,7 @@ struct mime_scan {
 	unsigned line;	/* the one at hand */
 	bool done;	/* no header can follow */
 	bool in_header;
+	unsigned header_line; /* behind which it begins */
 	enum mime_where where;
 	struct buf text;  /* the line at hand; of one in a body no more than a boundary needs */
 	bool line_cut;	  /* there was more of it */

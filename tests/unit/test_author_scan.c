@@ -36,6 +36,9 @@ static const struct {
     {F "a@a.test\nno field\n" F "b@b.test\n" END, A B, true},
     {F "a@a.test\nContent-Type: multipart/mixed; boundary=x\n\n--x\nFrom: b@b.test\n\n--x--\n",
 	A, true},
+    {F "a@a.test\nContent-Type: multipart/mixed; boundary=x\n--x\n" F "b@b.test\n\n--x\nFrom: "
+       "c@c.test\n",
+	A B, true}, /* for some that is still its header */
     {F "a@a.test\nContent-Type: message/rfc822\n\nFrom: b@b.test\n\n", A, true},
     {END, "", false}, {"", "", false}, {F "\n" END, "", false}, {F "team:;\n" END, "", false},
     {"Sender: a@a.test\n" END, "Sender a@a.test\n", false}, {F "Anna\n" END, "", false},

@@ -2,6 +2,8 @@
 #include "common/mime_decode.h"
 
 #include "common/mime_field.h"
+#include "common/mime_param.h"
+#include "common/xalloc.h"
 #include "tests/unit/testing.h"
 
 static void
@@ -46,8 +48,15 @@ test_decode(void **state)
 	    {"Content-Type: a/b; name*0=x; name=y; name*=%7a; name*1*=%2e",
 		"Content-Type: a/b; name*0=x; name=y; name*=%7a; name*1*=%2e; name=\"z\"; "
 		"name=\"x.\""},
-	    {"Content-Type: a/b; filename=x; filename*2=y", NULL},
-	    {"Content-Type: a/b; filename*2=x", NULL},
+	    {"Content-Type: a/b; filename=x; filename*2=y",
+		"Content-Type: a/b; filename=x; filename*2=y; filename=\"y\""},
+	    {"Content-Type: a/b; filename*2=x",
+		"Content-Type: a/b; filename*2=x; filename=\"x\""},
+	    {"Content-Type: a/b; filename=x; name=\"y z\"", NULL},
+	    {"Content-Type: a/b; filename*x=y", NULL},
+	    /* Behind padding some read on. */
+	    {"Subject: =?utf-8?B?ZXZp=bC5leGU=?=", "Subject: evil.exe"},
+	    {"Subject: =?utf-8?B?ZQ==dmls?=", "Subject: evil"},
 	    {"Content-Type: a/b; filename*=%2",
 		"Content-Type: a/b; filename*=%2; filename=\"%2\""},
 	};
@@ -91,29 +100,93 @@ test_names(void **state)
 	}
 }
 
-/* Parameters: what stands in quotes ends nothing. */
+static void
+on_reading(enum mime_param_form form, struct span value, struct span charset, void *arg)
+{
+	static const char letters[] = {
+	    [MIME_PARAM_PLAIN] = 'p', [MIME_PARAM_CODED] = 'c', [MIME_PARAM_PIECES] = 's'};
+
+	assert_int_equal(
+	    buf_addf(arg, "%c<%.*s>%.*s", letters[form], SPAN_ARG(value), SPAN_ARG(charset)),
+	    0);
+}
+
+/* Parameters: what stands in quotes ends nothing, and whoever reads otherwise has a reading of his own. */
 static void
 test_params(void **state)
 {
-	static const char value[] =
-	    "text/plain (a); a=1 ; b=\"x;y\\\"z\" (c) ;;c; =4; d = (e (f)) 5;e=";
-	static const char *const want[] = {"a", "1", "b", "x;y\"z", "d", "5", "e", ""};
-	struct buf text, charset;
-	struct span rest;
+	static const struct {
+		const char *value, *name, *want;
+	} rows[] = {
+	    {"a/b (a); a=1 ; b=\"x;y\\\"z\" (c) ;;c; =4; d = (e (f)) 5;e=", "a", "p<1>"},
+	    {"a/b (a); a=1 ; b=\"x;y\\\"z\" (c) ;;c; =4; d = (e (f)) 5;e=", "b", "p<x;y\"z>"},
+	    {"a/b (a); a=1 ; b=\"x;y\\\"z\" (c) ;;c; =4; d = (e (f)) 5;e=", "c", ""},
+	    {"a/b (a); a=1 ; b=\"x;y\\\"z\" (c) ;;c; =4; d = (e (f)) 5;e=", "d", "p<5>"},
+	    {"a/b (a); a=1 ; b=\"x;y\\\"z\" (c) ;;c; =4; d = (e (f)) 5;e=", "e", "p<>"},
+	    {"a/b; a=1; A=2", "a", "p<1>p<2>"},
+	    {"a/b; a*=u'l'%31; a*=2; a*=%33", "a", "c<1>uc<3>"},
+	    {"a/b; a*1=y; a*0=x", "a", "s<xy>"},
+	    {"a/b; a*0=x; a*2=y", "a", "s<x>s<xy>"},
+	    {"a/b; a*1=x; a*2=y", "a", "s<xy>"},
+	    {"a/b; a*0=x; a*0=y; a*1=z", "a", "s<xz>s<xyz>s<yz>"},
+	    {"a/b; a*00=x; a*01*=%79", "a", "s<xy>"},
+	    {"a/b; a*0*=u''x; a*99999999999999999999999=z", "a", "s<x>us<xz>u"},
+	    {"a/b (\"); a*0=x; a*1=y", "a", "s<xy>"},
+	    {"a/b (; a=1); a=2", "a", "p<1)>p<2>"},
+	    {"a/b (; a=1", "a", "p<1>"},
+	    {"a/b; a (c) = 1", "a", "p<1>"},
+	    {"a/b; a (;) = 1", "a", "p<1>"},
+	    {"a/b; (;) a=1", "a", "p<1>"},
+	    {"a/b", "a", ""},
+	    {"a/b;", "a", ""},
+	    {"a/b; a", "a", ""},
+	    {"a/b; a(", "a", ""},
+	    {"a/b; a(\\", "a", ""},
+	    {"a/b; a=(\\", "a", "p<>"},
+	    {"a/b; a=\"x", "a", "p<x>"},
+	    {"a/b; a=\"x\\", "a", "p<x\\>"},
+	};
+	struct buf got;
 
 	(void)state;
-	buf_init(&text, 100);
-	buf_init(&charset, 100);
-	assert_true(span_is(mime_value_type(span_str(value), &rest), "text/plain"));
-	for (size_t i = 0; i < sizeof want / sizeof *want; i += 2) {
-		check_row(
-		    want[i], mime_param_find(rest, want[i], MIME_PARAM_PLAIN, &text, &charset));
-		check_row(want[i], strcmp(buf_str(&text), want[i + 1]) == 0);
+	buf_init(&got, 1000);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct span rest;
+
+		buf_clear(&got);
+		assert_true(span_is(mime_value_type(span_str(rows[i].value), &rest), "a/b"));
+		mime_param_readings(rest, rows[i].name, on_reading, &got);
+		if (strcmp(buf_str(&got), rows[i].want) != 0)
+			fail_msg("%s of %s: %s", rows[i].name, rows[i].value, buf_str(&got));
 	}
-	assert_false(mime_param_find(rest, "c", MIME_PARAM_PLAIN, &text, &charset));
-	assert_false(mime_param_find(rest, "", MIME_PARAM_PLAIN, &text, &charset));
-	buf_release(&text);
-	buf_release(&charset);
+	buf_release(&got);
+}
+
+/* What a name is said to be, however it is spelled. */
+static void
+test_spellings(void **state)
+{
+	static const char *const rows[] = {"filename=\"ev\\il.e\\xe\"", "filename = evil.exe",
+	    "FileName=\"evil.exe\"", "filename (c) = (d) evil.exe",
+	    "filename=a; filename=(c)\"evil.exe\"", "filename*0=evil.; filename*2=exe",
+	    "filename*1=evil.; filename*2=exe",
+	    "filename*0=a; filename*0=evil.; filename*1=exe",
+	    "filename*=''a; filename*=''evil%2Eexe", "x=(\"); filename*0=evil.; filename*1=exe",
+	    "filename=\"=?utf-8?B?ZXZp=bC5leGU=?=\"",
+	    "filename*0=\"=?utf-8?B?ZXZpbC\"; filename*1=\"5leGU=?=\""};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 10000);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *field = xasprintf("Content-Disposition: attachment; %s", rows[i]);
+
+		if (!mime_decode(span_str(field), &out) ||
+		    strstr(buf_str(&out), "filename=\"evil.exe\"") == NULL)
+			fail_msg("%s: %s", field, buf_str(&out));
+		free(field);
+	}
+	buf_release(&out);
 }
 
 int
@@ -123,6 +196,7 @@ main(void)
 	    cmocka_unit_test(test_decode),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_params),
+	    cmocka_unit_test(test_spellings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,9 @@ test_fields(void **state)
 	    {"the message is an attached message",
 		"Content-Type: Message/RFC822\n\nSubject: in\n\nX: 1\n",
 		"message 1 Content-Type: Message/RFC822\nattached 3 Subject: in\n"},
+	    {"a report is no message",
+		"Content-Type: message/delivery-status\n\nReporting-MTA: x\n",
+		"message 1 Content-Type: message/delivery-status\n"},
 	    {"digest",
 		"Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: in\n\n--b\n"
 		"Content-Type: text/plain\n\nX: 1\n",
@@ -226,6 +229,12 @@ test_readers_differ(void **state)
 	    {"a comment behind the name",
 		"Content-Type: multipart/mixed; boundary (c) = (d) b\n\n--b\nX: "
 		"evil\n\n"},
+	    {"a boundary ends the header",
+		"Content-Type: multipart/digest; boundary=b\njunk\n--b\n\nX: evil\n\n"},
+	    {"or does not", "Content-Type: text/plain; boundary=b\n--b\n"
+			    "Content-Type: multipart/mixed; boundary=in\n\n--in\nX: evil\n\n"},
+	    {"a boundary in angle brackets",
+		"Content-Type: multipart/mixed; boundary=<b>\n\n--b\nX: evil\n\n"},
 	    {"no semicolon",
 		"Content-Type: multipart/mixed boundary=\"b\"\n\n--b\nX: evil\n\n"},
 	};
