@@ -16,11 +16,12 @@ struct reload {
 	unsigned stage; /* that was told last; those above have taken it */
 };
 
-/* Does it run, and has it not taken what it was told? */
+/* Does it run, and has it not taken what it was told? What it was started with does not count: one that ended meanwhile and is
+ * started again has no old configuration. */
 static bool
 is_awaited(const struct child *c)
 {
-	return child_pid(c) > 0 && child_owes(c) > 0;
+	return child_pid(c) > 0 && child_owes(c) > (child_state(c) == CHILD_STARTING ? 1U : 0U);
 }
 
 static bool
