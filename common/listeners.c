@@ -70,6 +70,15 @@ listeners_find(const struct listeners *l, const char *name)
 	return NULL;
 }
 
+void
+listener_tell(const struct listener *l, bool added)
+{
+	if (added)
+		log_info("listening on %s role=%s tls=%s", l->name, l->role, l->tls);
+	else
+		log_info("no longer listening on %s", l->name);
+}
+
 int
 listener_fd(const struct listener *l, unsigned worker)
 {

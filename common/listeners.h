@@ -74,6 +74,9 @@ struct listener *listeners_find(const struct listeners *l, const char *name);
 /* The descriptor a worker is to serve. Still the listener's own. */
 int listener_fd(const struct listener *l, unsigned worker);
 
+/* A line of the log: we listen there, or no longer. */
+void listener_tell(const struct listener *l, bool added);
+
 /* Closes the descriptors. */
 void listeners_free(struct listeners **l);
 

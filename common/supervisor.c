@@ -249,7 +249,7 @@ tell_change(const struct listener *l, bool added, void *arg)
 {
 	struct supervisor *s = arg;
 
-	log_info("%s %s", added ? "listening on" : "no longer listening on", l->name);
+	listener_tell(l, added);
 	for (size_t i = 0; i < s->nchildren; i++)
 		supervisor_tell_listener(s->children[i], l, added);
 }

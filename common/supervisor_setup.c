@@ -89,6 +89,8 @@ supervisor_setup_prepare(struct supervisor_setup *u, const struct supervisor_opt
 	u->tcp = listeners_open_tcp(plan->listeners, plan->nlisteners, plan->workers, NULL);
 	if (u->tcp == NULL)
 		return EX_CONFIG;
+	for (size_t i = 0; i < u->tcp->n; i++)
+		listener_tell(&u->tcp->v[i], true);
 	return o->pid_file == NULL || pid_file_write(o->pid_file) == 0 ? EX_OK : EX_CONFIG;
 }
 
