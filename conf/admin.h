@@ -50,6 +50,12 @@ struct admin_password {
 	const char *scheme; /* "yescrypt", "scram-sha-256"; NULL: the former */
 };
 
+/*
+ * Could the user be added (there: false) or changed (true)? To be asked before somebody types a password in vain. 0, or -1 with
+ * *why, as the functions below.
+ */
+int admin_user_look(const struct config *c, const char *address, bool there, struct buf *why);
+
 /* Adds a user "local@domain" to the domain's passwd. Fails if the user exists. 0, or -1 with *why. */
 int admin_user_add(const struct config *c, const char *address,
     const struct admin_password *password, struct buf *why);

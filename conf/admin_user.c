@@ -143,6 +143,16 @@ change_end(struct change *ch)
 	buf_release(&ch->changed);
 }
 
+int
+admin_user_look(const struct config *c, const char *address, bool there, struct buf *why)
+{
+	struct change ch;
+	int r = change_begin(&ch, c, address, there, why);
+
+	change_end(&ch);
+	return r;
+}
+
 /* For the caller to free; NULL: this system cannot. */
 static char *
 hash_yescrypt(const char *password)

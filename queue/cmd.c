@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "common/address.h"
 #include "common/log.h"
 #include "queue/client_config.h"
 
@@ -148,6 +149,17 @@ cmd_parse(struct cmd_context *ctx, char **argv, const struct cmd_option *options
 	if (max >= 0 && args->n > max)
 		return cmd_fail_usage(ctx, "there is an argument too many: %s", argv[max]);
 	return CMD_GO_ON;
+}
+
+int
+cmd_check_address(const char *arg)
+{
+	const char *reason = "";
+	struct address a;
+
+	if (address_parse(span_str(arg), ADDRESS_UTF8, &a, &reason) == 0)
+		return CMD_GO_ON;
+	return cmd_fail(EX_USAGE, "%s: expected an address user@domain: %s", arg, reason);
 }
 
 const char *

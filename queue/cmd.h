@@ -56,6 +56,9 @@ struct cmd_args {
 int cmd_parse(struct cmd_context *ctx, char **argv, const struct cmd_option *options, size_t n,
     int min, int max, struct cmd_args *args);
 
+/* Is the argument an address user@domain? CMD_GO_ON, or EX_USAGE after a line on standard error. */
+int cmd_check_address(const char *arg);
+
 /* A line on standard error: "postrider: …", unprintable octets escaped. Returns status. */
 int cmd_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

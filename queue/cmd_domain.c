@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "common/address.h"
 #include "conf/admin.h"
 #include "queue/cmd_table.h"
 #include "queue/cmd_verbs.h"
@@ -28,12 +29,17 @@ cmd_domain_add(struct cmd_context *ctx, char **argv)
 {
 	struct addition a = {.owner = NULL};
 	const struct cmd_option options[] = {{.name = "owner", .value = &a.owner}};
+	char canonical[DOMAIN_MAX + 1];
+	const char *reason = "";
 	struct cmd_args args;
+	size_t len;
 	int r = cmd_parse(ctx, argv, options, 1, 1, 1, &args);
 
 	if (r != CMD_GO_ON)
 		return r;
 	a.name = args.v[0];
+	if (domain_canonical(span_str(a.name), true, canonical, &len, &reason) != 0)
+		return cmd_fail(EX_USAGE, "%s: expected a domain name: %s", a.name, reason);
 	return cmd_with_config(ctx, add, &a);
 }
 

@@ -88,5 +88,6 @@ cmd_user_quota(struct cmd_context *ctx, char **argv)
 		return r;
 	q.address = args.v[0];
 	q.value = args.v[1];
-	return cmd_with_config(ctx, ask_or_set, &q);
+	r = cmd_check_address(q.address);
+	return r != CMD_GO_ON ? r : cmd_with_config(ctx, ask_or_set, &q);
 }

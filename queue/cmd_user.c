@@ -25,6 +25,8 @@ store_password(const struct config *c, struct buf *why, void *arg)
 	struct buf password;
 	int r = 0;
 
+	if (admin_user_look(c, q->address, q->act == admin_user_passwd, why) != 0)
+		return EX_CANTCREAT;
 	buf_init_secret(&password, CMD_PASSWORD_MAX);
 	if (!q->locked) {
 		r = cmd_password_read(q->from_stdin, &password);
@@ -50,7 +52,8 @@ run(struct cmd_context *ctx, char **argv, admin_fn *act)
 	if (q.locked && (q.from_stdin || q.scheme != NULL))
 		return cmd_fail_usage(ctx, "--locked takes no password");
 	q.address = args.v[0];
-	return cmd_with_config(ctx, store_password, &q);
+	r = cmd_check_address(q.address);
+	return r != CMD_GO_ON ? r : cmd_with_config(ctx, store_password, &q);
 }
 
 int

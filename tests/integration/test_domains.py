@@ -188,6 +188,22 @@ def test_postrider_domain_and_user_add(mta):
     assert mta.command("user", "add", "../../x@third.example", stdin="x\n").returncode != 0
 
 
+@pytest.mark.parametrize("args, status, words", [
+    (["domain", "add", "no domain"], 64, "expected a domain name"),
+    (["domain", "add", "domain1.com"], 73, "exists already"),
+    (["user", "add", "bob"], 64, "expected an address user@domain"),
+    (["user", "quota", "bob"], 64, "expected an address user@domain"),
+    # Before anybody types a password for it.
+    (["user", "add", "bob@domain1.com"], 73, "exists already"),
+    (["user", "add", "bob@gone.example"], 73, "not hosted here"),
+    (["user", "passwd", "gone@domain1.com"], 73, "gone@domain1.com"),
+    (["user", "passwd", "bob@domain1.com"], 66, "password"),
+])
+def test_what_is_wrong_with_a_change_is_told_first(mta, args, status, words):
+    done = mta.command(*args, stdin="")
+    assert done.returncode == status and len(done.stderr.splitlines()) == 1 and words in done.stderr, done
+
+
 def test_check_of_a_good_configuration(mta):
     done = subprocess.run([str(BIN / "postrider"), "-c", str(mta.conf), "check"], capture_output=True, text=True,
                           timeout=10, check=False)
