@@ -50,6 +50,25 @@ check_postmaster(struct check *k, const struct config *c)
 	resolution_release(&r);
 }
 
+/* Whose users log in without a domain. */
+static void
+check_auth_domain(struct check *k, const struct config *c)
+{
+	struct domain *d = NULL;
+	struct buf why;
+
+	if (c->auth_domain == NULL)
+		return;
+	buf_init(&why, 4096);
+	domains_begin(k->domains);
+	if (domains_find(k->domains, span_str(c->auth_domain), &d, &why) == LOOKUP_NOT_FOUND)
+		config_errors_add(&k->errors, c->path, 0,
+		    "auth-domain = %s: is not hosted here, so who gives a user name without a "
+		    "domain cannot log in",
+		    c->auth_domain);
+	buf_release(&why);
+}
+
 /* What a symbolic link in the directory of all domains leads to, its last part: a domain is a directory, a link another name of
  * one. For the caller to free; NULL: it is no link. */
 static char *
@@ -124,6 +143,7 @@ check_all(struct check *k, const struct config *c)
 	if (domains_list(c->domains, on_entry, k) != 0)
 		config_errors_add(&k->errors, c->domains, 0, "%s", strerror(errno));
 	check_postmaster(k, c);
+	check_auth_domain(k, c);
 	check_header_checks(k, c);
 }
 

@@ -366,6 +366,15 @@ def test_check_finds_a_postmaster_that_leads_nowhere(mta):
     assert "postmaster gone@domain2.com goes nowhere" in found[0]
 
 
+def test_check_finds_an_auth_domain_that_is_not_hosted(mta):
+    text = mta.conf.read_text()
+    mta.conf.write_text("auth-domain = gone.example\n" + text)
+    found = problems(mta)
+    assert len(found) == 1 and "auth-domain = gone.example: is not hosted here" in found[0], found
+    mta.conf.write_text("auth-domain = domain2.com\n" + text)
+    assert problems(mta) == []
+
+
 def test_check_finds_a_domain_without_anybody_for_its_postmaster(mta):
     mta.add_domain("third.example", [], aliases="x: bob@domain1.com\n")
     assert rcpt(mta, "postmaster@third.example").code == "451"
