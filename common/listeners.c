@@ -202,15 +202,21 @@ same_settings(const struct listener *a, const struct listener *b)
 }
 
 void
-listeners_take_over(
-    struct listeners *now, struct listeners **old, listeners_change_fn *changed, void *arg)
+listeners_tell_removed(const struct listeners *now, const struct listeners *old,
+    listeners_change_fn *changed, void *arg)
 {
-	for (size_t i = 0; *old != NULL && i < (*old)->n; i++) {
-		struct listener *was = &(*old)->v[i], *is = listeners_find(now, was->name);
+	for (size_t i = 0; old != NULL && i < old->n; i++) {
+		const struct listener *was = &old->v[i], *is = listeners_find(now, was->name);
 
 		if (is == NULL || !same_settings(was, is))
 			changed(was, false, arg);
 	}
+}
+
+void
+listeners_take_over(
+    struct listeners *now, struct listeners **old, listeners_change_fn *changed, void *arg)
+{
 	for (size_t i = 0; i < now->n; i++) {
 		struct listener *is = &now->v[i], *was = listeners_find(*old, is->name);
 

@@ -51,11 +51,13 @@ struct listeners *listeners_open_tcp(
     const struct listener_spec *specs, size_t n, unsigned workers, const struct listeners *old);
 
 /*
- * The second half of a change: the sockets which now has from old are moved to it. Calls changed for each
- * listener that a running process must forget (removed) or learn (added), in the order in which to say it;
- * one with another role or TLS mode is both, and keeps its sockets. old is freed and cleared.
+ * The second half of a change, in two steps, between which running processes hear what else is new. Calls changed for each
+ * listener that they must forget (listeners_tell_removed), then for each that they must learn; one with another role or TLS
+ * mode is both, and keeps its sockets. With the latter the sockets which now has from old are moved to it; old is freed and cleared.
  */
 typedef void listeners_change_fn(const struct listener *l, bool added, void *arg);
+void listeners_tell_removed(const struct listeners *now, const struct listeners *old,
+    listeners_change_fn *changed, void *arg);
 void listeners_take_over(
     struct listeners *now, struct listeners **old, listeners_change_fn *changed, void *arg);
 

@@ -37,6 +37,8 @@ stage_has_taken(const struct reload *r)
 static void
 tell_stage(struct reload *r)
 {
+	if (r->stage == 0)
+		r->ops->before_last(r->arg);
 	for (size_t i = 0; i < r->n; i++)
 		if (child_row(r->children[i])->stop_stage == r->stage &&
 		    child_pid(r->children[i]) > 0)
@@ -47,6 +49,13 @@ tell_stage(struct reload *r)
 	    r->timer, &(struct timeval){RELOAD_STAGE_MS / 1000, RELOAD_STAGE_MS % 1000 * 1000});
 }
 
+/* Does it serve by older settings? One that has not begun to serve begins with the new ones. */
+static bool
+is_behind(const struct child *c)
+{
+	return is_awaited(c) && child_state(c) == CHILD_READY;
+}
+
 /* Names each process that does not work by it. */
 static bool
 is_complete(const struct reload *r)
@@ -55,7 +64,7 @@ is_complete(const struct reload *r)
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct child *c = r->children[i];
-		const char *why = is_awaited(c) ? "has not taken the new configuration yet"
+		const char *why = is_behind(c) ? "has not taken the new configuration yet"
 				  : child_pid(c) > 0 && child_refused(c)
 				      ? "keeps its old configuration"
 				      : NULL;

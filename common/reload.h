@@ -24,7 +24,9 @@ struct reload;
 struct reload_ops {
 	/* Tell it the new settings (child_send_settings). */
 	void (*tell)(struct child *c, void *arg);
-	/* All that run have been told, and all but the last stage have taken it. */
+	/* All but the last stage have taken it: what is to be said before that is told. */
+	void (*before_last)(void *arg);
+	/* The last stage has been told, too. */
 	void (*all_told)(void *arg);
 	/* It is over. complete: in all processes; else the log names those that it does not hold for. */
 	void (*done)(bool complete, void *arg);

@@ -273,9 +273,18 @@ try_reload(struct supervisor *s)
 	return true;
 }
 
-/* smtpd has its settings by now: what it serves comes behind them. */
+/* What smtpd is to serve no more it hears in front of its settings: it has done so when it has answered those. */
 static void
-change_listeners(void *arg)
+remove_listeners(void *arg)
+{
+	struct supervisor *s = arg;
+
+	listeners_tell_removed(s->next_tcp, s->setup.tcp, tell_change, s);
+}
+
+/* What is new comes behind them; whoever connects waits in the backlog meanwhile. */
+static void
+add_listeners(void *arg)
 {
 	struct supervisor *s = arg;
 
@@ -316,8 +325,10 @@ on_reloaded(bool complete, void *arg)
 		begin_reload(s);
 }
 
-static const struct reload_ops reload_ops = {
-    .tell = tell_settings, .all_told = change_listeners, .done = on_reloaded};
+static const struct reload_ops reload_ops = {.tell = tell_settings,
+    .before_last = remove_listeners,
+    .all_told = add_listeners,
+    .done = on_reloaded};
 
 /* One after the other: who asks while one is on its way has another file in mind than that read. */
 static void

@@ -171,6 +171,7 @@ changes_only_what_differs(void **state)
 	(void)state;
 	now = listeners_open_tcp(next, 3, 2, was);
 	assert_non_null(now);
+	listeners_tell_removed(now, was, note, &c);
 	listeners_take_over(now, &was, note, &c);
 	assert_null(was);
 	snprintf(want, sizeof want, "+%s/mx ", text[2]);
@@ -185,6 +186,7 @@ changes_only_what_differs(void **state)
 	now = listeners_open_tcp(next + 1, 2, 2, was);
 	assert_non_null(now);
 	assert_true(can_connect(&spec[0].addr)); /* until it is taken over */
+	listeners_tell_removed(now, was, note, &c);
 	listeners_take_over(now, &was, note, &c);
 	snprintf(want, sizeof want, "-%s/mx -%s/mx +%s/submission ", text[0], text[1], text[1]);
 	assert_string_equal(c.text, want);
@@ -226,6 +228,7 @@ widens_an_address_on_its_own_port(void **state)
 	wide.name = netaddr_format_port(&wide.addr, text[1]);
 	now = listeners_open_tcp(&wide, 1, 2, was);
 	assert_non_null(now);
+	listeners_tell_removed(now, was, note, &c);
 	listeners_take_over(now, &was, note, &c);
 	assert_true(can_connect(&narrow.addr));
 	listeners_free(&now);
