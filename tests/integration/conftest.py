@@ -3,6 +3,7 @@
 import pytest
 
 from lib import postfix
+from lib.alone import Alone
 from lib.certificates import make_certificate
 from lib.instance import Instance
 from lib.secured import Secured
@@ -82,3 +83,10 @@ def make_secured(make_world):
 @pytest.fixture
 def secured(make_secured):
     return make_secured().start()
+
+
+@pytest.fixture
+def alone():
+    one = Alone()
+    yield one
+    one.close()

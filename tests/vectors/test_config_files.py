@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from integration import test_clock, test_supervisor_alone
-from integration.test_supervisor_alone import alone  # noqa: F401
+from integration.conftest import alone  # noqa: F401
 from lib import instance, wrapped
+from lib.alone import Alone
 from lib.certificates import make_certificate
 from lib.instance import BIN, Instance, Listener, two_bobs
 from lib.smtp_raw import RawClient
@@ -45,22 +46,22 @@ def delivers(mta, count=1):
 
 @pytest.mark.root
 def test_co_01():
-    harmed(test_supervisor_alone.Alone, "owner", "directory-owner")
+    harmed(Alone, "owner", "directory-owner")
 
 
 @pytest.mark.root
 def test_co_02():
-    harmed(test_supervisor_alone.Alone, "writable")
+    harmed(Alone, "writable")
 
 
 @pytest.mark.root
 def test_co_03():
-    harmed(test_supervisor_alone.Alone, "parent", "parent-owner")
+    harmed(Alone, "parent", "parent-owner")
 
 
 @pytest.mark.root
 def test_co_04():
-    harmed(test_supervisor_alone.Alone, "link")
+    harmed(Alone, "link")
 
 
 def replaced_segment(replace, reason):
@@ -426,7 +427,7 @@ def test_co_46():
         test_co_05()
         test_co_06()
         test_co_07()
-        harmed(test_supervisor_alone.Alone, "link")
+        harmed(Alone, "link")
     finally:
         for name, value in before.items():
             Path("/proc/sys/fs", name).write_text(value, encoding="ascii")

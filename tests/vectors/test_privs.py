@@ -23,7 +23,7 @@ from integration.test_calls import fixture_made  # noqa: F401
 from integration.test_install import place as installation  # noqa: F401
 from integration.test_privileges import UIDS, busy, descriptors, roles, status  # noqa: F401
 from integration.test_sandbox import fixture_place, landlock_version  # noqa: F401
-from integration.test_supervisor_alone import alone  # noqa: F401
+from integration.conftest import alone  # noqa: F401
 from lib import control, instance, wrapped
 from lib.instance import BIN
 from lib.secured import Secured
