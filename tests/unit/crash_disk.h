@@ -332,7 +332,7 @@ disk_mkdir(int dirfd, const char *name, mode_t mode)
 static inline int
 disk_open(int dirfd, const char *name, int flags, mode_t mode)
 {
-	unsigned dir = disk->ndirs;
+	unsigned dir;
 	int fd = -1;
 
 	if ((flags & O_CREAT) != 0)
@@ -340,8 +340,7 @@ disk_open(int dirfd, const char *name, int flags, mode_t mode)
 	if ((flags & O_CREAT) != 0 && disk_is_stopped())
 		return -1;
 	pthread_mutex_lock(&disk->lock);
-	if (disk->recording && dirfd != AT_FDCWD)
-		dir = disk_dir(dirfd);
+	dir = disk->recording && dirfd != AT_FDCWD ? disk_dir(dirfd) : disk->ndirs;
 	if (dir == disk->ndirs || !disk_fails(CALL_OPEN))
 		fd = (int)syscall(SYS_openat, dirfd, name, flags, mode);
 	if (fd >= 0 && dir < disk->ndirs && (flags & O_EXCL) != 0) {
@@ -419,8 +418,7 @@ disk_flush(int fd)
 static inline int
 disk_allocate(int fd, int mode, off_t offset, off_t len)
 {
-	unsigned file =
-	    disk->recording ? disk_find(disk->files, disk->nfiles, fd) : disk->nfiles;
+	unsigned file;
 	struct stat st;
 	int r = 0;
 
@@ -428,6 +426,7 @@ disk_allocate(int fd, int mode, off_t offset, off_t len)
 	if (len > DISK_AHEAD)
 		len = DISK_AHEAD;
 	pthread_mutex_lock(&disk->lock);
+	file = disk->recording ? disk_find(disk->files, disk->nfiles, fd) : disk->nfiles;
 	if (disk->recording && file < disk->nfiles && disk_fails(CALL_ALLOCATE))
 		r = -1;
 	else if ((mode & FALLOC_FL_KEEP_SIZE) == 0 && fstat(fd, &st) == 0 &&
@@ -444,13 +443,14 @@ disk_allocate(int fd, int mode, off_t offset, off_t len)
 static inline int
 disk_rename(int from, const char *name, int to, const char *new_name)
 {
-	unsigned dir = disk->recording ? disk_dir(from) : disk->ndirs;
+	unsigned dir;
 	int r = -1;
 
 	disk_stay_behind();
 	if (disk_is_stopped())
 		return -1;
 	pthread_mutex_lock(&disk->lock);
+	dir = disk->recording ? disk_dir(from) : disk->ndirs;
 	if (dir == disk->ndirs || !disk->recording || !disk_fails(CALL_RENAME))
 		r = (int)syscall(SYS_renameat2, from, name, to, new_name, 0);
 	if (r == 0 && disk->recording && dir < disk->ndirs) {
@@ -467,13 +467,14 @@ disk_rename(int from, const char *name, int to, const char *new_name)
 static inline int
 disk_unlink(int dirfd, const char *name, int flags)
 {
-	unsigned dir = disk->recording && dirfd != AT_FDCWD ? disk_dir(dirfd) : disk->ndirs;
+	unsigned dir;
 	int r = -1;
 
 	disk_stay_behind();
 	if (disk_is_stopped())
 		return -1;
 	pthread_mutex_lock(&disk->lock);
+	dir = disk->recording && dirfd != AT_FDCWD ? disk_dir(dirfd) : disk->ndirs;
 	if (dir == disk->ndirs || !disk->recording || !disk_fails(CALL_UNLINK))
 		r = (int)syscall(SYS_unlinkat, dirfd, name, flags);
 	if (r == 0 && disk->recording && dir < disk->ndirs)
