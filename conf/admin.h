@@ -64,6 +64,21 @@ int admin_user_add(const struct config *c, const char *address,
 int admin_user_passwd(const struct config *c, const char *address,
     const struct admin_password *password, struct buf *why);
 
+/* One user, for admin_user_list. */
+struct admin_user {
+	const char *address;
+	unsigned line;	/* of etc/passwd */
+	bool login;	/* there is a password that can be believed */
+	bool scram;	/* and it allows SCRAM-SHA-256 */
+	uint64_t limit; /* how much the mailbox may hold: octets, 0: no quota */
+	bool own;	/* that is the user's; else the domain's */
+};
+typedef void admin_user_fn(const struct admin_user *u, void *arg);
+
+/* Calls fn for each user of the domain, in any spelling, in the order of its passwd. 0, or -1 with *why. */
+int admin_user_list(
+    const struct config *c, const char *name, admin_user_fn *fn, void *arg, struct buf *why);
+
 struct admin_quota {
 	uint64_t limit; /* octets, 0: none */
 	bool own;	/* the user's; else the domain's */

@@ -27,6 +27,7 @@ int cmd_queue_remove(struct cmd_context *ctx, char **argv);
 int cmd_domain_add(struct cmd_context *ctx, char **argv);
 int cmd_domain_list(struct cmd_context *ctx, char **argv);
 int cmd_user_add(struct cmd_context *ctx, char **argv);
+int cmd_user_list(struct cmd_context *ctx, char **argv);
 int cmd_user_passwd(struct cmd_context *ctx, char **argv);
 int cmd_user_quota(struct cmd_context *ctx, char **argv);
 

@@ -77,6 +77,8 @@ static const struct command commands[] = {
     {"user", "add", "add a mailbox; the password comes from the terminal or standard input",
 	"usage: postrider user add ADDRESS [--stdin | --locked] [--scheme NAME]\n",
 	cmd_user_add},
+    {"user", "list", "who has a mailbox, who can log in, with what quota",
+	"usage: postrider user list DOMAIN\n", cmd_user_list},
     {"user", "passwd", "change a mailbox's password",
 	"usage: postrider user passwd ADDRESS [--stdin | --locked] [--scheme NAME]\n",
 	cmd_user_passwd},

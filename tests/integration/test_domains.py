@@ -204,6 +204,26 @@ def test_what_is_wrong_with_a_change_is_told_first(mta, args, status, words):
     assert done.returncode == status and len(done.stderr.splitlines()) == 1 and words in done.stderr, done
 
 
+def test_user_list(mta):
+    rule = "userdb_quota_rule=*:storage="
+    mta.add_domain("third.example", conf="quota = 10M\n")
+    mta.domains.rewrite("third.example", "passwd", "\n".join([
+        "zoe:$6$a$b", "# nobody", "bob:!", f"carl:{{PLAIN}}x::::::{rule}1M", f"anna:{{FOO}}y::::::{rule}0", ""]))
+    os.symlink("third.example", mta.domains.root / "alias.example")
+    wanted = [("zoe", 1, True, False, 10 << 20, False), ("bob", 3, False, False, 10 << 20, False),
+              ("carl", 4, True, True, 1 << 20, True), ("anna", 5, False, False, None, True)]
+    for name in ("third.example", "ALIAS.example"):
+        assert mta.json("user", "list", name) == {"users": [
+            {"address": f"{user}@third.example", "line": line, "login": login, "scram": scram, "quota": quota, "own": own}
+            for user, line, login, scram, quota, own in wanted]}
+    lines = [line.split() for line in mta.command("user", "list", "third.example").stdout.splitlines()]
+    assert lines[0] == ["USER", "LOGIN", "QUOTA"] and lines[1] == "zoe@third.example yes 10.0 MiB the domain's".split(), lines
+    assert lines[4] == "anna@third.example no none the user's own".split(), lines
+    for name, status in (("gone.example", 66), ("no domain", 64)):
+        done = mta.command("user", "list", name)
+        assert done.returncode == status and done.stdout == "" and name in done.stderr, done
+
+
 def test_check_of_a_good_configuration(mta):
     done = subprocess.run([str(BIN / "postrider"), "-c", str(mta.conf), "check"], capture_output=True, text=True,
                           timeout=10, check=False)
