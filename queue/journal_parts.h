@@ -26,8 +26,9 @@ struct journal {
 	const struct journal_ops *ops;
 	void *arg;
 	struct journal_past past;
-	struct journal_log log; /* but for its number the flush's alone while one is in flight */
-	uint64_t log_size;	/* octets of it on disk when the last flush was over */
+	/* But for its number the flush's alone while one is in flight; and the octets of it on disk when the last was over. */
+	struct journal_log log;
+	uint64_t log_size;
 	uint64_t last_checkpoint_size, checkpoint_minimum, at_once;
 	uint64_t last_checkpoint;
 	bool trusted;			 /* last_checkpoint and the logs since say it all */
