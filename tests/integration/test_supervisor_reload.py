@@ -1,13 +1,16 @@
 """What a reload is of, when it is over, and whom it waits for: postriderd with processes that do nothing (lib/alone.py)."""
 
+import json
 import os
 import re
 import signal
 import socket
+import subprocess
 
 import pytest
 
 from lib.alone import PROCESSES, can_connect
+from lib.instance import BIN
 from lib.waiting import reserve_port, wait_for
 
 
@@ -71,6 +74,24 @@ def test_reload_names_those_who_do_not_take_it(alone, vice, why):
     assert re.search(rf"warning: process={name} worker=0 pid=\d+ {why}\n", alone.log())
     assert "reloaded: the new" not in alone.log()
     assert len(re.findall(rf"smtpd\[\d+\]: settings worker=\d hostname={vice} ", alone.log())) == 2
+
+
+def test_the_command_waits_and_says_how_it_ended(alone):
+    def reload(*options):
+        done = subprocess.run([str(BIN / "postrider"), "-c", str(alone.conf), *options, "reload"], capture_output=True,
+                              text=True, timeout=40, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    alone.start()
+    alone.write(hostname='"smtpd-slow.test"')
+    assert reload() == (0, "The new configuration is in force.\n", "")
+    assert alone.log().count(": slowly\n") == 2
+    alone.write(hostname='"queue-refuses.test"')
+    code, said, why = reload("--json")
+    assert (code, json.loads(said)["reload"]) == (75, "partly") and "not in every process" in why
+    alone.write(hostname='"mx.test"', extra="nonsense = 1\n")
+    code, said, why = reload()
+    assert (code, said) == (78, "") and "is wrong" in why
 
 
 def test_reload_that_is_asked_for_meanwhile_comes_after(alone):
