@@ -30,10 +30,9 @@ struct process_row {
 	uint64_t keep;	/* capabilities it keeps as root's child: bits SANDBOX_CAP(CAP_…) */
 	uint32_t calls; /* of the kernel: groups of common/syscall_filter.h */
 	enum landlock_scope files; /* LANDLOCK_BENEATH: its root directory */
-	bool executes; /* it executes its own program again, which needs what it keeps */
-	unsigned
-	    stop_stage; /* stages stop one after another, from 0, and hear of a reload the other way */
-	bool per_worker;       /* one for each of `workers`, else one */
+	bool executes;	     /* it executes its own program again, which needs what it keeps */
+	unsigned stop_stage; /* stages stop from 0 on, and reload from the last */
+	bool per_worker;     /* one for each of `workers`, else one */
 	bool many_descriptors; /* its soft limit is raised to the hard one */
 	bool holds_spool;      /* writes below the spool: it inherits the lock (doc/IPC.md) */
 	bool secret;	       /* settings carry the octets of spool/secret */
