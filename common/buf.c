@@ -19,6 +19,9 @@ buf_init_secret(struct buf *b, size_t max)
 	*b = (struct buf){.max = max, .secret = true};
 }
 
+/* Octets of a buffer that buf_clear_large leaves. */
+#define KEPT_MAX 4096
+
 static void
 empty(struct buf *b)
 {
@@ -32,6 +35,15 @@ buf_release(struct buf *b)
 		explicit_bzero(b->p, b->cap);
 	free(b->p);
 	empty(b);
+}
+
+void
+buf_clear_large(struct buf *b)
+{
+	if (b->cap > KEPT_MAX)
+		buf_release(b);
+	else
+		buf_clear(b);
 }
 
 void

@@ -33,6 +33,9 @@ void buf_release(struct buf *b);
 /* Empties it, keeping the memory. */
 void buf_clear(struct buf *b);
 
+/* The same, and memory is given back if it is more than most need: what a stranger made large does not stay so. */
+void buf_clear_large(struct buf *b);
+
 /* Make room for n more bytes; -1 if that would exceed the maximum. */
 int buf_reserve(struct buf *b, size_t n) __attribute__((warn_unused_result));
 

@@ -120,6 +120,7 @@ end_field(struct mime_scan *m)
 	if (span_is_nocase(mime_field_name(f.text), "content-type"))
 		take_type(m, mime_field_value(f.text));
 	m->fn(&f, m->arg);
+	buf_clear_large(&m->field);
 }
 
 static void
@@ -304,7 +305,7 @@ end_line(struct mime_scan *m)
 		(take_boundary(m, line) || take_early(m, line))) &&
 	    m->in_header)
 		on_header_line(m, line);
-	buf_clear(&m->text);
+	buf_clear_large(&m->text);
 	m->line_cut = false;
 	m->line++;
 }

@@ -359,6 +359,7 @@ on_field(const struct mime_field *f, void *arg)
 		c->undecoded = true;
 	}
 	try_rules(&t);
+	buf_clear_large(&c->decoded);
 }
 
 /* --- the message --- */

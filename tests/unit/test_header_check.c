@@ -531,6 +531,30 @@ test_notes(void **state)
 	buf_release(&content);
 }
 
+/* A client that stops in the middle keeps no more memory than what it sent takes: of a long field nothing stays. */
+static void
+test_memory(void **state)
+{
+	struct header_set *set = rules("/^X-None:/ REJECT\n", NULL);
+	struct header_check *c;
+	struct buf content;
+
+	(void)state;
+	c = header_check_new(set, &ops, NULL);
+	buf_init(&content, 1U << 20);
+	buf_add_str(&content, "Content-Type: a/b");
+	repeat(&content, "; name= =?iso-8859-1?q?=e9?=", 500);
+	buf_add_str(&content, "\nX: ");
+	repeat(&content, "x", MIME_FIELD_MAX - 10);
+	buf_add_str(&content, "\nY: y\nZ");
+	header_check_feed(c, buf_span(&content));
+	assert_true(c->scan.in_header);
+	assert_true(c->decoded.cap + c->scan.text.cap + c->scan.field.cap < 16384);
+	header_check_free(&c);
+	header_set_unref(&set);
+	buf_release(&content);
+}
+
 int
 main(void)
 {
@@ -545,6 +569,7 @@ main(void)
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_far_behind),
 	    cmocka_unit_test(test_notes),
+	    cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
