@@ -82,7 +82,7 @@ session_content_begin(struct session *s, bool chunked)
 	struct txn *t = s->txn;
 
 	t->message = 0;
-	if (sv->spool_ops->has_room(sv->spool) && sv->budget.used < sv->budget.max)
+	if (sv->spool_ops->has_room(sv->spool))
 		t->message = sv->spool_ops->next_message(sv->spool);
 	if (t->message == 0)
 		return false;

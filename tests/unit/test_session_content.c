@@ -224,6 +224,24 @@ no_room_for_a_chunk(void **state)
 	client_close(&c);
 }
 
+/* However much memory slow clients hold, others' mail comes in. */
+static void
+no_memory_is_room_enough(void **state)
+{
+	struct client c;
+
+	(void)state;
+	open_offering(&c);
+	c.fake.server.budget.max = 0;
+	assert_string_equal(say(&c, E M R "BDAT 8 LAST\\r\\n" S), "250,250,250,250");
+	assert_string_equal(say(&c, M R "DATA\\r\\n"), "250,250,354");
+	assert_string_equal(say(&c, S), "");
+	assert_string_equal(say(&c, "x\\r\\n.\\r\\n"), "250");
+	assert_int_equal(c.fake.nmessages, 2);
+	assert_true(c.fake.messages[1].large);
+	client_close(&c);
+}
+
 static void
 chunks_for_nobody(void **state)
 {
@@ -311,6 +329,7 @@ main(void)
 	    cmocka_unit_test(the_reply_to_a_refused_chunk_comes_behind_it),
 	    cmocka_unit_test(sizes),
 	    cmocka_unit_test(no_room_for_a_chunk),
+	    cmocka_unit_test(no_memory_is_room_enough),
 	    cmocka_unit_test(chunks_for_nobody),
 	    cmocka_unit_test(slow_chunks),
 	    cmocka_unit_test(clients_that_vanish),
