@@ -69,11 +69,12 @@ static int
 fill_new_file(int dirfd, int fd, const char *temporary, const char *name,
     const struct spool_segment_header *h, bool large)
 {
+	uint64_t ahead = h->size < SPOOL_LARGE_AHEAD ? h->size : SPOOL_LARGE_AHEAD;
+
 	if (!large && allocate(fd, h->size) != 0)
 		return -1;
-	if (large && h->size > 0 &&
-	    fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)h->size) != 0 && errno != EOPNOTSUPP &&
-	    errno != ENOSYS)
+	if (large && ahead > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)ahead) != 0 &&
+	    errno != EOPNOTSUPP && errno != ENOSYS)
 		return -1;
 	if (write_header(fd, h) != 0 || fsync(fd) != 0)
 		return -1;

@@ -54,10 +54,13 @@ struct spool_segment {
 const char *spool_segment_name(uint64_t number, bool large, char out[SPOOL_NAME_SIZE]);
 int spool_segment_name_parse(const char *name, bool large, uint64_t *number);
 
+/* Of a large message no more than this is allocated ahead: how large it will be is what a stranger says. */
+#define SPOOL_LARGE_AHEAD (UINT64_C(2) << 20)
+
 /*
  * Creates the file beneath dirfd with its header page, blocks allocated, and
- * everything including the directory flushed. large: size is a hint and nothing is allocated beyond
- * it. 0, or -1 with errno. May run on a worker thread.
+ * everything including the directory flushed. large: size is a hint, of which SPOOL_LARGE_AHEAD at most is
+ * allocated. 0, or -1 with errno. May run on a worker thread.
  */
 int spool_segment_create(int dirfd, const struct spool_segment_header *h, bool large);
 

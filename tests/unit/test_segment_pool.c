@@ -1,6 +1,10 @@
 /* test_segment_pool: what becomes of a great many segments in which nothing is needed any more. */
 #include "queue/segment_pool.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "tests/unit/spool_files.h"
 
 #define INSTANCE 77
@@ -74,11 +78,34 @@ gives_up_some_in_a_turn(void **state)
 	nftw(path, fixture_unlink, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Who says that he will send a great deal gets no more of the disk than he sends, but for a little. */
+static void
+a_large_message_is_believed_when_it_comes(void **state)
+{
+	struct spool_segment_header h = {
+	    .number = 7, .generation = 1, .instance = INSTANCE, .size = UINT64_C(100) << 20};
+	char path[] = "/tmp/postrider-test.XXXXXX", name[SPOOL_NAME_SIZE];
+	struct stat st;
+	int dirfd;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	dirfd = open(path, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(spool_segment_create(dirfd, &h, true), 0);
+	spool_segment_name(h.number, true, name);
+	assert_int_equal(fstatat(dirfd, name, &st, 0), 0);
+	assert_in_range(st.st_blocks * 512, 1, SPOOL_LARGE_AHEAD + 65536);
+	assert_int_equal(unlinkat(dirfd, name, 0), 0);
+	close(dirfd);
+	rmdir(path);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(gives_up_some_in_a_turn),
+	    cmocka_unit_test(a_large_message_is_believed_when_it_comes),
 	};
 
 	return cmocka_run_group_tests_name("segment_pool", tests, NULL, NULL);
