@@ -12,7 +12,7 @@ import time
 import pytest
 
 from integration import test_security, test_sendmail, test_supervisor_alone
-from integration.test_supervisor_alone import alone  # noqa: F401
+from integration.conftest import alone  # noqa: F401
 from lib.instance import BIN, two_bobs
 from lib.smtp_raw import RawClient
 from lib.waiting import wait_for
