@@ -54,20 +54,32 @@ complain(struct parser *p, const char *fmt, ...)
 
 /* Keys */
 
+/* Numbers and dots: an address or a network, or meant as one. */
 static bool
-is_octets(struct span s)
+is_numeric(struct span s)
 {
+	for (size_t i = 0; i < s.len; i++)
+		if ((s.p[i] < '0' || s.p[i] > '9') && s.p[i] != '.')
+			return false;
+	return s.len > 0;
+}
+
+/* One to four octets as a client's address is written, which is what they are compared with. */
+static int
+add_octets(struct buf *key, struct span s)
+{
+	struct span rest = s;
 	unsigned n = 0;
 	uint64_t v;
 
-	while (s.p != NULL && n < 4) {
-		struct span octet = span_cut(&s, '.');
+	while (rest.p != NULL) {
+		struct span octet = span_cut(&rest, '.');
 
-		if (octet.len == 0 || octet.len > 3 || span_to_u64(octet, 255, &v) != 0)
-			return false;
-		n++;
+		if (octet.len == 0 || ++n > 4 || span_to_u64(octet, 255, &v) != 0 ||
+		    (octet.len > 1 && octet.p[0] == '0'))
+			return -1;
 	}
-	return s.p == NULL;
+	return buf_add_span(key, s);
 }
 
 /* Groups of IPv6 as %x, which is what a client's address is compared with: "2001:db8". -1 if it is no such thing. */
@@ -96,6 +108,27 @@ add_groups(struct buf *key, struct span s)
 			return -1;
 	}
 	return 0;
+}
+
+/* An address or network of clients. What ends in "::" is meant as a network; that address can be written in full. */
+static int
+add_numbers(struct parser *p, struct buf *key, struct span s)
+{
+	bool v6 = span_starts_with_nocase(s, "IPv6:");
+	struct span shown = span_first(s, 200);
+
+	if (v6)
+		buf_add_str(key, "ipv6:");
+	if (v6 && s.len > 7 && memcmp(s.p + s.len - 2, "::", 2) == 0)
+		complain(p, "%.*s: expected %.*s for the network", SPAN_ARG(shown),
+		    SPAN_ARG(span_first(shown, s.len - 2)));
+	else if ((v6 ? add_groups(key, span_skip(s, 5)) : add_octets(key, s)) == 0)
+		return 0;
+	else
+		complain(p, "%.*s: expected %s", SPAN_ARG(shown),
+		    v6 ? "groups of hexadecimal digits behind IPv6:"
+		       : "up to four numbers to 255, no zeros in front, such as 192.0.2");
+	return -1;
 }
 
 /* user@ or user@domain. */
@@ -190,13 +223,27 @@ take_tag(struct span *s, bool *foreign)
 	return i;
 }
 
+/* A client is no mailbox, and a sender or recipient no network: such a line would never match. */
+static bool
+is_misplaced(struct parser *p, int tag, struct span s)
+{
+	if (tag == ACCESS_CONNECT && (span_is(s, "<>") || span_index(s, '@') >= 0))
+		complain(p, "%.*s: expected an address, network or name of a client",
+		    SPAN_ARG(span_first(s, 200)));
+	else if (tag >= 0 && tag != ACCESS_CONNECT && span_starts_with_nocase(s, "IPv6:"))
+		complain(p, "%.*s: expected an address or domain; networks are for Connect:",
+		    SPAN_ARG(span_first(s, 200)));
+	else
+		return false;
+	return true;
+}
+
 /* The canonical key into buf: 0, 1 if the line is not for us, -1 after a complaint. */
 static int
 canonical_key(struct parser *p, struct span s, struct buf *key)
 {
 	bool foreign;
 	int tag = take_tag(&s, &foreign);
-	struct span groups;
 
 	if (foreign)
 		return 1;
@@ -206,25 +253,18 @@ canonical_key(struct parser *p, struct span s, struct buf *key)
 	}
 	buf_addf(key, "%s:", tag >= 0 ? tags[tag] : "");
 	p->is_name = false;
-	if (span_starts_with_nocase(s, "IPv6:")) {
-		groups = span_skip(s, 5);
-		buf_add_str(key, "ipv6:");
-		if (add_groups(key, groups) == 0)
-			return 0;
-		complain(
-		    p, "%.*s: expected groups of hexadecimal digits behind IPv6:", SPAN_ARG(s));
+	if (is_misplaced(p, tag, s))
 		return -1;
-	}
+	if (span_starts_with_nocase(s, "IPv6:"))
+		return add_numbers(p, key, s);
 	if (span_is(s, "<>")) {
 		buf_add_str(key, "<>");
 		return 0;
 	}
 	if (span_index(s, '@') >= 0)
 		return add_mailbox(p, key, s);
-	if (is_octets(s)) {
-		buf_add_span(key, s);
-		return 0;
-	}
+	if (is_numeric(s) && (tag < 0 || tag == ACCESS_CONNECT))
+		return add_numbers(p, key, s);
 	p->is_name = tag < 0 || tag == ACCESS_CONNECT;
 	return add_domain(p, key, s);
 }

@@ -254,6 +254,41 @@ test_details(void **state)
 	access_table_free(&t);
 }
 
+/* Addresses of IPv6 in every spelling, and networks that a "::" in a client's address hides. */
+static void
+test_spellings_of_clients(void **state)
+{
+	static const struct {
+		const char *key, *client;
+		bool matches;
+	} rows[] = {
+	    {"Connect:0", "0.1.2.3", true},
+	    {"Connect:10.0.0", "10.0.0.255", true},
+	    {"IPv6:2001:0DB8", "2001:db8::1", true},
+	    {"IPv6:2001:db8:0:0", "2001:db8::1", true},
+	    {"IPv6:2001:db8:0:0:0:0:0:0", "2001:db8::", true},
+	    {"IPv6:2001:db8:0:0:0:0:0:0", "2001:db8::1", false},
+	    {"IPv6:2001:db8:0:0:0:0:0:1", "2001:db8::1", true},
+	    {"IPv6:::1", "::1", true},
+	    {"IPv6:2001:db8::1", "2001:db8::1:5", false},
+	    {"IPv6:2001:db80", "2001:db8::1", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[100];
+		struct access_table *t;
+		struct netaddr a;
+
+		snprintf(text, sizeof text, "%s OK\n", rows[i].key);
+		t = parse(text, NULL);
+		assert_int_equal(netaddr_parse(span_str(rows[i].client), &a), 0);
+		check_row(rows[i].key,
+		    (access_table_find_client(t, &a, span_str("")) != NULL) == rows[i].matches);
+		access_table_free(&t);
+	}
+}
+
 static void
 test_errors_name_their_lines(void **state)
 {
@@ -267,6 +302,18 @@ test_errors_name_their_lines(void **state)
 	    {"From: REJECT\n", "t:1: expected an address, network or domain"},
 	    {"a.test OK\nA.TEST REJECT\n", "t:2: the key stands in line 1 already"},
 	    {"Connect:IPv6:zz OK\n", "t:1: IPv6:zz: expected groups"},
+	    {"Connect:010.0.0 OK\n", "t:1: 010.0.0: expected up to four numbers"},
+	    {"192.0.02 OK\n", "t:1: 192.0.02: expected up to four numbers"},
+	    {"Connect:192.0.256 OK\n", "t:1: 192.0.256: expected up to four numbers"},
+	    {"Connect:192.0.2. OK\n", "t:1: 192.0.2.: expected up to four numbers"},
+	    {"Connect:192.0.2.1.1 OK\n", "t:1: 192.0.2.1.1: expected up to four numbers"},
+	    {"Connect:IPv6:2001:db8:: OK\n",
+		"t:1: IPv6:2001:db8::: expected IPv6:2001:db8 for the network"},
+	    {"IPv6:fe80:: OK\n", "t:1: IPv6:fe80::: expected IPv6:fe80 for the network"},
+	    {"IPv6:2001:db8: OK\n", "t:1: IPv6:2001:db8:: expected groups"},
+	    {"Connect:user@a.test OK\n", "t:1: user@a.test: expected an address, network or"},
+	    {"Connect:<> OK\n", "t:1: <>: expected an address, network or"},
+	    {"From:IPv6:2001:db8 OK\n", "t:1: IPv6:2001:db8: expected an address or domain"},
 	    {"From:a@@b OK\n", "t:1: a@@b: "},
 	    {"192.0.2.0/24 REJECT\n", "t:1: 192.0.2.0/24: expected 192.0.2 for this network"},
 	    {"Connect:10.0.0.0/8 OK\n", "t:1: 10.0.0.0/8: expected 10 for this network"},
@@ -299,6 +346,7 @@ main(void)
 	    cmocka_unit_test(test_addresses),
 	    cmocka_unit_test(test_letters),
 	    cmocka_unit_test(test_details),
+	    cmocka_unit_test(test_spellings_of_clients),
 	    cmocka_unit_test(test_errors_name_their_lines),
 	};
 
