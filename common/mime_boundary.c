@@ -14,6 +14,17 @@ static const char word[] = "boundary";
 /* White space and comments between the word and what it is equal to. */
 #define BLANK_MAX 256
 
+/* The first of a list, its hyphens in front; *list is moved behind it. */
+static struct span
+take_first(struct span *list)
+{
+	size_t n = (unsigned char)list->p[0];
+	struct span one = {list->p + 1, n};
+
+	*list = (struct span){one.p + n, list->len - 1 - n};
+	return one;
+}
+
 /* White space at the end of a boundary is no part of it; in front it is (RFC 2046 5.1.1). */
 static struct span
 trim_end(struct span s)
@@ -35,13 +46,13 @@ add_one(struct buf *list, struct span boundary)
 	if (boundary.len > MIME_BOUNDARY_MAX)
 		return MIME_BOUNDARY_LONG;
 	for (; rest.len > 0; n++)
-		if (span_eq(span_skip(span_cut(&rest, '\n'), 2), boundary))
+		if (span_eq(span_skip(take_first(&rest), 2), boundary))
 			return 0;
 	if (n == MIME_BOUNDARIES_MAX)
 		return MIME_BOUNDARY_MANY;
+	buf_add_char(list, (char)(boundary.len + 2));
 	buf_add_str(list, "--");
 	buf_add_span(list, boundary);
-	buf_add_char(list, '\n');
 	return 0;
 }
 
@@ -118,16 +129,26 @@ mime_boundary_list(struct span value, struct buf *list)
 	return add_params(value, list) | add_any(value, list);
 }
 
+/* Of a long message each line may be asked about, at each level: most are told apart without a call. */
 size_t
 mime_boundary_match(struct span list, struct span line)
 {
 	size_t longest = 0;
 
 	while (list.len > 0) {
-		struct span one = span_cut(&list, '\n');
+		struct span one = take_first(&list);
 
-		if (one.len > longest && span_eq(span_first(line, one.len), one))
+		if (one.len > longest && one.len <= line.len && one.p[2] == line.p[2] &&
+		    memcmp(one.p, line.p, one.len) == 0)
 			longest = one.len;
 	}
 	return longest;
+}
+
+bool
+mime_boundary_list_has_several(struct span list)
+{
+	if (list.len > 0)
+		(void)take_first(&list);
+	return list.len > 0;
 }

@@ -6,6 +6,8 @@
 #ifndef COMMON_MIME_BOUNDARY_H
 #define COMMON_MIME_BOUNDARY_H
 
+#include <stdbool.h>
+
 #include "common/buf.h"
 #include "common/span.h"
 
@@ -14,7 +16,7 @@
 /* Of one header. */
 #define MIME_BOUNDARIES_MAX 8
 
-/* Room for a list of them, each "--", boundary, line end. */
+/* Room for a list of them, each an octet that says how many follow, "--", boundary. */
 #define MIME_BOUNDARIES_SIZE (MIME_BOUNDARIES_MAX * (MIME_BOUNDARY_MAX + 3))
 
 /* What is not in the list. */
@@ -31,5 +33,8 @@ unsigned mime_boundary_list(struct span value, struct buf *list);
  * of the line with the hyphens in front, 0 if there is none.
  */
 size_t mime_boundary_match(struct span list, struct span line);
+
+/* Has the list more than one? */
+bool mime_boundary_list_has_several(struct span list);
 
 #endif

@@ -200,11 +200,10 @@ static enum behind
 look_behind(const struct mime_scan *m, const struct mime_level *l, struct span line)
 {
 	bool hyphens = span_starts_with(line, "--");
-	struct span others = buf_span(&l->boundaries);
 
 	/* One of several boundaries may be none. */
-	(void)span_cut(&others, '\n');
-	if (m->line_cut || (!hyphens && others.len > 0) ||
+	if (m->line_cut ||
+	    (!hyphens && mime_boundary_list_has_several(buf_span(&l->boundaries))) ||
 	    span_trim(span_skip(line, hyphens ? 2 : 0)).len > 0)
 		return MORE;
 	return hyphens ? HYPHENS : NOTHING;
