@@ -226,7 +226,7 @@ on_reading(enum mime_param_form form, struct span value, struct span charset, vo
 		return;
 	add_param(w, value, charset);
 	/* Encoded words may have been in pieces. */
-	buf_init(&words, 2 * MIME_DECODE_MAX);
+	buf_init(&words, 2 * MIME_PARAMS_MAX);
 	if (decode_words(value, &words))
 		add_param(w, buf_span(&words), span_str(""));
 	buf_release(&words);
@@ -243,8 +243,6 @@ decode_params(struct span field, struct buf *out)
 	struct wanted w = {.field = field, .out = out};
 	struct span rest;
 
-	if (!span_starts_with_nocase(field, "content-"))
-		return false;
 	(void)mime_value_type(mime_field_value(field), &rest);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		w.name = names[i];
@@ -254,26 +252,32 @@ decode_params(struct span field, struct buf *out)
 }
 
 static bool
-may_be_coded(struct span field)
+may_have_params(struct span field)
 {
-	return memmem(field.p, field.len, "=?", 2) != NULL ||
-	       (span_starts_with_nocase(field, "content-") && span_index(field, ';') >= 0);
+	return span_starts_with_nocase(field, "content-") && span_index(field, ';') >= 0;
+}
+
+static bool
+may_have_words(struct span field)
+{
+	return memmem(field.p, field.len, "=?", 2) != NULL;
 }
 
 bool
 mime_decode_is_too_long(struct span field)
 {
-	return field.len > MIME_DECODE_MAX && may_be_coded(field);
+	return (field.len > MIME_PARAMS_MAX && may_have_params(field)) ||
+	       (field.len > MIME_DECODE_MAX && may_have_words(field));
 }
 
 bool
 mime_decode(struct span field, struct buf *out)
 {
-	bool any;
+	bool any, params = field.len <= MIME_PARAMS_MAX && may_have_params(field);
 
 	buf_clear(out);
-	if (field.len > MIME_DECODE_MAX || !may_be_coded(field))
+	if (field.len > MIME_DECODE_MAX || !(params || may_have_words(field)))
 		return false;
 	any = decode_words(field, out);
-	return decode_params(field, out) || any;
+	return (params && decode_params(field, out)) || any;
 }

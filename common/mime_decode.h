@@ -12,8 +12,12 @@
 #include "common/buf.h"
 #include "common/span.h"
 
-/* A longer field is not decoded. */
-#define MIME_DECODE_MAX 16384U
+/* In a longer field encoded words alone are decoded, no parameters: the ways to read many of them cost too much. */
+#define MIME_PARAMS_MAX 16384U
+
+/* A longer field (as long as common/mime_scan keeps) is not decoded. What comes of one has room in MIME_DECODED_MAX octets. */
+#define MIME_DECODE_MAX	 65536U
+#define MIME_DECODED_MAX (16 * MIME_PARAMS_MAX)
 
 /*
  * The decoded form of an unfolded field in out (emptied before). False, and out of no use, if there
@@ -21,7 +25,7 @@
  */
 bool mime_decode(struct span field, struct buf *out);
 
-/* There may be something to decode, and the field is too long for that. */
+/* There may be something to decode for which the field is too long. */
 bool mime_decode_is_too_long(struct span field);
 
 #endif

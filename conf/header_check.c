@@ -374,7 +374,7 @@ header_check_new(struct header_set *set, const struct header_check_ops *ops, voi
 	c->arg = arg;
 	c->hits_max = HEADER_HITS_MAX;
 	buf_init(&c->prepend, HEADER_PREPEND_MAX);
-	buf_init(&c->decoded, 16 * MIME_DECODE_MAX);
+	buf_init(&c->decoded, MIME_DECODED_MAX);
 	mime_scan_init(&c->scan, on_field, c);
 	return c;
 }

@@ -42,7 +42,7 @@ scan(struct span content, size_t piece, struct seen *s)
 	struct mime_scan m;
 
 	*s = (struct seen){.fields = 0};
-	buf_init(&s->decoded, 16 * MIME_DECODE_MAX);
+	buf_init(&s->decoded, MIME_DECODED_MAX);
 	mime_scan_init(&m, on_field, s);
 	while (content.len > 0) {
 		mime_scan_feed(&m, span_first(content, piece));

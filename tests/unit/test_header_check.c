@@ -409,9 +409,35 @@ fill_field(struct buf *content)
 static void
 fill_decoder(struct buf *content)
 {
-	buf_add_str(content, "X: =?utf-8?q?=73ecret?=");
-	repeat(content, " y", 8200);
+	buf_add_str(content, "Content-X: x; name*=%73ecret; y=");
+	repeat(content, "y", 16400);
 	buf_add_str(content, "\n\n");
+}
+
+/* Everybody of a large club in To, by names that are not in ASCII: nothing that has to be held. */
+static void
+test_long_words(void **state)
+{
+	struct header_set *set;
+	struct buf content;
+	struct seen s;
+
+	(void)state;
+	buf_init(&content, 1U << 20);
+	buf_add_str(&content, "To: ");
+	repeat(&content, "=?utf-8?q?J=C3=B6rg?= <joerg@example.org>,\n\t", 1200);
+	buf_add_str(&content, "=?utf-8?q?=73ecret?= <a@example.org>\n\n");
+	set = rules("/^Subject:/ REJECT\n", NULL);
+	set->unfinished = HEADER_UNFINISHED_HOLD;
+	run(set, buf_span(&content), &s);
+	assert_int_equal(s.check->fate, HEADER_PASSED);
+	assert_null(s.check->hold);
+	end(&s);
+	set = rules("/secret/ REJECT\n", NULL);
+	run(set, buf_span(&content), &s);
+	assert_int_equal(s.check->fate, HEADER_REJECTED);
+	end(&s);
+	buf_release(&content);
 }
 
 static void
@@ -567,6 +593,7 @@ main(void)
 	    cmocka_unit_test(test_time_is_up),
 	    cmocka_unit_test(test_unfinished),
 	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_long_words),
 	    cmocka_unit_test(test_far_behind),
 	    cmocka_unit_test(test_notes),
 	    cmocka_unit_test(test_memory),
