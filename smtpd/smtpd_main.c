@@ -18,6 +18,7 @@
 #include "smtpd/server.h"
 #include "smtpd/session.h"
 #include "smtpd/spool_client.h"
+#include "smtpd/tls_settings.h"
 
 /* Messages under way may take this long to finish; the supervisor allows 4 s in all. */
 #define DRAIN_SEC 3
@@ -48,10 +49,8 @@ struct smtpd {
 	struct spool_client *spool;
 	struct keys_client *keys; /* NULL: there is no certificate */
 	struct tls *tls; /* made with keys, after the rights are gone: it has a thread */
-	struct buf client_ca;
-	bool wants_tls, tls_only_13, tls_ask_clients;
-	char *tls_ciphers, *tls_ciphersuites; /* NULL: not configured */
-	bool wants_checks;		      /* of headers */
+	struct tls_settings tls_settings;
+	bool wants_checks; /* of headers */
 	struct event *counting, *start_poll, *stop_poll, *deadline;
 	unsigned start_polls;
 	struct server_counts said;
@@ -81,72 +80,60 @@ on_renewed(void *arg)
 	process_settled(d->process);
 }
 
-/* Sessions that have TLS keep what they have; a certificate that is no longer configured harms nobody. */
+/*
+ * Sessions that have TLS keep what they have; a certificate that is no longer configured harms nobody.
+ * -1 if TLS cannot be offered so; all is as it was then.
+ */
 static int
-configure_tls(struct smtpd *d)
+configure_tls(struct smtpd *d, const struct tls_settings *s, const char *hostname)
 {
-	struct tls_rules rules;
-
-	if (!d->started || !d->wants_tls)
+	if (!d->started || !s->wanted)
 		return 0;
 	if (d->tls == NULL) {
 		d->keys = keys_client_new(d->server.base, process_socket(d->process, "keys"));
 		d->tls = tls_new(d->server.base, &keys_client_ops, d->keys, clock_mono_ms);
 	}
-	rules = (struct tls_rules){.ask_clients = d->tls_ask_clients,
-	    .client_ca = buf_span(&d->client_ca),
-	    .only_13 = d->tls_only_13,
-	    .ciphers = d->tls_ciphers,
-	    .ciphersuites = d->tls_ciphersuites};
-	if (tls_configure(d->tls, d->server.settings->hostname, &rules) != 0)
+	if (tls_configure(d->tls, hostname, &s->rules) != 0)
 		return -1;
 	d->server.tls = d->tls;
 	tls_renew(d->tls, on_renewed, d);
 	return PROCESS_SETTINGS_LATER;
 }
 
-static char *
-copy(const char *text)
-{
-	return text != NULL ? xstrdup(text) : NULL;
-}
-
-static void
-take_tls(struct smtpd *d, const struct config *c)
-{
-	d->wants_tls = c->tls_certificate != NULL;
-	d->tls_only_13 = c->tls_only_13;
-	d->tls_ask_clients = c->tls_ask_client;
-	free(d->tls_ciphers);
-	free(d->tls_ciphersuites);
-	d->tls_ciphers = copy(c->tls_ciphers);
-	d->tls_ciphersuites = copy(c->tls_ciphersuites);
-}
-
+/* All or nothing: what can be refused comes first. */
 static int
 on_settings(struct process *p, struct wire_msg *m, void *arg)
 {
 	struct smtpd *d = arg;
 	struct config *c = config_from_wire(m);
+	struct tls_settings tls;
 	struct settings *settings;
+	bool wants_checks;
+	int r;
 
 	if (c == NULL)
 		return -1;
 	settings = settings_new(c, OFFERS);
-	d->wants_checks = c->header_checks != NULL || c->mime_header_checks != NULL;
+	tls_settings_init(&tls, c, m->payload);
+	wants_checks = c->header_checks != NULL || c->mime_header_checks != NULL;
+	config_free(&c);
+	r = configure_tls(d, &tls, settings->hostname);
+	if (r < 0) {
+		tls_settings_release(&tls);
+		settings_unref(&settings);
+		return -1;
+	}
+	tls_settings_release(&d->tls_settings);
+	d->tls_settings = tls;
+	d->wants_checks = wants_checks;
 	if (d->directory != NULL)
 		header_source_configure(
 		    directory_client_headers(d->directory), d->wants_checks);
-	buf_release(&d->client_ca);
-	buf_init(&d->client_ca, WIRE_PAYLOAD_MAX);
-	buf_add_span(&d->client_ca, m->payload);
-	take_tls(d, c);
-	config_free(&c);
 	if (d->ready)
 		server_set_settings(&d->server, settings);
 	else
 		make_server(d, p, settings);
-	return configure_tls(d);
+	return r;
 }
 
 static void
@@ -241,7 +228,7 @@ on_start(struct process *p, void *arg)
 
 	d->process = p;
 	d->started = true;
-	if (configure_tls(d) < 0)
+	if (configure_tls(d, &d->tls_settings, d->server.settings->hostname) < 0)
 		fatalx("TLS cannot be offered with these settings");
 	d->directory = directory_client_new(base, process_socket(p, "directory"));
 	d->spool = spool_client_new(base, process_socket(p, "queue"));
@@ -334,9 +321,7 @@ on_end(void *arg)
 	timer_free(&d->start_poll);
 	timer_free(&d->stop_poll);
 	timer_free(&d->deadline);
-	buf_release(&d->client_ca);
-	free(d->tls_ciphers);
-	free(d->tls_ciphersuites);
+	tls_settings_release(&d->tls_settings);
 }
 
 int

@@ -16,9 +16,10 @@ class Injector:
     """While it is open, system calls of processes, their threads and what they fork are tampered with.
 
     pids: one, or several.  rules: as strace's -e inject, `fdatasync:error=EIO:when=2`; several are separated by spaces.
+    path: only calls about this file count.
     """
 
-    def __init__(self, pids, rules):
+    def __init__(self, pids, rules, path=None):
         if shutil.which("strace") is None:
             raise Unavailable("strace is not installed")
         self.folder = Path(tempfile.mkdtemp(prefix="prt-strace-"))
@@ -28,6 +29,7 @@ class Injector:
         pids = [pids] if isinstance(pids, int) else list(pids)
         argv = ["strace", "-f", "-p", ",".join(map(str, pids)), "-o", str(self.trace),
                 "-e", "trace=" + ",".join(rule.partition(":")[0] for rule in rules)]
+        argv += ["-P", str(path)] if path else []
         for rule in rules:
             argv += ["-e", f"inject={rule}"]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=self.messages, stderr=self.messages)

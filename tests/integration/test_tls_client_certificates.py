@@ -1,11 +1,16 @@
 """Certificates that clients show: who may relay by them, and whom they do not speak for."""
 
 import json
+import socket
 import ssl
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from crash.disks import Unavailable
+from crash.inject import Injector
 from lib.certificates import client_context, fingerprint, make_certificate
 from lib.waiting import wait_for
 
@@ -173,3 +178,34 @@ def test_the_certificate_of_a_proxy_is_not_its_clients(known):
         assert say(b"XCLIENT ADDR=203.0.113.9") == b"220"
         assert say(b"EHLO c.test") == b"250"
         assert say(b"MAIL FROM:<a@else.test>") + say(b"RCPT TO:<x@far.test>") == b"250550"
+
+
+def test_a_reload_that_tls_refuses_changes_nothing_else(known):
+    """All or nothing: client-ca is spoilt between the check of it and its way to smtpd, and nothing of the reload is in force."""
+    known.secured.start()
+    mta = known.mta
+    mta.settings["hostname"] = "other.test"
+    mta.write_config()
+    authority = Path(known.authority[0])
+    good, spoilt = authority.read_text(), authority.with_suffix(".new")
+    spoilt.write_text("-----BEGIN CERTIFICATE-----\nspoilt\n-----END CERTIFICATE-----\n")
+    try:
+        injector = Injector(mta.process.pid, "openat:delay_enter=1s:when=2", authority)
+    except Unavailable as why:
+        pytest.skip(str(why))
+    with injector, ThreadPoolExecutor(1) as pool:
+        reload = pool.submit(mta.command, "reload")
+        wait_for(lambda: injector.seen().count("openat") >= 1, 10, "the check")
+        spoilt.rename(authority)
+        reload.result(20)
+    assert "the new settings cannot be used here, the old ones stay in force" in mta.log()
+    names = {greeting(mta.port) for _ in range(12)}
+    authority.write_text(good)
+    assert mta.command("reload").returncode == 0
+    assert (names, greeting(mta.port)) == ({"mx.test"}, "other.test")
+
+
+def greeting(port):
+    """Whose name it is that a client is greeted with."""
+    with socket.create_connection(("127.0.0.1", port), 10) as sock:
+        return sock.recv(512).decode().split()[1]
