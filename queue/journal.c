@@ -56,9 +56,8 @@ journal_keep_reserve(struct journal *j)
 		close(fd);
 }
 
-/* The disk is full: gives up what is there for this day, the least needed first. False if nothing is left. */
-static bool
-give_up_something(struct journal *j)
+bool
+journal_give_up_something(struct journal *j)
 {
 	if (journal_past_remove_before(&j->past, j->last_checkpoint))
 		return true;
@@ -80,7 +79,7 @@ journal_begin_log(struct journal *j)
 			return 0;
 		}
 		error = errno;
-	} while (spool_is_full(error) && give_up_something(j));
+	} while (spool_is_full(error) && journal_give_up_something(j));
 	errno = error;
 	return -1;
 }

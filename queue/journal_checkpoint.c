@@ -21,6 +21,7 @@
 #include "queue/journal_file.h"
 #include "queue/journal_frame.h"
 #include "queue/journal_parts.h"
+#include "queue/spool_io.h"
 
 #define STEP (4U << 20) /* octets given to the disk at a time */
 
@@ -30,8 +31,10 @@ journal_checkpoint_add(struct journal *j, struct span record)
 	unsigned char h[JOURNAL_FRAME_HEADER];
 
 	journal_frame_header(j->past.instance, record, h);
-	fwrite(h, 1, sizeof h, j->checkpoint);
-	fwrite(record.p, 1, record.len, j->checkpoint);
+	if ((fwrite(h, 1, sizeof h, j->checkpoint) != sizeof h ||
+		fwrite(record.p, 1, record.len, j->checkpoint) != record.len) &&
+	    j->checkpoint_error == 0)
+		j->checkpoint_error = errno;
 	j->checkpoint_size += sizeof h + record.len;
 	/* Others flush small things on this disk meanwhile, and must not wait for all of this. */
 	if (j->checkpoint_size - j->checkpoint_begun >= STEP) {
@@ -60,8 +63,8 @@ journal_checkpoint_addf(struct journal *j, const char *fmt, ...)
 void
 journal_checkpoint_fail(struct journal *j)
 {
+	j->checkpoint_error = errno != 0 ? errno : EIO;
 	log_warn("journal: checkpoint");
-	j->checkpoint_failed = true;
 }
 
 /* Writes <number>.ckpt: new file, flush, rename, flush of the directory. 0, or -1 with errno. */
@@ -69,7 +72,7 @@ static int
 write_checkpoint(struct journal *j, uint64_t number)
 {
 	char name[JOURNAL_NAME_SIZE], temporary[JOURNAL_NAME_SIZE];
-	int fd, r = -1;
+	int fd, error, r = -1;
 
 	journal_file_name(number, ".ckpt", name);
 	journal_file_name(number, ".ckpt.new", temporary);
@@ -80,32 +83,44 @@ write_checkpoint(struct journal *j, uint64_t number)
 	if (j->checkpoint == NULL)
 		return -1;
 	(void)setvbuf(j->checkpoint, NULL, _IOFBF, 1U << 16);
-	j->checkpoint_failed = false;
+	j->checkpoint_error = 0;
 	j->checkpoint_size = j->checkpoint_begun = 0;
 	j->ops->on_checkpoint(j, j->arg);
 	journal_checkpoint_add(j, span_str(JOURNAL_END_RECORD));
-	if (!j->checkpoint_failed && fflush(j->checkpoint) == 0 && !ferror(j->checkpoint) &&
-	    fsync(fd) == 0 && renameat(j->past.dirfd, temporary, j->past.dirfd, name) == 0 &&
+	if (j->checkpoint_error == 0 && fflush(j->checkpoint) == 0 && fsync(fd) == 0 &&
+	    renameat(j->past.dirfd, temporary, j->past.dirfd, name) == 0 &&
 	    fsync(j->past.dirfd) == 0)
 		r = 0;
+	error = j->checkpoint_error != 0 ? j->checkpoint_error : errno;
 	fclose(j->checkpoint);
 	j->checkpoint = NULL;
 	if (r != 0)
 		(void)unlinkat(j->past.dirfd, temporary, 0);
+	errno = error;
 	return r;
 }
 
 /*
- * The same. Then the checkpoint before it stays, with the logs since: should this one rot, they say the same.
+ * The same, on a full disk with what is kept for that day: once written it gives more back than that, which is then
+ * kept anew. Then the checkpoint before it stays, with the logs since: should this one rot, they say the same.
  * What is older goes, here, since it takes a while to give up the blocks of a large file.
  */
 static int
 replace_checkpoint(struct journal *j, uint64_t number)
 {
-	if (write_checkpoint(j, number) != 0)
-		return -1;
+	while (write_checkpoint(j, number) != 0)
+		if (!spool_is_full(errno) || !journal_give_up_something(j))
+			return -1;
 	(void)journal_past_remove_before(&j->past, j->trusted ? j->last_checkpoint : number);
 	return 0;
+}
+
+/* It was not written. What was given up for it in vain is kept again, as far as there is room. */
+static int
+checkpoint_missed(struct journal *j)
+{
+	journal_keep_reserve(j);
+	return -1;
 }
 
 /* Checkpoint number is on disk. */
@@ -134,7 +149,7 @@ journal_settle(struct journal *j)
 		return 0;
 	}
 	if (replace_checkpoint(j, j->log.number) != 0)
-		return -1;
+		return checkpoint_missed(j);
 	checkpoint_done(j, j->log.number);
 	return 0;
 }
@@ -163,6 +178,7 @@ on_child(evutil_socket_t fd, short what, void *arg)
 	}
 	log_warnx("journal: checkpoint %" PRIu64 " was not written; the logs are kept",
 	    j->checkpoint_number);
+	(void)checkpoint_missed(j);
 	j->not_before = j->log_size + j->checkpoint_minimum;
 	if (j->excess == JOURNAL_EXCESS_WRITING)
 		journal_exceed(j);
@@ -239,7 +255,7 @@ journal_replace_excess(struct journal *j, bool now)
 		return 0;
 	}
 	if (replace_checkpoint(j, j->log.number) != 0)
-		return -1;
+		return checkpoint_missed(j);
 	checkpoint_done(j, j->log.number);
 	j->excess = JOURNAL_EXCESS_NONE;
 	journal_note_durable(j, j->position);

@@ -46,7 +46,7 @@ struct journal {
 	bool wanted;	       /* a checkpoint, whatever the size of the log */
 	uint64_t not_before;   /* size of the log at which one is tried again after a failure */
 	FILE *checkpoint;      /* within on_checkpoint */
-	bool checkpoint_failed;
+	int checkpoint_error;  /* errno of the first that failed, 0 */
 	uint64_t checkpoint_size, checkpoint_begun; /* octets written, given to the disk */
 	uint64_t checkpoint_number;
 	uint64_t checkpoint_position; /* of the last record it knows of */
@@ -61,6 +61,9 @@ void journal_note_durable(struct journal *j, uint64_t position);
 
 /* Keeps a reserve for the day when the disk is full. */
 void journal_keep_reserve(struct journal *j);
+
+/* The disk is full: gives up what is there for this day, the least needed first. False if nothing is left. */
+bool journal_give_up_something(struct journal *j);
 
 /* If a checkpoint is wanted and none is being written, forks a child that writes it. */
 void journal_maybe_checkpoint(struct journal *j);

@@ -4,6 +4,8 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "queue/journal_file.h"
+
 /* With what the disk refuses everything as long as the reserve is on it; 0: it does not. */
 static int refuses_with;
 static int reserved_in = -1; /* the journal's directory */
@@ -36,6 +38,25 @@ pwritev(int fd, const struct iovec *iov, int n, off_t offset)
 	return is_refused() ? -1 : syscall(SYS_pwritev, fd, iov, n, offset, 0);
 }
 
+/* With what it refuses checkpoints alone, as long as the reserve is on it or for good. */
+static int checkpoints_refused_with;
+static bool for_good;
+
+int
+fsync(int fd)
+{
+	char link[32], path[256] = "";
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	if (checkpoints_refused_with != 0 && readlink(link, path, sizeof path - 1) > 0 &&
+	    strstr(path, ".ckpt.new") != NULL &&
+	    (for_good || faccessat(reserved_in, "reserve", F_OK, 0) == 0)) {
+		errno = checkpoints_refused_with;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
 /*
  * No room for a log, whichever of its names the disk gives that: the reserve is given up, and what is told is kept.
  * Another error leaves it alone.
@@ -66,6 +87,73 @@ test_reserve_is_given_up(void **state)
 		refuses_with = 0;
 		log_add(&l, 1, 10);
 		log_await_flush(&l);
+		log_reopen(&l);
+		assert_int_equal(l.sum, 55);
+		log_release(&l);
+	}
+}
+
+static size_t
+count_checkpoints(struct log_fixture *l)
+{
+	uint64_t *numbers;
+	size_t n = journal_file_list(l->dirfd, ".ckpt", &numbers);
+
+	free(numbers);
+	return n;
+}
+
+/* Writes a checkpoint: at once, or by a child. */
+static void
+settle(struct log_fixture *l, bool by_child)
+{
+	journal_set_at_once(l->journal, by_child ? 0 : UINT64_MAX);
+	(void)journal_settle(l->journal);
+	for (int i = 0; by_child && i < 300; i++) {
+		event_base_loop(l->base, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+}
+
+/*
+ * No room for a checkpoint, which is what frees the room of logs: it is written with that of the reserve, which is kept
+ * again then, as it is if that was in vain. Another error leaves it alone.
+ */
+static void
+test_reserve_is_lent_to_a_checkpoint(void **state)
+{
+	static const struct {
+		const char *name;
+		int error;
+		bool by_child, for_good, written;
+	} rows[] = {
+	    {"ENOSPC", ENOSPC, false, false, true},
+	    {"EDQUOT", EDQUOT, true, false, true},
+	    {"EFBIG, a child", EFBIG, true, false, true},
+	    {"EIO", EIO, false, false, false},
+	    {"ENOSPC for good", ENOSPC, false, true, false},
+	    {"ENOSPC for good, a child", ENOSPC, true, true, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct log_fixture l;
+		size_t before;
+
+		log_init_dir(&l);
+		assert_int_equal(journal_settle(l.journal), 0);
+		log_add(&l, 1, 10);
+		log_await_flush(&l);
+		log_reopen(&l);
+		before = count_checkpoints(&l);
+		reserved_in = l.dirfd;
+		for_good = rows[i].for_good;
+		checkpoints_refused_with = rows[i].error;
+		settle(&l, rows[i].by_child);
+		checkpoints_refused_with = 0;
+		check_row(
+		    rows[i].name, count_checkpoints(&l) == before + (rows[i].written ? 1 : 0));
+		check_row(rows[i].name, faccessat(l.dirfd, "reserve", F_OK, 0) == 0);
 		log_reopen(&l);
 		assert_int_equal(l.sum, 55);
 		log_release(&l);
@@ -133,6 +221,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_reserve_is_given_up),
+	    cmocka_unit_test(test_reserve_is_lent_to_a_checkpoint),
 	    cmocka_unit_test(test_excess_is_replaced),
 	    cmocka_unit_test(test_excess_at_the_end),
 	};
