@@ -265,12 +265,12 @@ on_message(struct channel *c, struct wire_msg *m, void *arg)
 	struct process *p = arg;
 
 	(void)c;
+	if (p->status != 0)
+		return; /* it ends: later settings are not to be answered */
 	if (span_is(m->verb, "settings"))
 		on_settings(p, m);
 	else if (!p->has_settings)
 		fatalx("postriderd says %.*s before the settings", SPAN_ARG(m->verb));
-	else if (p->status != 0)
-		return;
 	else if (span_is(m->verb, "listener") && m->nfds == 1)
 		on_listener(p, m);
 	else if (span_is(m->verb, "unlisten"))
