@@ -49,13 +49,6 @@ tell_stage(struct reload *r)
 	    r->timer, &(struct timeval){RELOAD_STAGE_MS / 1000, RELOAD_STAGE_MS % 1000 * 1000});
 }
 
-/* Does it serve by older settings? One that has not begun to serve begins with the new ones. */
-static bool
-is_behind(const struct child *c)
-{
-	return is_awaited(c) && child_state(c) == CHILD_READY;
-}
-
 /* Names each process that does not work by it. */
 static bool
 is_complete(const struct reload *r)
@@ -64,7 +57,7 @@ is_complete(const struct reload *r)
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct child *c = r->children[i];
-		const char *why = is_behind(c) ? "has not taken the new configuration yet"
+		const char *why = is_awaited(c) ? "has not taken the new configuration yet"
 				  : child_pid(c) > 0 && child_refused(c)
 				      ? "keeps its old configuration"
 				      : NULL;

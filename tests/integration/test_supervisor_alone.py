@@ -254,7 +254,8 @@ def test_process_that_closes_its_channel_and_hangs_is_killed(alone):
     hanging = wait_for(lambda: re.search(r"remote\[(\d+)\]: hangs", alone.log()), 5, "the vice")
     alone.write(hostname='"mx.test"')
     alone.reload()
-    wait_for(lambda: not alive(int(hanging.group(1))), 5, "its end")
+    wait_for(lambda: f"pid={hanging.group(1)} ended by signal " in alone.log(), 5, "its end")
+    assert f"pid={hanging.group(1)} ended by signal 9 after" in alone.log(), "not for what it may not call"
     wait_for(lambda: {one["state"] for one in alone.status()[1]} == {"ready"}, 8, "all ready")
 
 

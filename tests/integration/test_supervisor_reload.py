@@ -117,6 +117,18 @@ def test_reload_does_not_wait_for_a_process_that_has_ended(alone):
     assert ": slowly" not in alone.log()
 
 
+def test_reload_names_one_that_hangs_in_its_start(alone):
+    """It was started with the old configuration, and would serve by it."""
+    alone.start()
+    alone.write(hostname='"remote-stalls.test"')
+    assert alone.reload()["reload"] == "ok"
+    os.kill(alone.pids("remote")[0], signal.SIGKILL)
+    wait_for(lambda: ": stalls\n" in alone.log(), 5, "its start")
+    alone.write(hostname='"mx.test"')
+    assert alone.reload(timeout=20)["reload"] == "partly"
+    assert re.search(r"process=remote worker=0 pid=\d+ has not taken the new configuration yet\n", alone.log())
+
+
 @pytest.mark.parametrize("extra", ["nonsense = 1\n", "idle-timeout = 5 parsecs\n"])
 def test_wrong_reload_changes_nothing(alone, extra):
     alone.start()

@@ -3,10 +3,11 @@
  * (common/process.h) with handlers that say in the log what they hear. Copied under
  * the names of the real programs, it lets the supervisor be tested alone. What it does
  * wrong on purpose is told by the first label of the key hostname: "queue-deaf.test"
- * makes queue deaf to stop; the vices are refuses, dies, babbles, hangs, deaf, and, with new settings, slow (works by them
+ * makes queue deaf to stop; the vices are refuses, dies, babbles, hangs (in its start, its channel closed), stalls (the same, open), deaf, and, with new settings, slow (works by them
  * a second later) and silent.
  */
 #include <event2/event.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,17 +82,21 @@ static void
 on_start(struct process *p, void *arg)
 {
 	struct dummy *d = arg;
+	sem_t never; /* the filter of system calls knows no pause(2) */
 
 	log_info("start uid=%d smtpd=%d socket=%s", (int)getuid(),
 	    (int)process_uid_of(p, "smtpd"), process_socket(p, "directory"));
 	d->started = true;
 	if (strcmp(d->vice, "dies") == 0)
 		_exit(3);
-	if (strcmp(d->vice, "hangs") == 0) {
-		log_info("hangs");
-		shutdown(PROCESS_FD, SHUT_RDWR);
+	if (strcmp(d->vice, "hangs") == 0 || strcmp(d->vice, "stalls") == 0) {
+		log_info("%s", d->vice);
+		log_flush();
+		if (strcmp(d->vice, "hangs") == 0)
+			close(PROCESS_FD);
+		sem_init(&never, 0, 0);
 		for (;;)
-			pause();
+			sem_wait(&never);
 	}
 	if (strcmp(d->vice, "babbles") == 0)
 		send(PROCESS_FD, "hello", 5, MSG_NOSIGNAL);
