@@ -25,20 +25,26 @@
 
 #define STEP (4U << 20) /* octets given to the disk at a time */
 
+/* Remembers the first error: the next may be another's. */
+static void
+note(struct journal *j, bool written)
+{
+	if (!written && j->checkpoint_error == 0)
+		j->checkpoint_error = errno;
+}
+
 void
 journal_checkpoint_add(struct journal *j, struct span record)
 {
 	unsigned char h[JOURNAL_FRAME_HEADER];
 
 	journal_frame_header(j->past.instance, record, h);
-	if ((fwrite(h, 1, sizeof h, j->checkpoint) != sizeof h ||
-		fwrite(record.p, 1, record.len, j->checkpoint) != record.len) &&
-	    j->checkpoint_error == 0)
-		j->checkpoint_error = errno;
+	note(j, fwrite(h, 1, sizeof h, j->checkpoint) == sizeof h);
+	note(j, fwrite(record.p, 1, record.len, j->checkpoint) == record.len);
 	j->checkpoint_size += sizeof h + record.len;
 	/* Others flush small things on this disk meanwhile, and must not wait for all of this. */
 	if (j->checkpoint_size - j->checkpoint_begun >= STEP) {
-		fflush(j->checkpoint);
+		note(j, fflush(j->checkpoint) == 0);
 		(void)sync_file_range(fileno(j->checkpoint), (off_t)j->checkpoint_begun, STEP,
 		    SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
 		j->checkpoint_begun = j->checkpoint_size;
