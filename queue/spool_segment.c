@@ -59,10 +59,20 @@ allocate(int fd, uint64_t size)
 		return 0;
 	if (errno != EOPNOTSUPP && errno != ENOSYS)
 		return -1;
-	for (uint64_t at = 0; at < size; at += sizeof zeros)
-		if (pwrite(fd, zeros, sizeof zeros, (off_t)at) != (ssize_t)sizeof zeros)
+	for (uint64_t at = 0; at < size;) {
+		uint64_t left = size - at;
+		ssize_t n =
+		    pwrite(fd, zeros, left < sizeof zeros ? left : sizeof zeros, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = ENOSPC;
+		if (n <= 0)
 			return -1;
-	return ftruncate(fd, (off_t)size);
+		at += (uint64_t)n; /* why it was short the next one says */
+	}
+	return 0;
 }
 
 static int

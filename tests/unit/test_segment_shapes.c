@@ -25,6 +25,23 @@ fallocate(int fd, int mode, off_t offset, off_t len)
 	return (int)syscall(SYS_fallocate, fd, mode, offset, len);
 }
 
+/* The first write of zeros takes so many octets and no more; those behind it fail, unless this is 0. */
+static size_t takes;
+static int then_fails;
+
+ssize_t
+pwrite(int fd, const void *p, size_t n, off_t offset)
+{
+	if (takes > 0 && n > SPOOL_PAGE) {
+		if (offset > 0 && then_fails != 0) {
+			errno = then_fails;
+			return -1;
+		}
+		n = n < takes ? n : takes;
+	}
+	return syscall(SYS_pwrite64, fd, p, n, offset);
+}
+
 #define MESSAGES 9U
 
 /* A stopped spool with MESSAGES messages, each in a batch of its own, in one segment. */
@@ -278,6 +295,37 @@ test_without_fallocate(void **state)
 	no_fallocate = false;
 }
 
+/* Nor writes all at once: it goes on behind what was taken, and what fails then is told, not that nothing is allocated there. */
+static void
+test_short_without_fallocate(void **state)
+{
+	static const int errors[] = {0, ENOSPC, EDQUOT, EIO};
+
+	(void)state;
+	no_fallocate = true;
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		struct spool_segment_header h = {
+		    .number = 7, .generation = 1, .instance = 1, .size = 300000};
+		char path[] = "/tmp/postrider-test.XXXXXX", name[SPOOL_NAME_SIZE];
+		struct stat st;
+		int dirfd, r;
+
+		assert_non_null(mkdtemp(path));
+		dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		takes = 10000;
+		then_fails = errors[i];
+		r = spool_segment_create(dirfd, &h, false);
+		assert_int_equal(r == 0 ? 0 : errno, errors[i]);
+		takes = 0;
+		assert_int_equal(fstatat(dirfd, spool_segment_name(7, false, name), &st, 0), r);
+		if (r == 0)
+			assert_int_equal(st.st_size, 300000);
+		close(dirfd);
+		nftw(path, fixture_unlink, 16, FTW_DEPTH | FTW_PHYS);
+	}
+	no_fallocate = false;
+}
+
 /* A message of n octets, of which no two places look alike. The caller frees. */
 static char *
 content_of(size_t n)
@@ -369,6 +417,7 @@ main(void)
 	    cmocka_unit_test(test_unknown_kind_is_kept),
 	    cmocka_unit_test(test_garbage),
 	    cmocka_unit_test(test_without_fallocate),
+	    cmocka_unit_test(test_short_without_fallocate),
 	    cmocka_unit_test(test_up_to_the_last_octet),
 	    cmocka_unit_test(test_numbers_only_grow),
 	};
