@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -24,8 +23,9 @@ from integration.test_install import place as installation  # noqa: F401
 from integration.test_privileges import UIDS, busy, descriptors, roles, status  # noqa: F401
 from integration.test_sandbox import fixture_place, landlock_version  # noqa: F401
 from integration.conftest import alone  # noqa: F401
-from lib import control, instance, wrapped
+from lib import instance, wrapped
 from lib.instance import BIN
+from lib.peer import Peer
 from lib.secured import Secured
 from lib.waiting import wait_for
 from lib.world import World
@@ -184,50 +184,6 @@ def test_pv_16(place):
 def test_pv_17(place):
     for process in (*test_sandbox.STRANGERS, test_sandbox.CHILD):
         breaks_out(place, process, "mmap-exec", "mprotect-exec")
-
-
-class Peer:
-    """A client of a process's socket, as the user who may connect."""
-
-    def __init__(self, path, uid, role):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(5)
-        before = os.geteuid(), os.getegid()
-        os.setegid(uid)
-        os.seteuid(uid)
-        try:
-            self.sock.connect(str(path))
-        finally:
-            os.seteuid(before[0])
-            os.setegid(before[1])
-        self.say("hello", "version=1", f"role={role}")
-
-    def raw(self, octets):
-        try:
-            self.sock.sendall(octets)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-
-    def say(self, *lines):
-        self.raw(control.pack("".join(f"{line}\n" for line in lines)))
-
-    def is_gone(self, timeout):
-        """Reads until the other side closes; False if it has not after that time."""
-        self.sock.settimeout(timeout)
-        try:
-            while self.sock.recv(65536):
-                pass
-        except TimeoutError:
-            return False
-        except ConnectionResetError:
-            pass
-        return True
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.sock.close()
 
 
 def test_pv_18(busy):
