@@ -96,8 +96,8 @@ policy_table_address(const struct resolve_env *env, const struct access_table *t
 	struct domain *d = NULL;
 	struct buf why;
 
-	/* Most have none of any kind, and whose domain it is need not be known. */
-	if (strpbrk(a->text, DOMAIN_SEPARATORS) != NULL && !a->literal &&
+	/* Most local parts have none of any kind, and whose domain it is need not be known. */
+	if (strcspn(a->text, DOMAIN_SEPARATORS) < address_local(a).len && !a->literal &&
 	    address_domain(a).len > 0) {
 		buf_init(&why, 1024);
 		if (env->source.find(env->source.arg, address_domain(a), &d, &why) ==
