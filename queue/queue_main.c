@@ -44,7 +44,6 @@ on_settings(struct process *p, struct wire_msg *m, void *arg)
 	(void)p;
 	if (c == NULL)
 		return -1;
-	log_set_level(c->log_level);
 	if (q->spoolfd < 0) {
 		q->spoolfd = open(c->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (q->spoolfd < 0) {
