@@ -23,7 +23,7 @@ enum state {
 	GREETING,   /* waiting for 220 */
 	HELLO,	    /* EHLO sent */
 	ENVELOPE,   /* MAIL, RCPT, DATA: `step` tells which reply is next */
-	BODY,	    /* text and dot sent */
+	BODY,	    /* text and dot sent, and QUIT if `last` */
 	RESET,	    /* RSET sent after a refused message */
 	QUITTING    /* QUIT sent; the server closes first, so its side keeps TIME_WAIT */
 };
@@ -33,6 +33,7 @@ struct conn {
 	enum state state;
 	bool grouped;	 /* PIPELINING is offered and wanted */
 	bool begun;	 /* a message was begun and has not ended */
+	bool last;	 /* QUIT follows the dot of this message in one group */
 	bool writing;	 /* EPOLLOUT is armed */
 	unsigned sent;	 /* messages begun on this connection */
 	unsigned step;	 /* the reply due: 0 MAIL, 1..R RCPT, R+1 DATA */
@@ -41,7 +42,7 @@ struct conn {
 	uint64_t number; /* of this message, from 0 */
 	uint64_t t_open, t_data, t_dot, t_heard;
 	char *out; /* to be written, and after it body bytes from body_off on */
-	size_t out_len, out_off, body_off, body_end, in_len;
+	size_t out_len, out_off, body_off, body_end, quit_left, in_len;
 	char in[1024];
 };
 
@@ -109,38 +110,53 @@ conn_close(struct load *l, struct conn *c, int code)
 	l->open--;
 }
 
+/* Takes the `done` octets that were written from what waits: commands, then body, then QUIT. */
+static void
+conn_written(struct conn *c, size_t done)
+{
+	size_t out = c->out_len - c->out_off, body = c->body_end - c->body_off;
+	size_t of_out = done < out ? done : out;
+	size_t of_body = done - of_out < body ? done - of_out : body;
+
+	c->out_off += of_out;
+	c->body_off += of_body;
+	c->quit_left -= done - of_out - of_body;
+	if (c->out_off == c->out_len)
+		c->out_off = c->out_len = 0;
+}
+
 /* Writes what there is; waits for room in the socket only if it must. May close. */
 static void
 conn_flush(struct load *l, struct conn *c)
 {
-	struct iovec v[2];
-	size_t out, body, part;
+	static char quit[] = "QUIT\r\n";
+	struct iovec v[3];
+	size_t waiting;
 	ssize_t n;
 
 	for (;;) {
-		out = c->out_len - c->out_off;
-		body = c->body_end - c->body_off;
-		if (out + body == 0)
+		v[0].iov_base = c->out + c->out_off;
+		v[0].iov_len = c->out_len - c->out_off;
+		v[1].iov_base = l->text.body + c->body_off;
+		v[1].iov_len = c->body_end - c->body_off;
+		v[2].iov_base = quit + strlen(quit) - c->quit_left;
+		v[2].iov_len = c->quit_left;
+		waiting = v[0].iov_len + v[1].iov_len + v[2].iov_len;
+		if (waiting == 0)
 			break;
-		v[0] = (struct iovec){.iov_base = c->out + c->out_off, .iov_len = out};
-		v[1] = (struct iovec){.iov_base = l->text.body + c->body_off, .iov_len = body};
-		n = writev(c->fd, v, 2);
+		n = writev(c->fd, v, 3);
 		if (n == -1 && errno == EAGAIN)
 			break;
 		if (n == -1) {
 			conn_close(l, c, STATS_CLOSED);
 			return;
 		}
-		part = (size_t)n < out ? (size_t)n : out;
-		c->out_off += part;
-		c->body_off += (size_t)n - part;
+		conn_written(c, (size_t)n);
 	}
-	if (out == 0)
-		c->out_off = c->out_len = 0;
-	if ((out + body > 0) != c->writing) {
+	if ((waiting > 0) != c->writing) {
 		struct epoll_event ev = {.data.u32 = (uint32_t)(c - l->conn)};
 
-		c->writing = out + body > 0;
+		c->writing = waiting > 0;
 		ev.events = c->writing ? EPOLLIN | EPOLLOUT : EPOLLIN;
 		epoll_ctl(l->ep, EPOLL_CTL_MOD, c->fd, &ev);
 	}
@@ -185,6 +201,10 @@ conn_send_envelope(struct load *l, struct conn *c)
 static void
 conn_next(struct load *l, struct conn *c)
 {
+	if (c->last) { /* QUIT is sent */
+		c->state = QUITTING;
+		return;
+	}
 	if (!c->begun && c->sent < l->per_conn && load_has_more(l))
 		conn_begin_message(l, c);
 	if (!c->begun) {
@@ -238,6 +258,8 @@ conn_on_envelope(struct load *l, struct conn *c, int code)
 		if (c->rcpts > 0)
 			c->out_len += text_header(
 			    &l->text, c->out + c->out_len, l->out_max - c->out_len, c->number);
+		c->last = c->grouped && (c->sent == l->per_conn || !load_has_more(l));
+		c->quit_left = c->last ? strlen("QUIT\r\n") : 0;
 		c->state = BODY;
 		c->t_dot = cli_now_us();
 		conn_flush(l, c);
