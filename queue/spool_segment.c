@@ -50,14 +50,16 @@ write_header(int fd, const struct spool_segment_header *h)
 	return n < 0 ? -1 : 0;
 }
 
+/*
+ * Takes the room, which tells a full disk at once, and then writes all of it. Blocks that were only set aside would be marked as
+ * written by the flush of each batch: a second write to the disk for each, or a commit of its journal.
+ */
 static int
 allocate(int fd, uint64_t size)
 {
 	static const char zeros[65536];
 
-	if (fallocate(fd, 0, 0, (off_t)size) == 0)
-		return 0;
-	if (errno != EOPNOTSUPP && errno != ENOSYS)
+	if (fallocate(fd, 0, 0, (off_t)size) != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
 		return -1;
 	for (uint64_t at = 0; at < size;) {
 		uint64_t left = size - at;

@@ -93,7 +93,7 @@ class Instance:
         self.log_path, self.pid_file = self.root / "log", self.root / "pid"
         self.domains = Domains(self.root / "virtual", self.privileged)
         self.settings = {"hostname": hostname, "domains": str(self.domains.root), "spool": str(self.spool),
-                         "workers": 2, "greeting-delay": "0s", "log-level": "debug"}
+                         "workers": 2, "greeting-delay": "0s", "log-level": "debug", "segment-size": "4M"}
         if dns:
             self.settings["resolver"] = [dns.address]
         self.settings.update(settings or {})

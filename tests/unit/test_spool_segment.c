@@ -271,6 +271,23 @@ test_refuses_strange_files(void **state)
 	fixture_release(&f);
 }
 
+/* A hole is what was only set aside: each flush of mail into it would write to the file system's own tables as well. */
+static void
+test_new_segments_are_written_to_their_end(void **state)
+{
+	struct fixture f;
+	struct spool_segment *s;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_add_writer(&f);
+	fixture_send(&f, "0123456789\n");
+	s = f.seen[0]->segment;
+	assert_int_equal(s->size, FIXTURE_SEGMENT);
+	assert_int_equal(lseek(s->fd, 0, SEEK_HOLE), FIXTURE_SEGMENT);
+	fixture_release(&f);
+}
+
 static void
 test_names(void **state)
 {
@@ -300,6 +317,7 @@ main(void)
 	    cmocka_unit_test(test_other_generation_is_nothing),
 	    cmocka_unit_test(test_lock_tells_of_a_writer),
 	    cmocka_unit_test(test_refuses_strange_files),
+	    cmocka_unit_test(test_new_segments_are_written_to_their_end),
 	    cmocka_unit_test(test_names),
 	};
 
