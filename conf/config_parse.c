@@ -184,13 +184,22 @@ default_hostname(struct loader *l)
 	    "\"mx.example.net\"");
 }
 
+/* One for two processors: doc/ARCHITECTURE.md tells why. */
+static uint32_t
+default_workers(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	long workers = (cpus + 1) / 2;
+
+	return workers < 1 ? 1 : workers > 64 ? 64 : (uint32_t)workers;
+}
+
 static void
 fill_defaults(struct loader *l)
 {
 	struct config *c = l->c;
 	size_t n;
 	const struct config_key *keys = config_keys(&n);
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	for (size_t i = 0; i < n; i++) {
 		/* A value that was refused leaves nothing behind; the checks want something to look at. */
@@ -202,7 +211,7 @@ fill_defaults(struct loader *l)
 			default_hostname(l);
 		else if (keys[i].offset == offsetof(struct config, workers) &&
 			 keys[i].type == CONFIG_NUMBER)
-			c->workers = cpus < 1 ? 1 : cpus > 64 ? 64 : (uint32_t)cpus;
+			c->workers = default_workers();
 		else
 			config_key_set_default(c, &keys[i]);
 	}

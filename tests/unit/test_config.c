@@ -32,7 +32,7 @@ fills_defaults(void **state)
 	assert_int_equal(c->retry[6], 4 * 3600000);
 	assert_int_equal(c->remote_port, 25);
 	assert_false(c->allow_loopback_destinations);
-	assert_true(c->workers >= 1);
+	assert_int_equal(c->workers, (sysconf(_SC_NPROCESSORS_ONLN) + 1) / 2);
 	assert_null(c->smarthost);
 	assert_null(c->postmaster);
 	assert_int_equal(c->relay_from.n, 0);
