@@ -13,6 +13,7 @@
 #include "common/hash.h"
 #include "common/xalloc.h"
 #include "conf/access_forms.h"
+#include "conf/fold.h"
 
 #define KEY_MAX (ADDRESS_MAX + 16)
 
@@ -135,8 +136,7 @@ add_numbers(struct parser *p, struct buf *key, struct span s)
 static int
 add_mailbox(struct parser *p, struct buf *key, struct span s)
 {
-	char text[KEY_MAX + 2];
-	struct access_forms forms;
+	char text[KEY_MAX + 2], local[LOCAL_PART_MAX + 1];
 	struct address a;
 	const char *why;
 	bool everywhere = s.p[s.len - 1] == '@';
@@ -152,9 +152,9 @@ add_mailbox(struct parser *p, struct buf *key, struct span s)
 		complain(p, "%.*s: %s", SPAN_ARG(s), why);
 		return -1;
 	}
-	/* As the resolver knows it, so that no other spelling of a mailbox's name passes a line about it. */
-	access_forms_of(&a, "", &forms);
-	buf_add_str(key, forms.v[0].text);
+	/* Folded, so that no other spelling of a name passes its line; in quotes, as conf/access_forms looks for it first. */
+	fold_name(address_local(&a), local);
+	buf_add_str(key, local);
 	buf_add_char(key, '@');
 	if (!everywhere)
 		buf_add_span(key, address_domain(&a));
@@ -182,8 +182,7 @@ complain_of_prefix(struct parser *p, struct span s)
 	else
 		complain(p,
 		    "%.*s: expected whole octets such as 192.0.2 for 192.0.2.0/24, or groups "
-		    "such "
-		    "as IPv6:2001:db8",
+		    "such as IPv6:2001:db8",
 		    SPAN_ARG(s));
 	return true;
 }
