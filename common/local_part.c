@@ -1,6 +1,7 @@
 /*
- * local_part: dot-strings and quoted strings. See local_part.h. Called by common/address. Invariant: what
- * local_part_canonical writes is found whole by local_part_scan, and is its own canonical form.
+ * local_part: dot-strings and quoted strings. See local_part.h. Called by common/address and conf/access_forms.
+ * Invariant: what local_part_canonical and local_part_format write is found whole by local_part_scan, is its own
+ * canonical form, and the one that local_part_format makes of its plain text.
  */
 #include "common/local_part.h"
 
@@ -8,6 +9,8 @@
 
 #include "common/nfc.h"
 #include "common/utf8.h"
+
+static const char too_long[] = "Local part longer than 64 octets";
 
 static int
 fail(const char **why, const char *text)
@@ -108,7 +111,7 @@ local_part_scan(struct span s, bool utf8, const char **why)
 						 : scan_dot_string(s, utf8, why);
 
 	if (n > LOCAL_PART_MAX)
-		return fail(why, "Local part longer than 64 octets");
+		return fail(why, too_long);
 	return n;
 }
 
@@ -129,39 +132,56 @@ local_part_unquote(struct span local, char out[LOCAL_PART_MAX])
 	return n;
 }
 
-/* Writes the local part with quotes only where needed; never longer than the form it came in. */
+/* plain in quotes to out, which has room for twice its length and two: returns the length. */
 static size_t
-requote(struct span wire, char out[LOCAL_PART_MAX])
+quote(struct span plain, char *out)
 {
-	char plain[LOCAL_PART_MAX];
-	struct span p = span_make(plain, local_part_unquote(wire, plain));
 	size_t n = 0;
 
-	if (wire.p[0] != '"' || scan_dot_string(p, true, NULL) == (ptrdiff_t)p.len) {
-		memcpy(out, p.p, p.len);
-		return p.len;
-	}
 	out[n++] = '"';
-	for (size_t i = 0; i < p.len; i++) {
-		if (p.p[i] == '"' || p.p[i] == '\\')
+	for (size_t i = 0; i < plain.len; i++) {
+		if (plain.p[i] == '"' || plain.p[i] == '\\')
 			out[n++] = '\\';
-		out[n++] = p.p[i];
+		out[n++] = plain.p[i];
 	}
 	out[n++] = '"';
 	return n;
 }
 
+static int
+compose(struct span local, char out[LOCAL_PART_MAX], size_t *len, const char **why)
+{
+	if (utf8_is_ascii(local)) {
+		memcpy(out, local.p, local.len);
+		*len = local.len;
+		return 0;
+	}
+	if (nfc_format(local, out, LOCAL_PART_MAX, len) != 0)
+		return fail(why, "The local part is not in Unicode normalization form C");
+	return 0;
+}
+
+int
+local_part_format(struct span plain, char out[LOCAL_PART_MAX], size_t *len, const char **why)
+{
+	char quoted[2 * LOCAL_PART_MAX + 2];
+	struct span s;
+
+	if (plain.len > LOCAL_PART_MAX)
+		return fail(why, too_long);
+	if (scan_dot_string(plain, true, NULL) == (ptrdiff_t)plain.len)
+		return compose(plain, out, len, why);
+	s = span_make(quoted, quote(plain, quoted));
+	return local_part_scan(s, true, why) < 0 ? -1 : compose(s, out, len, why);
+}
+
 int
 local_part_canonical(struct span local, char out[LOCAL_PART_MAX], size_t *len, const char **why)
 {
-	char quoted[LOCAL_PART_MAX];
+	char plain[LOCAL_PART_MAX];
 
-	if (utf8_is_ascii(local)) {
-		*len = requote(local, out);
-		return 0;
-	}
-	if (nfc_format(span_make(quoted, requote(local, quoted)), out, LOCAL_PART_MAX, len) !=
-	    0)
-		return fail(why, "The local part is not in Unicode normalization form C");
-	return 0;
+	if (local.p[0] != '"')
+		return compose(local, out, len, why);
+	return local_part_format(
+	    span_make(plain, local_part_unquote(local, plain)), out, len, why);
 }

@@ -25,7 +25,15 @@ ptrdiff_t local_part_scan(struct span s, bool utf8, const char **why);
 int local_part_canonical(
     struct span local, char out[LOCAL_PART_MAX], size_t *len, const char **why);
 
-/* The same without its quotes and quoted-pairs, without a NUL behind. Returns its length. */
+/* The plain text of what local_part_scan has found: no quotes, no quoted-pairs, no NUL behind. Returns its length. */
 size_t local_part_unquote(struct span local, char out[LOCAL_PART_MAX]);
+
+/*
+ * The other way round: the canonical form, as above, of the local part whose plain text this is. It is quoted where a
+ * dot-string cannot say it (RFC 5322 3.2.4), the empty one, too. -1 if no local part says it: control octets, malformed
+ * UTF-8, or more than LOCAL_PART_MAX octets with the quotes; why (may be NULL) as for local_part_scan.
+ */
+int local_part_format(
+    struct span plain, char out[LOCAL_PART_MAX], size_t *len, const char **why);
 
 #endif

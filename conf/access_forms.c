@@ -18,22 +18,10 @@ add(struct access_forms *forms, struct span canonical)
 static void
 add_plain(struct access_forms *forms, struct span plain)
 {
-	char quoted[2 * LOCAL_PART_MAX + 4], canonical[LOCAL_PART_MAX];
-	size_t n = 0, len;
+	char canonical[LOCAL_PART_MAX];
+	size_t len;
 
-	quoted[n++] = '"';
-	for (size_t i = 0; i < plain.len; i++) {
-		if (plain.p[i] == '"' || plain.p[i] == '\\')
-			quoted[n++] = '\\';
-		quoted[n++] = plain.p[i];
-	}
-	quoted[n++] = '"';
-	/* With its quotes it may be too long for what needs none. */
-	if (plain.len <= LOCAL_PART_MAX &&
-	    local_part_scan(plain, true, NULL) == (ptrdiff_t)plain.len && plain.p[0] != '"')
-		add(forms, plain);
-	else if (n <= LOCAL_PART_MAX &&
-		 local_part_canonical(span_make(quoted, n), canonical, &len, NULL) == 0)
+	if (local_part_format(plain, canonical, &len, NULL) == 0)
 		add(forms, span_make(canonical, len));
 }
 

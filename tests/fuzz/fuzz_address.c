@@ -1,9 +1,10 @@
 /*
  * fuzz_address: any octets as an address. What is accepted is canonical: it
  * parses to itself, holds nothing that could end a command or a log line, and
- * keeps the limits. The first octet chooses the flags.
+ * keeps the limits; its local part comes back from its plain text. The first octet chooses the flags.
  */
 #include "common/address.h"
+#include "common/local_part.h"
 #include "common/utf8.h"
 #include "tests/fuzz/must.h"
 
@@ -11,14 +12,19 @@ static void
 check_accepted(const struct address *a, unsigned flags)
 {
 	struct span domain = address_domain(a);
-	char local[LOCAL_PART_MAX + 1];
+	char local[LOCAL_PART_MAX + 1], canonical[LOCAL_PART_MAX];
 	struct address again;
+	size_t len;
 
 	MUST(a->len == strlen(a->text) && a->len <= ADDRESS_MAX);
 	MUST(!span_has_control(address_span(a)) && utf8_valid(address_span(a)));
 	MUST(a->local_len <= LOCAL_PART_MAX);
 	MUST(address_local_unquoted(a, local) <= a->local_len);
 	MUST(!span_has_control(span_str(local)));
+	if (a->len > 0) {
+		MUST(local_part_format(span_str(local), canonical, &len, NULL) == 0);
+		MUST(span_eq(span_make(canonical, len), address_local(a)));
+	}
 	for (size_t i = 0; i < domain.len; i++)
 		MUST((unsigned char)domain.p[i] < 0x80 &&
 		     (domain.p[i] < 'A' || domain.p[i] > 'Z'));
