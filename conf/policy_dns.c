@@ -366,22 +366,19 @@ sender_refuses(struct look *k)
 
 /* Who must be reachable, or wants to be. */
 static bool
-is_rcpt_spared(const struct look *k, const struct address *rcpt)
+is_rcpt_spared(const struct policy_recipient *rcpt)
 {
 	char local[LOCAL_PART_MAX + 1];
-	const struct access_entry *e;
-	size_t len = address_local_unquoted(rcpt, local);
+	size_t len = address_local_unquoted(rcpt->address, local);
 
-	if (span_is_nocase(span_make(local, len), "postmaster"))
-		return true;
-	e = k->table != NULL ? policy_table_address(k->env, k->table, ACCESS_TO, rcpt) : NULL;
-	return e != NULL && e->action == ACCESS_OK;
+	return span_is_nocase(span_make(local, len), "postmaster") ||
+	       (rcpt->line != NULL && rcpt->line->action == ACCESS_OK);
 }
 
 bool
 policy_dns_refuses(const struct resolve_env *env, const struct policy_client *client,
-    const struct address *from, const struct address *rcpt, const struct access_table *table,
-    struct trace *trace, struct policy_answer *answer)
+    const struct address *from, const struct policy_recipient *rcpt,
+    const struct access_table *table, struct trace *trace, struct policy_answer *answer)
 {
 	struct look k = {env, client, from, table, trace, answer};
 	const char *why;
@@ -389,7 +386,7 @@ policy_dns_refuses(const struct resolve_env *env, const struct policy_client *cl
 	if (!policy_dns_is_any_on(env->config))
 		return false;
 	why = why_no_stranger(env, client, table);
-	if (why == NULL && is_rcpt_spared(&k, rcpt))
+	if (why == NULL && is_rcpt_spared(rcpt))
 		why = "mail for this recipient is not checked";
 	if (why == NULL && is_whitelisted(&k))
 		why = "a dnswl has the client";

@@ -12,6 +12,12 @@
 #include "conf/access_file.h"
 #include "conf/policy.h"
 
+/* A recipient that is asked about, and the line of the access table about it, looked up once: NULL if there is none. */
+struct policy_recipient {
+	const struct address *address;
+	const struct access_entry *line;
+};
+
 /* Nothing is decided yet: answer without a verdict and a rule. */
 void policy_begin(struct policy_answer *answer);
 
@@ -76,7 +82,7 @@ bool policy_dns_is_any_on(const struct config *c);
  * is refused; what is found and not refused is among the warnings.
  */
 bool policy_dns_refuses(const struct resolve_env *env, const struct policy_client *client,
-    const struct address *from, const struct address *rcpt, const struct access_table *table,
-    struct trace *trace, struct policy_answer *answer);
+    const struct address *from, const struct policy_recipient *rcpt,
+    const struct access_table *table, struct trace *trace, struct policy_answer *answer);
 
 #endif

@@ -9,46 +9,32 @@
 
 /* Does the access table let this client relay, or anybody to this recipient? */
 static bool
-table_relays(const struct resolve_env *env, const struct access_table *table,
-    const struct policy_client *client, const struct address *rcpt)
-{
-	const struct access_entry *e;
-
-	if (table == NULL)
-		return false;
-	e = policy_table_client(table, client);
-	if (e != NULL && e->action == ACCESS_RELAY)
-		return true;
-	e = policy_table_address(env, table, ACCESS_TO, rcpt);
-	return e != NULL && e->action == ACCESS_RELAY;
-}
-
-/* Does the access table throw away what is for this recipient, whoever sends it? */
-static bool
-table_discards(
-    const struct resolve_env *env, const struct access_table *table, const struct address *rcpt)
+table_relays(const struct access_table *table, const struct policy_client *client,
+    const struct policy_recipient *rcpt)
 {
 	const struct access_entry *e =
-	    table != NULL ? policy_table_address(env, table, ACCESS_TO, rcpt) : NULL;
+	    table != NULL ? policy_table_client(table, client) : NULL;
 
-	return e != NULL && e->action == ACCESS_DISCARD;
+	return (e != NULL && e->action == ACCESS_RELAY) ||
+	       (rcpt->line != NULL && rcpt->line->action == ACCESS_RELAY);
 }
 
-/* What the access table says of a recipient, and of who sends to it. True if it refuses. */
+/* What the access table says of a recipient, and of who sends to it. True if it refuses; else rcpt has its line. */
 static bool
 table_decides(const struct resolve_env *env, const struct policy_client *client,
-    const struct address *from, const struct address *rcpt, const struct access_table *table,
+    const struct address *from, struct policy_recipient *rcpt, const struct access_table *table,
     struct trace *trace, struct policy_answer *answer)
 {
-	return table != NULL &&
-	       (policy_table_refuses(env, policy_table_client(table, client), "client", 550,
-		    "5.7.1", "No mail is taken from this host", trace, answer) ||
-		   policy_table_refuses(env,
-		       policy_table_address(env, table, ACCESS_FROM, from), "sender", 550,
-		       "5.7.1", "No mail is taken from this sender", trace, answer) ||
-		   policy_table_refuses(env, policy_table_address(env, table, ACCESS_TO, rcpt),
-		       "recipient", 550, "5.2.1", "No mail is taken for this recipient", trace,
-		       answer));
+	if (table == NULL)
+		return false;
+	if (policy_table_refuses(env, policy_table_client(table, client), "client", 550,
+		"5.7.1", "No mail is taken from this host", trace, answer) ||
+	    policy_table_refuses(env, policy_table_address(env, table, ACCESS_FROM, from),
+		"sender", 550, "5.7.1", "No mail is taken from this sender", trace, answer))
+		return true;
+	rcpt->line = policy_table_address(env, table, ACCESS_TO, rcpt->address);
+	return policy_table_refuses(env, rcpt->line, "recipient", 550, "5.2.1",
+	    "No mail is taken for this recipient", trace, answer);
 }
 
 /* The DNS did not say who this client is, and there are clients who may relay by their names. */
@@ -64,12 +50,13 @@ name_might_relay(const struct access_table *table, const struct policy_client *c
 /* A domain that is not hosted here: who may send there through us? */
 static void
 decide_relay(const struct resolve_env *env, const struct policy_client *client,
-    const struct address *rcpt, const struct access_table *table, struct trace *trace,
+    const struct policy_recipient *rcpt, const struct access_table *table, struct trace *trace,
     struct policy_answer *answer)
 {
 	const struct config *c = env->config;
 	const char *ours = NULL;
-	const char *domain = address_domain(rcpt).p; /* it ends where the address does */
+	const char *domain =
+	    address_domain(rcpt->address).p; /* it ends where the address does */
 	const char *relay = policy_relay_domain(env, domain);
 	const struct trace_place here = {NULL, c->path, 0};
 	char name[NETADDR_TEXT_SIZE];
@@ -83,7 +70,7 @@ decide_relay(const struct resolve_env *env, const struct policy_client *client,
 	} else if (relay != NULL) {
 		trace_look(trace, "relay-domains", here, "%s", relay);
 		policy_allow(answer, trace, "relay-domains", "2.1.5");
-	} else if (table_relays(env, table, client, rcpt)) {
+	} else if (table_relays(table, client, rcpt)) {
 		policy_allow(answer, trace, "access-table", "2.1.5");
 	} else if (name_might_relay(table, client)) {
 		verdict_set(&answer->verdict, VERDICT_TEMPORARY, 451, "4.7.1",
@@ -135,9 +122,10 @@ size_refuses(const struct domain *d, const struct policy_client *client,
 
 static void
 decide_rcpt(const struct resolve_env *env, const struct policy_client *client,
-    const struct address *rcpt, const struct access_table *table, struct trace *trace,
+    const struct policy_recipient *rcpt, const struct access_table *table, struct trace *trace,
     struct policy_answer *answer)
 {
+	const struct address *address = rcpt->address;
 	struct domain *d = NULL;
 	struct resolution r;
 	enum lookup l = LOOKUP_FOUND;
@@ -146,31 +134,31 @@ decide_rcpt(const struct resolve_env *env, const struct policy_client *client,
 
 	buf_init(&why, 1024);
 	/* The bare postmaster is ours in any case; a literal never is. */
-	if (address_domain(rcpt).len > 0 && !rcpt->literal)
-		l = env->source.find(env->source.arg, address_domain(rcpt), &d, &why);
+	if (address_domain(address).len > 0 && !address->literal)
+		l = env->source.find(env->source.arg, address_domain(address), &d, &why);
 	buf_release(&why);
 	if (l == LOOKUP_NOT_FOUND) {
 		trace_look(trace, "domains",
 		    (struct trace_place){NULL, env->config->domains, 0},
-		    "%.*s is not hosted here", SPAN_ARG(address_domain(rcpt)));
+		    "%.*s is not hosted here", SPAN_ARG(address_domain(address)));
 		decide_relay(env, client, rcpt, table, trace, answer);
 		return;
 	}
 	/* As sendmail has it: what is thrown away goes to nobody, so nobody has to be there. */
 	if (answer->action == POLICY_DISCARD) {
-		trace_add(trace, "whether %s is there is not asked", rcpt->text);
+		trace_add(trace, "whether %s is there is not asked", address->text);
 		policy_allow(answer, trace, "hosted", "2.1.5");
 		return;
 	}
 	/* Could not tell included: the resolver says why. */
-	resolve(env, rcpt, RESOLVE_ANY, trace, &r);
+	resolve(env, address, RESOLVE_ANY, trace, &r);
 	answer->verdict = r.verdict;
-	full = policy_quota_refuses(env, client, rcpt, &r, trace, answer);
+	full = policy_quota_refuses(env, client, address, &r, trace, answer);
 	resolution_release(&r);
 	if (full)
 		return;
 	if (answer->verdict.kind == VERDICT_OK && d != NULL &&
-	    size_refuses(d, client, rcpt, trace, answer))
+	    size_refuses(d, client, address, trace, answer))
 		return;
 	if (answer->verdict.kind == VERDICT_OK)
 		policy_allow(answer, trace, "hosted", "2.1.5");
@@ -183,21 +171,22 @@ policy_rcpt(const struct resolve_env *env, const struct policy_client *client,
     const struct address *from, const struct address *rcpt, struct trace *trace,
     struct policy_answer *answer)
 {
+	struct policy_recipient to = {rcpt, NULL};
 	const struct access_table *table;
 	struct verdict held;
 
 	policy_begin(answer);
 	if (policy_lacks_login(client, trace, answer) ||
 	    !policy_obtain_table(env, client, &table, trace, answer) ||
-	    table_decides(env, client, from, rcpt, table, trace, answer))
+	    table_decides(env, client, from, &to, table, trace, answer))
 		return;
 	held = answer->verdict;
-	if (table_discards(env, table, rcpt))
+	if (to.line != NULL && to.line->action == ACCESS_DISCARD) /* whoever sends it */
 		policy_allow(answer, trace, "access-table", "2.1.5");
 	else
-		decide_rcpt(env, client, rcpt, table, trace, answer);
+		decide_rcpt(env, client, &to, table, trace, answer);
 	if (answer->verdict.kind != VERDICT_OK ||
-	    policy_dns_refuses(env, client, from, rcpt, table, trace, answer) ||
+	    policy_dns_refuses(env, client, from, &to, table, trace, answer) ||
 	    policy_limits_rcpt(env, client, from, trace, answer) ||
 	    answer->action == POLICY_DELIVER)
 		return;

@@ -374,6 +374,44 @@ wants_what_it_needs(void **state)
 	check_wants(&stranger, false, LISTENER_SUBMIT, "");
 }
 
+/* How often the recipient's domain was asked for. */
+static unsigned finds;
+static struct resolve_source plain;
+
+static enum lookup
+find_and_count(void *arg, struct span name, struct domain **d, struct buf *why)
+{
+	finds += span_is(name, "a.test");
+	return plain.find(arg, name, d, why);
+}
+
+/* The line about a recipient is looked up once, and with it what separates a subaddress in the domain. */
+static void
+looks_a_recipient_up_once(void **state)
+{
+	static const struct row row = {.rcpt = "alice+x@a.test"};
+	unsigned without;
+	char got[200];
+
+	(void)state;
+	plain = fake.env.source;
+	fake.env.source.find = find_and_count;
+	set_checks(CHECK_WARN);
+	finds = 0;
+	decide(&row, got, sizeof got);
+	without = finds;
+	set_table("To:else@a.test REJECT\n");
+	finds = 0;
+	decide(&row, got, sizeof got);
+	assert_string_equal(got, HOSTED);
+	assert_int_equal(finds, without + 1);
+	set_table("To:alice@a.test DISCARD\n");
+	finds = 0;
+	decide(&row, got, sizeof got);
+	assert_string_equal(got, "250 2.1.5 access-table");
+	assert_int_equal(finds, 1);
+}
+
 int
 main(void)
 {
@@ -383,6 +421,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(says_what_the_list_says, setup, teardown),
 	    cmocka_unit_test_setup_teardown(believes_the_access_table, setup, teardown),
 	    cmocka_unit_test_setup_teardown(wants_what_it_needs, setup, teardown),
+	    cmocka_unit_test_setup_teardown(looks_a_recipient_up_once, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
