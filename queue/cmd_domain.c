@@ -9,7 +9,7 @@
 
 #include "common/address.h"
 #include "conf/admin.h"
-#include "queue/cmd_table.h"
+#include "queue/cmd_list.h"
 #include "queue/cmd_verbs.h"
 
 struct addition {
@@ -43,11 +43,6 @@ cmd_domain_add(struct cmd_context *ctx, char **argv)
 	return cmd_with_config(ctx, add, &a);
 }
 
-struct list {
-	struct cmd_table *table; /* for people, */
-	json_t *json;		 /* or for programs */
-};
-
 static void
 add_to_table(struct cmd_table *t, const struct admin_domain *d)
 {
@@ -72,14 +67,14 @@ add_to_table(struct cmd_table *t, const struct admin_domain *d)
 static void
 on_domain(const struct admin_domain *d, void *arg)
 {
-	struct list *l = arg;
+	struct cmd_list *l = arg;
 	json_t *one;
 
 	if (l->table != NULL) {
 		add_to_table(l->table, d);
 		return;
 	}
-	one = json_object();
+	one = cmd_list_add(l);
 	json_object_set_new(one, "name", cmd_json_text(d->name));
 	json_object_set_new(one, "alias-of", cmd_json_text(d->alias_of));
 	json_object_set_new(one, "path", cmd_json_text(d->path));
@@ -87,30 +82,20 @@ on_domain(const struct admin_domain *d, void *arg)
 	json_object_set_new(one, "gid", json_integer(d->gid));
 	json_object_set_new(one, "users", cmd_json_number(d->users));
 	json_object_set_new(one, "problem", cmd_json_text(d->problem));
-	json_array_append_new(l->json, one);
 }
 
 static int
 list(const struct config *c, struct buf *why, void *arg)
 {
 	const struct cmd_context *ctx = arg;
-	struct list l = {.table = NULL};
-	json_t *json;
+	struct cmd_list l;
 	int r;
 
-	if (ctx->json)
-		l.json = json_array();
-	else
-		l.table = cmd_table_new("DOMAIN|>USERS|OWNER|");
+	cmd_list_init(&l, ctx->json, "domains", "DOMAIN|>USERS|OWNER|");
 	r = admin_domain_list(c, on_domain, &l, why) == 0 ? 0 : EX_NOINPUT;
-	if (ctx->json) {
-		json = json_object();
-		json_object_set_new(json, "domains", l.json);
-		r = cmd_json_print(json) == 0 ? r : EX_IOERR;
-	} else {
-		cmd_table_print(l.table, stdout);
-	}
-	cmd_table_free(&l.table);
+	if (cmd_list_print(&l) != 0)
+		r = EX_IOERR;
+	cmd_list_release(&l);
 	return r;
 }
 

@@ -23,7 +23,7 @@
 #include "common/xalloc.h"
 #include "conf/config_check.h"
 #include "queue/client_config.h"
-#include "queue/cmd_table.h"
+#include "queue/cmd_list.h"
 #include "queue/cmd_verbs.h"
 #include "queue/fsck_show.h"
 #include "queue/salvage.h"
@@ -174,26 +174,37 @@ check(struct fsck_command *k, struct fsck_report *r)
 /* Salvaging */
 
 struct listing {
-	struct cmd_table *table;
-	json_t *json;
+	struct cmd_list list;
 	struct idmap queued; /* the numbers of what is in the queue now */
 	const char *file;
 };
 
 static void
+add_to_table(struct listing *l, const struct salvage_message *m, bool queued)
+{
+	struct cmd_table *t = l->list.table;
+	char size[CMD_SIZE_SIZE];
+
+	cmd_table_addf(t, "%s.eml", m->name);
+	cmd_table_add(t, span_str(cmd_format_size(m->size, size)));
+	cmd_table_addf(t, "%" PRIu32, m->recipients);
+	cmd_table_addf(t, "<%.*s>", SPAN_ARG(m->from));
+	cmd_table_add(t, span_str(queued ? "yes" : "no"));
+	cmd_table_add(t, span_str(m->there ? "(was there already)" : l->file));
+}
+
+static void
 on_salvaged(const struct salvage_message *m, void *arg)
 {
 	struct listing *l = arg;
-	char size[CMD_SIZE_SIZE];
 	bool queued = idmap_find(&l->queued, m->number) != NULL;
-	json_t *one = json_object();
+	json_t *one;
 
-	cmd_table_addf(l->table, "%s.eml", m->name);
-	cmd_table_add(l->table, span_str(cmd_format_size(m->size, size)));
-	cmd_table_addf(l->table, "%" PRIu32, m->recipients);
-	cmd_table_addf(l->table, "<%.*s>", SPAN_ARG(m->from));
-	cmd_table_add(l->table, span_str(queued ? "yes" : "no"));
-	cmd_table_add(l->table, span_str(m->there ? "(was there already)" : l->file));
+	if (l->list.table != NULL) {
+		add_to_table(l, m, queued);
+		return;
+	}
+	one = cmd_list_add(&l->list);
 	json_object_set_new(one, "id", cmd_json_text(m->name));
 	cmd_json_set(one, "sender", m->from);
 	json_object_set_new(one, "recipients", cmd_json_number(m->recipients));
@@ -201,7 +212,6 @@ on_salvaged(const struct salvage_message *m, void *arg)
 	json_object_set_new(one, "queued", json_boolean(queued));
 	json_object_set_new(one, "file", cmd_json_text(l->file));
 	json_object_set_new(one, "written", json_boolean(!m->there));
-	json_array_append_new(l->json, one);
 }
 
 static int
@@ -224,12 +234,11 @@ static int
 salvage(struct fsck_command *k, struct fsck_report *r)
 {
 	int corruptfd = openat(k->spoolfd, "corrupt", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct listing l = {
-	    .table = cmd_table_new("WRITTEN|>SIZE|>RECIPIENTS|SENDER|IN QUEUE|FROM"),
-	    .json = json_array(),
-	    .file = k->file};
+	struct listing l = {.file = k->file};
 	int status = 0;
 
+	cmd_list_init(&l.list, k->ctx->json, "messages",
+	    "WRITTEN|>SIZE|>RECIPIENTS|SENDER|IN QUEUE|FROM");
 	fsck_list_kept(r);
 	idmap_init(&l.queued);
 	fsck_list_messages(r, &l.queued);
@@ -241,17 +250,9 @@ salvage(struct fsck_command *k, struct fsck_report *r)
 		l.file = r->kept[i].name;
 		status = salvage_one(k, corruptfd, &l);
 	}
-	if (k->ctx->json) {
-		json_t *json = json_object();
-
-		json_object_set(json, "messages", l.json);
-		if (cmd_json_print(json) != 0)
-			status = EX_IOERR;
-	} else {
-		cmd_table_print(l.table, stdout);
-	}
-	json_decref(l.json);
-	cmd_table_free(&l.table);
+	if (cmd_list_print(&l.list) != 0)
+		status = EX_IOERR;
+	cmd_list_release(&l.list);
 	idmap_release(&l.queued);
 	if (corruptfd >= 0)
 		close(corruptfd);

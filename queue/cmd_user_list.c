@@ -4,13 +4,12 @@
 
 #include "common/address.h"
 #include "conf/admin.h"
-#include "queue/cmd_table.h"
+#include "queue/cmd_list.h"
 #include "queue/cmd_verbs.h"
 
-struct list {
+struct question {
 	const char *domain;
-	struct cmd_table *table; /* for people, */
-	json_t *json;		 /* or for programs */
+	struct cmd_list list;
 };
 
 static void
@@ -27,14 +26,14 @@ add_to_table(struct cmd_table *t, const struct admin_user *u)
 static void
 on_user(const struct admin_user *u, void *arg)
 {
-	struct list *l = arg;
+	struct cmd_list *l = arg;
 	json_t *one;
 
 	if (l->table != NULL) {
 		add_to_table(l->table, u);
 		return;
 	}
-	one = json_object();
+	one = cmd_list_add(l);
 	json_object_set_new(one, "address", cmd_json_text(u->address));
 	json_object_set_new(one, "line", cmd_json_number(u->line));
 	json_object_set_new(one, "login", json_boolean(u->login));
@@ -42,46 +41,35 @@ on_user(const struct admin_user *u, void *arg)
 	json_object_set_new(
 	    one, "quota", u->limit > 0 ? cmd_json_number(u->limit) : json_null());
 	json_object_set_new(one, "own", json_boolean(u->own));
-	json_array_append_new(l->json, one);
 }
 
 static int
 list(const struct config *c, struct buf *why, void *arg)
 {
-	struct list *l = arg;
+	struct question *q = arg;
 
-	return admin_user_list(c, l->domain, on_user, l, why) == 0 ? 0 : EX_NOINPUT;
+	return admin_user_list(c, q->domain, on_user, &q->list, why) == 0 ? 0 : EX_NOINPUT;
 }
 
 int
 cmd_user_list(struct cmd_context *ctx, char **argv)
 {
-	struct list l = {.table = NULL};
+	struct question q;
 	char canonical[DOMAIN_MAX + 1];
 	const char *reason = "";
 	struct cmd_args args;
-	json_t *json;
 	size_t len;
 	int r = cmd_parse(ctx, argv, NULL, 0, 1, 1, &args);
 
 	if (r != CMD_GO_ON)
 		return r;
-	l.domain = args.v[0];
-	if (domain_canonical(span_str(l.domain), true, canonical, &len, &reason) != 0)
-		return cmd_fail(EX_USAGE, "%s: expected a domain name: %s", l.domain, reason);
-	if (ctx->json)
-		l.json = json_array();
-	else
-		l.table = cmd_table_new("USER|LOGIN|>QUOTA|");
-	r = cmd_with_config(ctx, list, &l);
-	if (r == 0 && ctx->json) {
-		json = json_object();
-		json_object_set(json, "users", l.json);
-		r = cmd_json_print(json);
-	} else if (r == 0) {
-		cmd_table_print(l.table, stdout);
-	}
-	json_decref(l.json);
-	cmd_table_free(&l.table);
+	q.domain = args.v[0];
+	if (domain_canonical(span_str(q.domain), true, canonical, &len, &reason) != 0)
+		return cmd_fail(EX_USAGE, "%s: expected a domain name: %s", q.domain, reason);
+	cmd_list_init(&q.list, ctx->json, "users", "USER|LOGIN|>QUOTA|");
+	r = cmd_with_config(ctx, list, &q);
+	if (r == 0)
+		r = cmd_list_print(&q.list);
+	cmd_list_release(&q.list);
 	return r;
 }
