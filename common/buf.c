@@ -70,15 +70,22 @@ grow_secret(struct buf *b, size_t cap)
 	b->p = p;
 }
 
+/* Is there room for n octets more and the zero behind them, as there mostly is? */
+static inline bool
+has_room(const struct buf *b, size_t n)
+{
+	return b->cap > b->len && n < b->cap - b->len && n <= b->max - b->len;
+}
+
 int
 buf_reserve(struct buf *b, size_t n)
 {
 	size_t need, cap;
 
+	if (has_room(b, n))
+		return 0;
 	if (__builtin_add_overflow(b->len, n, &need) || need > b->max)
 		return -1;
-	if (need < b->cap)
-		return 0;
 	for (cap = b->cap > 0 ? b->cap : 64; cap <= need; cap *= 2)
 		;
 	if (b->secret)
@@ -93,7 +100,7 @@ buf_reserve(struct buf *b, size_t n)
 int
 buf_add(struct buf *b, const void *p, size_t n)
 {
-	if (buf_reserve(b, n) != 0)
+	if (!has_room(b, n) && buf_reserve(b, n) != 0)
 		return -1;
 	if (n > 0)
 		memcpy(b->p + b->len, p, n);
@@ -117,7 +124,11 @@ buf_add_str(struct buf *b, const char *s)
 int
 buf_add_char(struct buf *b, char c)
 {
-	return buf_add(b, &c, 1);
+	if (!has_room(b, 1) && buf_reserve(b, 1) != 0)
+		return -1;
+	b->p[b->len++] = c;
+	b->p[b->len] = '\0';
+	return 0;
 }
 
 int

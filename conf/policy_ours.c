@@ -18,6 +18,8 @@ has_address(
 	    config_netblocks_find(&env->config->relay_from, &client->address);
 	char name[NETADDR_TEXT_SIZE];
 
+	if (trace == NULL)
+		return ours != NULL; /* asked for each message, more than once */
 	if (ours == NULL)
 		trace_look(trace, "relay-from", here, "no network of it has the client");
 	else

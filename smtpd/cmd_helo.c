@@ -42,12 +42,8 @@ cmd_helo_run(struct session *s, const struct command *c)
 static void
 list_offers(struct session *s)
 {
-	struct buf reply;
-
-	buf_init(&reply, 4096);
-	settings_format_ehlo(s->settings, session_offers(s), &reply);
-	session_reply_text(s, buf_str(&reply));
-	buf_release(&reply);
+	settings_format_ehlo(s->settings, session_offers(s), &s->transport.out);
+	session_replied(s);
 }
 
 /* Where it cannot be told passwords do as well. */

@@ -116,8 +116,9 @@ session_facts_text(const struct session *s, char out[SESSION_FACTS_TEXT_SIZE])
 {
 	struct span name = session_facts_name(s);
 
-	snprintf(out, SESSION_FACTS_TEXT_SIZE, "%s%.*s", name.len > 0 ? " name=" : "",
-	    SPAN_ARG(name));
+	if (name.len == 0)
+		return "";
+	snprintf(out, SESSION_FACTS_TEXT_SIZE, " name=%.*s", SPAN_ARG(name));
 	return out;
 }
 

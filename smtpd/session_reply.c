@@ -104,6 +104,12 @@ void
 session_reply_text(struct session *s, const char *text)
 {
 	buf_add_str(&s->transport.out, text);
+	session_replied(s);
+}
+
+void
+session_replied(struct session *s)
+{
 	s->replies++;
 }
 

@@ -27,4 +27,7 @@ void session_log_warnings(const struct session *s, const struct answer *a);
 /* A whole reply made in advance, with its CRLF. */
 void session_reply_text(struct session *s, const char *text);
 
+/* A whole reply was written to s->transport.out. */
+void session_replied(struct session *s);
+
 #endif

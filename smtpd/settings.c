@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/decimal.h"
 #include "common/xalloc.h"
 #include "conf/policy.h"
 #include "smtpd/future_release.h"
@@ -14,9 +15,12 @@
 static void
 add_limits(const struct settings *s, struct buf *out)
 {
-	buf_addf(out, "250-LIMITS RCPTMAX=%" PRIu32, s->recipient_limit);
-	if (s->transaction_limit > 0)
-		buf_addf(out, " MAILMAX=%" PRIu32, s->transaction_limit);
+	buf_add_str(out, "250-LIMITS RCPTMAX=");
+	decimal_add(out, s->recipient_limit);
+	if (s->transaction_limit > 0) {
+		buf_add_str(out, " MAILMAX=");
+		decimal_add(out, s->transaction_limit);
+	}
 	buf_add_str(out, "\r\n");
 }
 
@@ -24,9 +28,14 @@ add_limits(const struct settings *s, struct buf *out)
 void
 settings_format_ehlo(const struct settings *s, unsigned offers, struct buf *out)
 {
-	buf_addf(out, "250-%s\r\n250-PIPELINING\r\n", s->hostname);
-	if ((offers & OFFER_SIZE) != 0)
-		buf_addf(out, "250-SIZE %" PRIu64 "\r\n", s->message_size_limit);
+	buf_add_str(out, "250-");
+	buf_add_str(out, s->hostname);
+	buf_add_str(out, "\r\n250-PIPELINING\r\n");
+	if ((offers & OFFER_SIZE) != 0) {
+		buf_add_str(out, "250-SIZE ");
+		decimal_add(out, s->message_size_limit);
+		buf_add_str(out, "\r\n");
+	}
 	if ((offers & OFFER_8BITMIME) != 0)
 		buf_add_str(out, "250-8BITMIME\r\n");
 	if ((offers & OFFER_SMTPUTF8) != 0)

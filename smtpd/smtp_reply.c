@@ -123,21 +123,41 @@ smtp_reply_find(enum smtp_reply_id id)
 	return &catalogue[id];
 }
 
+/* Octets at the beginning that a reply may hold as they are. */
+static size_t
+plain_length(struct span text)
+{
+	size_t n = 0;
+
+	while (n < text.len && text.p[n] >= 0x20 && text.p[n] <= 0x7e)
+		n++;
+	return n;
+}
+
 void
 smtp_reply_escape(struct buf *out, struct span text, size_t room)
 {
 	static const char hex[] = "0123456789abcdef";
 
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-		char coded[4] = {'\\', 'x', hex[c >> 4], hex[c & 15]};
-		bool plain = c >= 0x20 && c <= 0x7e;
-		size_t n = plain ? 1 : sizeof coded;
+	while (text.len > 0) {
+		size_t n = plain_length(text);
 
-		if (n > room)
+		if (n > 0) {
+			n = n < room ? n : room;
+			buf_add(out, text.p, n);
+			room -= n;
+			text = span_skip(text, n);
+		} else {
+			unsigned char c = (unsigned char)text.p[0];
+
+			if (room < 4)
+				return;
+			buf_add(out, (char[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4);
+			room -= 4;
+			text = span_skip(text, 1);
+		}
+		if (room == 0)
 			return;
-		buf_add(out, plain ? &text.p[i] : coded, n);
-		room -= n;
 	}
 }
 

@@ -17,6 +17,9 @@
 #include "tests/bench/stats.h"
 #include "tests/bench/text.h"
 
+/* The other side's end is told together with what it has said last. */
+#define WANTED (EPOLLIN | EPOLLRDHUP)
+
 enum state {
 	CLOSED,	    /* no socket; the main loop opens it again */
 	CONNECTING, /* connect() under way */
@@ -157,7 +160,7 @@ conn_flush(struct load *l, struct conn *c)
 		struct epoll_event ev = {.data.u32 = (uint32_t)(c - l->conn)};
 
 		c->writing = waiting > 0;
-		ev.events = c->writing ? EPOLLIN | EPOLLOUT : EPOLLIN;
+		ev.events = c->writing ? WANTED | EPOLLOUT : WANTED;
 		epoll_ctl(l->ep, EPOLL_CTL_MOD, c->fd, &ev);
 	}
 }
@@ -320,10 +323,12 @@ conn_on_line(struct load *l, struct conn *c, const char *line, size_t len)
 		conn_on_reply(l, c, code);
 }
 
+/* ended: what can be read is all there will be. */
 static void
-conn_on_readable(struct load *l, struct conn *c)
+conn_on_readable(struct load *l, struct conn *c, bool ended)
 {
-	ssize_t n = read(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len);
+	size_t space = sizeof(c->in) - c->in_len;
+	ssize_t n = read(c->fd, c->in + c->in_len, space);
 	char *p = c->in, *nl;
 
 	if (n == -1 && errno == EAGAIN)
@@ -344,12 +349,14 @@ conn_on_readable(struct load *l, struct conn *c)
 	memmove(c->in, p, c->in_len);
 	if (c->fd != -1 && c->in_len == sizeof(c->in))
 		conn_close(l, c, STATS_GARBLED);
+	else if (c->fd != -1 && ended && (size_t)n < space)
+		conn_close(l, c, STATS_CLOSED);
 }
 
 static void
 conn_open(struct load *l, struct conn *c)
 {
-	struct epoll_event ev = {.events = EPOLLIN}; /* the server speaks first */
+	struct epoll_event ev = {.events = WANTED}; /* the server speaks first */
 
 	*c = (struct conn){.out = c->out, .state = CONNECTING};
 	c->t_open = c->t_heard = cli_now_us();
@@ -374,7 +381,7 @@ conn_on_event(struct load *l, struct conn *c, uint32_t events)
 		c->state = GREETING;
 	}
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		conn_on_readable(l, c);
+		conn_on_readable(l, c, (events & EPOLLRDHUP) != 0);
 	else
 		conn_flush(l, c);
 }
