@@ -69,6 +69,13 @@ verdict_set(struct verdict *v, enum verdict_kind kind, int code, const char *sta
 }
 
 void
+verdict_set_text(
+    struct verdict *v, enum verdict_kind kind, int code, const char *status, const char *text)
+{
+	verdict_set_parts(v, kind, code, span_str(status), span_str(text));
+}
+
+void
 verdict_set_parts(
     struct verdict *v, enum verdict_kind kind, int code, struct span status, struct span text)
 {

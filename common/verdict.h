@@ -30,7 +30,11 @@ void verdict_init(struct verdict *v);
 void verdict_set(struct verdict *v, enum verdict_kind kind, int code, const char *status,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/* As verdict_set with the parts as received: the status's class is corrected to kind (RFC 3463 2). */
+/* The same for text as it stands, a percent sign, too: no printf for what happens with every message. May point into v. */
+void verdict_set_text(
+    struct verdict *v, enum verdict_kind kind, int code, const char *status, const char *text);
+
+/* As verdict_set_text with the parts as received: the status's class is corrected to kind (RFC 3463 2). */
 void verdict_set_parts(
     struct verdict *v, enum verdict_kind kind, int code, struct span status, struct span text);
 

@@ -159,7 +159,7 @@ done(struct worker_task *task)
 
 	if (t->work.right) {
 		auth_throttle_succeed(a->throttle, &try, now);
-		verdict_set(&v, VERDICT_OK, 235, "2.7.0", "Logged in");
+		verdict_set_text(&v, VERDICT_OK, 235, "2.7.0", "Logged in");
 		answer(t, &v, "login");
 		attempt_free(t);
 		return;
@@ -275,7 +275,7 @@ challenge(struct attempt *t, struct span client_nonce)
 	buf_add_str(&message, ",s=");
 	base64_encode(span_make(s.salt, s.salt_len), &message);
 	buf_addf(&message, ",i=%u", s.iterations);
-	verdict_set(&v, VERDICT_OK, 334, "2.7.0", "Go on");
+	verdict_set_text(&v, VERDICT_OK, 334, "2.7.0", "Go on");
 	answer_begin(&w, t, &v, "login-challenge");
 	wire_add(&w, "challenge", buf_span(&message));
 	t->owner->reply(t->asker, &w);

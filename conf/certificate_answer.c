@@ -75,7 +75,7 @@ certificate_answer(const struct config *c, struct domains *d, uid_t owner,
 	r = wire_get(m, "name", &name) == 0 ? certificate_set_find(d, name, read, &set)
 					    : find_own(c, owner, read, &set);
 	if (r == LOOKUP_FOUND)
-		verdict_set(&v, VERDICT_OK, 0, "2.0.0", "found");
+		verdict_set_text(&v, VERDICT_OK, 0, "2.0.0", "found");
 	else if (r == LOOKUP_NOT_FOUND)
 		verdict_set(&v, VERDICT_PERMANENT, 0, "5.7.5", "there is no certificate");
 	else

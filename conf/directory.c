@@ -392,7 +392,7 @@ answer_bounce_text(struct directory *d, const struct wire_msg *m, struct wire_ou
 		return -1;
 	buf_init(&text, BOUNCE_TEXT_MAX);
 	if (got == 0) {
-		verdict_set(&v, VERDICT_OK, 250, "2.0.0", "Ok");
+		verdict_set_text(&v, VERDICT_OK, 250, "2.0.0", "Ok");
 		find_bounce_text(d, &sender, which, &text);
 	}
 	wire_add_verdict(w, &v);

@@ -271,7 +271,7 @@ explain_client(
 	if (goes_on(t) && t->answer.action == POLICY_QUARANTINE) {
 		/* Why it is held is for the queue; the client hears nothing of it. */
 		wire_add_str(w, "reason", r.verdict.text);
-		verdict_set(&r.verdict, VERDICT_OK, 250, "2.1.5", "Recipient OK");
+		verdict_set_text(&r.verdict, VERDICT_OK, 250, "2.1.5", "Recipient OK");
 	}
 	if (t->asks)
 		directory_add_wants(w, t->env, &t->client, &t->from);

@@ -213,7 +213,7 @@ header_files_answer(const struct header_files *f, struct wire_out *w)
 	struct verdict v;
 	char name[16];
 
-	verdict_set(&v, VERDICT_OK, 0, "2.0.0", "in force");
+	verdict_set_text(&v, VERDICT_OK, 0, "2.0.0", "in force");
 	if (strcmp(f->version, "none") == 0)
 		verdict_set(&v, VERDICT_TEMPORARY, 451, "4.3.5",
 		    "The header checks cannot be read; the log says why");

@@ -202,7 +202,7 @@ answer(struct question *q, const struct key_pair *const pairs[], size_t n)
 	wire_out_init(&w, "answer", q->id);
 	verdict_set(&v, VERDICT_TEMPORARY, 454, "4.7.0", "TLS is not available");
 	if (n > 0 && key_pair_format(pairs[0], &pem) == 0)
-		verdict_set(&v, VERDICT_OK, 0, "2.0.0", "certificate");
+		verdict_set_text(&v, VERDICT_OK, 0, "2.0.0", "certificate");
 	first = pem.len;
 	if (n > 1 && key_pair_format(pairs[1], &pem) != 0)
 		n = 1;
@@ -358,7 +358,7 @@ on_sign(struct keys *k, struct client *c, const struct wire_msg *m)
 	pair = key_store_find(k->store, id);
 	if (pair != NULL && key_sign(pair->key, digest, span_is(padding, "pss"), m->payload,
 				signature, &len) == 0)
-		verdict_set(&v, VERDICT_OK, 0, "2.0.0", "signed");
+		verdict_set_text(&v, VERDICT_OK, 0, "2.0.0", "signed");
 	else if (pair != NULL)
 		return -1;
 	else

@@ -33,7 +33,7 @@ text_of(const char *status)
 void
 policy_allow(struct policy_answer *a, struct trace *trace, const char *rule, const char *status)
 {
-	verdict_set(&a->verdict, VERDICT_OK, 250, status, "%s", text_of(status));
+	verdict_set_text(&a->verdict, VERDICT_OK, 250, status, text_of(status));
 	policy_decide(a, trace, rule);
 }
 
@@ -124,7 +124,7 @@ policy_table_refuses(const struct resolve_env *env, const struct access_entry *e
 	    trace, "access table", place, "%s %s", e->key, access_action_name(e->action));
 	switch (e->action) {
 	case ACCESS_REJECT:
-		verdict_set(&answer->verdict, VERDICT_PERMANENT, code, status, "%s", text);
+		verdict_set_text(&answer->verdict, VERDICT_PERMANENT, code, status, text);
 		break;
 	case ACCESS_ERROR:
 		answer->verdict = e->verdict;
@@ -173,7 +173,7 @@ policy_lacks_login(
 {
 	if (client->role != LISTENER_SUBMISSION || client->auth.len > 0)
 		return false;
-	verdict_set(&answer->verdict, VERDICT_PERMANENT, 530, "5.7.0",
+	verdict_set_text(&answer->verdict, VERDICT_PERMANENT, 530, "5.7.0",
 	    "Log in first: this port takes mail of users only");
 	policy_decide(answer, trace, "login-required");
 	return true;
@@ -185,7 +185,7 @@ policy_make_public(const struct policy_client *client, struct policy_answer *a)
 	if (a->verdict.kind != VERDICT_TEMPORARY || strcmp(a->verdict.status, "4.3.5") != 0)
 		return false;
 	if (client->role != LISTENER_SUBMIT)
-		verdict_set(&a->verdict, VERDICT_TEMPORARY, 451, "4.3.5",
+		verdict_set_text(&a->verdict, VERDICT_TEMPORARY, 451, "4.3.5",
 		    "This address is configured wrongly here, try again later");
 	return true;
 }

@@ -135,7 +135,7 @@ found(struct look *k, enum config_check check, const char *rule, enum verdict_ki
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	verdict_set(&v, kind, code, status, "%s", text);
+	verdict_set_text(&v, kind, code, status, text);
 	if (check == CHECK_REJECT) {
 		a->verdict = v;
 		policy_decide(a, k->trace, rule);

@@ -21,7 +21,7 @@ is_not_theirs(const struct resolve_env *env, const struct policy_client *client,
 	if (l == LOOKUP_FOUND)
 		return false;
 	if (l == LOOKUP_UNKNOWN) {
-		verdict_set(&answer->verdict, VERDICT_TEMPORARY, 451, "4.3.0",
+		verdict_set_text(&answer->verdict, VERDICT_TEMPORARY, 451, "4.3.0",
 		    "Cannot tell now whose address this is, try again later");
 		policy_decide(answer, trace, "cannot-tell");
 	} else {

@@ -73,7 +73,7 @@ decide_relay(const struct resolve_env *env, const struct policy_client *client,
 	} else if (table_relays(table, client, rcpt)) {
 		policy_allow(answer, trace, "access-table", "2.1.5");
 	} else if (name_might_relay(table, client)) {
-		verdict_set(&answer->verdict, VERDICT_TEMPORARY, 451, "4.7.1",
+		verdict_set_text(&answer->verdict, VERDICT_TEMPORARY, 451, "4.7.1",
 		    "Cannot tell your name now, and with it whether you may relay");
 		policy_decide(answer, trace, "client-name");
 	} else {

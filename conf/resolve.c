@@ -425,7 +425,7 @@ resolve(const struct resolve_env *env, const struct address *address, unsigned f
 	o = expand(&r, &s);
 	out->steps = r.steps;
 	if (o == OUTCOME_OK && out->n > 0) {
-		verdict_set(&out->verdict, VERDICT_OK, 250, "2.1.5", "Recipient ok");
+		verdict_set_text(&out->verdict, VERDICT_OK, 250, "2.1.5", "Recipient ok");
 		return;
 	}
 	drop_targets(out);

@@ -41,10 +41,10 @@ find_mailbox(const struct resolve_env *env, const struct address *address,
 	}
 	buf_init(&why, 1024);
 	if (domain_user_ids(d, u, env->privileged, &env->self, &m->ids, &why) != 0) {
-		verdict_set(v, VERDICT_TEMPORARY, 451, "4.3.5", "%s", buf_str(&why));
+		verdict_set_text(v, VERDICT_TEMPORARY, 451, "4.3.5", buf_str(&why));
 	} else {
 		fill(m, d, u);
-		verdict_set(v, VERDICT_OK, 250, "2.1.5", "Mailbox found");
+		verdict_set_text(v, VERDICT_OK, 250, "2.1.5", "Mailbox found");
 	}
 	buf_release(&why);
 }
@@ -64,7 +64,7 @@ resolve_mailbox(const struct resolve_env *env, const struct address *address, st
 		verdict_set(v, VERDICT_PERMANENT, 550, "5.1.2", "%.*s is not hosted here",
 		    SPAN_ARG(address_domain(address)));
 	else if (l != LOOKUP_FOUND || !domain_usable(d, &why))
-		verdict_set(v, VERDICT_TEMPORARY, 451, "4.3.5", "%s", buf_str(&why));
+		verdict_set_text(v, VERDICT_TEMPORARY, 451, "4.3.5", buf_str(&why));
 	else
 		find_mailbox(env, address, d, v, m);
 	buf_release(&why);

@@ -17,7 +17,7 @@ resolve_permanent(struct run *r, const char *status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	verdict_set(&r->failure, VERDICT_PERMANENT, 550, status, "%s", text);
+	verdict_set_text(&r->failure, VERDICT_PERMANENT, 550, status, text);
 	trace_add(r->trace, "%s %s", status, text);
 	return OUTCOME_PERMANENT;
 }
@@ -26,7 +26,7 @@ resolve_permanent(struct run *r, const char *status, const char *fmt, ...)
 enum outcome
 resolve_temporary(struct run *r, const char *why)
 {
-	verdict_set(&r->failure, VERDICT_TEMPORARY, 451, "4.3.5", "%s", why);
+	verdict_set_text(&r->failure, VERDICT_TEMPORARY, 451, "4.3.5", why);
 	trace_add(r->trace, "4.3.5 %s", why);
 	return OUTCOME_TEMPORARY;
 }

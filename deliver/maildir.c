@@ -453,7 +453,7 @@ flush_mailbox(struct batch *b, struct mailbox *box)
 			slot_fail(s, "cannot flush the directory of", "new");
 			continue;
 		}
-		verdict_set(
+		verdict_set_text(
 		    &s->item->verdict, VERDICT_OK, 250, "2.0.0", "Delivered to mailbox");
 		s->state = STATE_DECIDED;
 		if (s->fresh)

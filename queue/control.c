@@ -58,7 +58,7 @@ control_answer_begin(struct wire_out *w, const struct wire_msg *m)
 	struct verdict v;
 
 	client_answer_init(w, m);
-	verdict_set(&v, VERDICT_OK, 0, "2.0.0", "Done");
+	verdict_set_text(&v, VERDICT_OK, 0, "2.0.0", "Done");
 	wire_add_verdict(w, &v);
 }
 

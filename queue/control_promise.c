@@ -85,7 +85,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (durable)
-		verdict_set(&v, VERDICT_OK, 0, "2.0.0", "Done");
+		verdict_set_text(&v, VERDICT_OK, 0, "2.0.0", "Done");
 	else
 		verdict_set(&v, VERDICT_TEMPORARY, 0, "4.3.1",
 		    "Done, but the journal cannot be written now: a restart may undo it");

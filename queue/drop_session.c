@@ -221,7 +221,7 @@ on_positive(struct drop_session *s, int code)
 		send_content(s);
 		break;
 	case STAGE_CONTENT:
-		verdict_set(&v, VERDICT_OK, code, "2.0.0", "Accepted");
+		verdict_set_text(&v, VERDICT_OK, code, "2.0.0", "Accepted");
 		finish(s, &v);
 		break;
 	case STAGE_OVER:

@@ -241,7 +241,7 @@ on_large(struct worker_client *w, const struct wire_msg *m)
 	if (named_large(w, m, &message) != NULL || message == 0 ||
 	    wire_get_u64(m, "size", INT64_MAX, &size) != 0)
 		return -1;
-	verdict_set(&v, VERDICT_OK, 250, "2.0.0", "Go on");
+	verdict_set_text(&v, VERDICT_OK, 250, "2.0.0", "Go on");
 	if (store_has_room(store))
 		s = segment_pool_create_large(store_pool(store), message, size, w, &fd);
 	else

@@ -182,7 +182,7 @@ describe(const struct report_source *s, const struct recipient *r, const struct 
 		.mta = span_str(r->mta != NULL ? r->mta : "")};
 	recipient_get_reason(r, &out->verdict);
 	if (out->action == BOUNCE_EXPANDED)
-		verdict_set(&out->verdict, VERDICT_OK, 0, "2.0.0", "%s", "");
+		verdict_set_text(&out->verdict, VERDICT_OK, 0, "2.0.0", "");
 	if (e != NULL && origin->entry < e->nrecipients)
 		out->orcpt = e->recipients[origin->entry].orcpt;
 	/* A time before the last start is not known. */

@@ -100,7 +100,7 @@ large_done(struct worker_task *t)
 
 	spool_writer_task_done(l->writer);
 	if (l->error == 0)
-		verdict_set(&v, VERDICT_OK, 250, "2.0.0", "Queued");
+		verdict_set_text(&v, VERDICT_OK, 250, "2.0.0", "Queued");
 	else
 		spool_verdict_of_error(&v, l->error);
 	l->done(&v, l->arg);

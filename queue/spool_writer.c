@@ -239,7 +239,7 @@ batch_done(struct worker_task *t)
 	if (b->error == 0) {
 		s->at += b->bytes;
 		s->durable = s->at;
-		verdict_set(&v, VERDICT_OK, 250, "2.0.0", "Queued");
+		verdict_set_text(&v, VERDICT_OK, 250, "2.0.0", "Queued");
 		w->ops->on_durable(s->number, s->generation, s->durable, w->arg);
 	} else {
 		errno = b->error;

@@ -70,6 +70,41 @@ cleans_and_cuts_the_text(void **state)
 	}
 }
 
+/* A text as it stands is judged, cleaned and cut as a formatted one is, and its percent signs stay. */
+static void
+takes_text_as_it_stands(void **state)
+{
+	char many[3000];
+	const struct {
+		const char *status, *text, *want_status, *want;
+	} rows[] = {
+	    {"2.1.5", "Recipient OK", "5.1.5", "Recipient OK"},
+	    {"5.7.1", "100% bad: %s %n %d", "5.7.1", "100% bad: %s %n %d"},
+	    {"5.7.1", "", "5.7.1", ""},
+	    {"nonsense", "a\r\n250 ok", "5.0.0", "a\\x0d\\x0a250 ok"},
+	    {"5.1.1", "\xff", "5.1.1", "\\xff"},
+	    {"5.1.1", many, "5.1.1", NULL},
+	};
+
+	(void)state;
+	memset(many, '%', sizeof many - 1);
+	many[sizeof many - 1] = '\0';
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct verdict v, formatted;
+
+		verdict_set_text(&v, VERDICT_PERMANENT, 550, rows[i].status, rows[i].text);
+		verdict_set(
+		    &formatted, VERDICT_PERMANENT, 550, rows[i].status, "%s", rows[i].text);
+		check_row(rows[i].status, v.kind == VERDICT_PERMANENT && v.code == 550);
+		check_row(rows[i].status, strcmp(v.status, rows[i].want_status) == 0);
+		check_row(rows[i].status, rows[i].want != NULL
+					      ? strcmp(v.text, rows[i].want) == 0
+					      : strlen(v.text) == sizeof v.text - 1);
+		check_row(rows[i].status, strcmp(v.text, formatted.text) == 0);
+		check_row(rows[i].status, strcmp(v.status, formatted.status) == 0);
+	}
+}
+
 static void
 may_be_set_from_its_own_parts(void **state)
 {
@@ -81,6 +116,9 @@ may_be_set_from_its_own_parts(void **state)
 	    &v, VERDICT_PERMANENT, 550, span_str(v.status), span_skip(span_str(v.text), 8));
 	assert_string_equal(v.status, "5.2.1");
 	assert_string_equal(v.text, "busy");
+	verdict_set_text(&v, VERDICT_TEMPORARY, 450, v.status, v.text + 1);
+	assert_string_equal(v.status, "4.2.1");
+	assert_string_equal(v.text, "usy");
 }
 
 /* As a reply without words gives it: the rest of a line that ends before it. */
@@ -148,6 +186,7 @@ main(void)
 	    cmocka_unit_test(begins_as_temporary),
 	    cmocka_unit_test(sets_the_class_of_the_status),
 	    cmocka_unit_test(cleans_and_cuts_the_text),
+	    cmocka_unit_test(takes_text_as_it_stands),
 	    cmocka_unit_test(may_be_set_from_its_own_parts),
 	    cmocka_unit_test(may_have_no_text),
 	    cmocka_unit_test(names_kinds),
