@@ -17,14 +17,8 @@
 #include "common/address.h"
 #include "common/netaddr.h"
 #include "conf/access_action.h"
+#include "conf/access_key.h"
 #include "conf/config_errors.h"
-
-/* What a key is looked up for: its tag. */
-enum access_tag {
-	ACCESS_CONNECT,
-	ACCESS_FROM,
-	ACCESS_TO,
-};
 
 struct access_entry {
 	char *key; /* as in the table's index: "connect:192.0.2", ":example.net" */
