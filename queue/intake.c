@@ -94,6 +94,22 @@ claims_to_come(struct intake *i)
 	return false;
 }
 
+/*
+ * Is a worker without any? Just after the start those that are filled are worth waiting for: a new spool begins with them. Later
+ * mail is answered 452 meanwhile, as it is with many workers.
+ */
+static void
+hurry_for_those_without(struct intake *i)
+{
+	struct worker_client *w;
+
+	if (clock_mono_ms() < i->began + GRACE_MS)
+		return;
+	TAILQ_FOREACH (w, &i->workers, link)
+		if (w->segments == 0)
+			segment_pool_hurry(store_pool(i->store));
+}
+
 /* Gives the worker segments until it has enough, as far as there are any. */
 static void
 supply(struct worker_client *w)
@@ -132,6 +148,7 @@ intake_on_ready(struct intake *i)
 
 	TAILQ_FOREACH (w, &i->workers, link)
 		supply(w);
+	hurry_for_those_without(i);
 }
 
 void
@@ -208,6 +225,9 @@ on_sealed(struct worker_client *w, const struct wire_msg *m)
 	store_seal(w->intake->store, s);
 	w->segments--;
 	supply(w);
+	/* It fills them faster than they are made. */
+	if (w->segments < SEGMENTS_PER_WORKER)
+		segment_pool_hurry(store_pool(w->intake->store));
 	return r;
 }
 

@@ -198,10 +198,17 @@ segment_pool_keep_own(struct segment_pool *p)
 }
 
 void
+segment_pool_hurry(struct segment_pool *p)
+{
+	atomic_store(&p->hurry, true);
+}
+
+void
 segment_pool_stop(struct segment_pool *p)
 {
 	p->keep_ready = 0;
 	p->keep_own = false;
+	segment_pool_hurry(p); /* an end does not wait for zeros */
 }
 
 unsigned
@@ -273,7 +280,7 @@ segment_pool_create_large(
 		errno = EEXIST;
 		return NULL;
 	}
-	if (spool_segment_create(p->large_fd, &h, true) != 0)
+	if (spool_segment_create(p->large_fd, &h, true, NULL) != 0)
 		return NULL;
 	spool_segment_name(message, true, name);
 	s = spool_segment_open(p->large_fd, name, true, p->instance, &why);

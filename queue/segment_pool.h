@@ -71,6 +71,12 @@ void segment_pool_keep_ready(struct segment_pool *p, unsigned n);
  */
 void segment_pool_keep_own(struct segment_pool *p);
 
+/*
+ * A writer has none, or only the one it is filling, and none is READY: those that are made now are not filled with
+ * zeros (spool_segment.h), the one under way no further, until one is in stock.
+ */
+void segment_pool_hurry(struct segment_pool *p);
+
 /* Prepares no more. */
 void segment_pool_stop(struct segment_pool *p);
 

@@ -6,6 +6,8 @@
 #ifndef QUEUE_SEGMENT_POOL_PARTS_H
 #define QUEUE_SEGMENT_POOL_PARTS_H
 
+#include <stdatomic.h>
+
 #include "common/idmap.h"
 #include "common/worker.h"
 #include "queue/segment_pool.h"
@@ -33,6 +35,7 @@ struct segment_pool {
 	struct spool_segment *renewing;	    /* what is being prepared; NULL: a new file */
 	struct spool_segment_header header; /* of what is being prepared */
 	int error;
+	atomic_bool hurry; /* no further zeros: somebody waits. The worker thread looks at it */
 };
 
 /* One more of which it knows, from then on its own. */

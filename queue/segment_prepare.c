@@ -26,8 +26,9 @@ static void
 prepare_run(struct worker_task *t)
 {
 	struct segment_pool *p = (struct segment_pool *)(void *)t;
-	int r = p->renewing != NULL ? spool_segment_renew(p->segments_fd, &p->header, false)
-				    : spool_segment_create(p->segments_fd, &p->header, false);
+	int r = p->renewing != NULL
+		    ? spool_segment_renew(p->segments_fd, &p->header, false)
+		    : spool_segment_create(p->segments_fd, &p->header, false, &p->hurry);
 
 	p->error = r != 0 ? errno : 0;
 }
@@ -119,6 +120,9 @@ segment_pool_prepare(struct segment_pool *p)
 
 	if (p->preparing || (!own && p->ready >= p->keep_ready))
 		return;
+	/* Somebody waits for each until there is one in stock. */
+	if (p->ready > 0)
+		atomic_store(&p->hurry, false);
 	s = p->nfree > 0 ? find_free(p) : NULL;
 	p->generation++;
 	p->header =

@@ -52,16 +52,20 @@ write_header(int fd, const struct spool_segment_header *h)
 
 /*
  * Takes the room, which tells a full disk at once, and then writes all of it. Blocks that were only set aside would be marked as
- * written by the flush of each batch: a second write to the disk for each, or a commit of its journal.
+ * written by the flush of each batch: a second write to the disk for each, or a commit of its journal. Where somebody waits
+ * that is the lesser evil.
  */
 static int
-allocate(int fd, uint64_t size)
+allocate(int fd, uint64_t size, const atomic_bool *hurry)
 {
 	static const char zeros[65536];
 
-	if (fallocate(fd, 0, 0, (off_t)size) != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
-		return -1;
-	for (uint64_t at = 0; at < size;) {
+	if (fallocate(fd, 0, 0, (off_t)size) != 0) {
+		if (errno != EOPNOTSUPP && errno != ENOSYS)
+			return -1;
+		hurry = NULL; /* it is the zeros that take the room */
+	}
+	for (uint64_t at = 0; at < size && (hurry == NULL || !atomic_load(hurry));) {
 		uint64_t left = size - at;
 		ssize_t n =
 		    pwrite(fd, zeros, left < sizeof zeros ? left : sizeof zeros, (off_t)at);
@@ -79,11 +83,11 @@ allocate(int fd, uint64_t size)
 
 static int
 fill_new_file(int dirfd, int fd, const char *temporary, const char *name,
-    const struct spool_segment_header *h, bool large)
+    const struct spool_segment_header *h, bool large, const atomic_bool *hurry)
 {
 	uint64_t ahead = h->size < SPOOL_LARGE_AHEAD ? h->size : SPOOL_LARGE_AHEAD;
 
-	if (!large && allocate(fd, h->size) != 0)
+	if (!large && allocate(fd, h->size, hurry) != 0)
 		return -1;
 	if (large && ahead > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)ahead) != 0 &&
 	    errno != EOPNOTSUPP && errno != ENOSYS)
@@ -96,7 +100,8 @@ fill_new_file(int dirfd, int fd, const char *temporary, const char *name,
 }
 
 int
-spool_segment_create(int dirfd, const struct spool_segment_header *h, bool large)
+spool_segment_create(
+    int dirfd, const struct spool_segment_header *h, bool large, const atomic_bool *hurry)
 {
 	char name[SPOOL_NAME_SIZE], temporary[SPOOL_NAME_SIZE + 4];
 	int fd, r, saved;
@@ -109,7 +114,7 @@ spool_segment_create(int dirfd, const struct spool_segment_header *h, bool large
 	    dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
-	r = fill_new_file(dirfd, fd, temporary, name, h, large);
+	r = fill_new_file(dirfd, fd, temporary, name, h, large, hurry);
 	saved = errno;
 	close(fd);
 	if (r != 0) {

@@ -11,6 +11,7 @@
 #ifndef QUEUE_SPOOL_SEGMENT_H
 #define QUEUE_SPOOL_SEGMENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -58,11 +59,12 @@ int spool_segment_name_parse(const char *name, bool large, uint64_t *number);
 #define SPOOL_LARGE_AHEAD (UINT64_C(2) << 20)
 
 /*
- * Creates the file beneath dirfd with its header page, blocks allocated, and
- * everything including the directory flushed. large: size is a hint, of which SPOOL_LARGE_AHEAD at most is
+ * Creates the file beneath dirfd with its header page, blocks allocated and filled with zeros, and
+ * everything including the directory flushed. Filling ends where *hurry becomes true (NULL: it never does). large: size is a hint, of which SPOOL_LARGE_AHEAD at most is
  * allocated. 0, or -1 with errno. May run on a worker thread.
  */
-int spool_segment_create(int dirfd, const struct spool_segment_header *h, bool large);
+int spool_segment_create(
+    int dirfd, const struct spool_segment_header *h, bool large, const atomic_bool *hurry);
 
 /* Writes and flushes a new header page. 0, or -1 with errno. May run on a worker thread. */
 int spool_segment_renew(int dirfd, const struct spool_segment_header *h, bool large);

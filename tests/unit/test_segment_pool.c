@@ -54,7 +54,7 @@ gives_up_some_in_a_turn(void **state)
 		struct spool_segment_header h = {
 		    .number = n, .generation = n, .instance = INSTANCE, .size = SIZE};
 
-		assert_int_equal(spool_segment_create(dirfd, &h, false), 0);
+		assert_int_equal(spool_segment_create(dirfd, &h, false, NULL), 0);
 	}
 	p = segment_pool_new(base, spoolfd, -1, INSTANCE, SIZE, &ops, NULL);
 	assert_non_null(p);
@@ -91,10 +91,36 @@ a_large_message_is_believed_when_it_comes(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(path));
 	dirfd = open(path, O_RDONLY | O_DIRECTORY);
-	assert_int_equal(spool_segment_create(dirfd, &h, true), 0);
+	assert_int_equal(spool_segment_create(dirfd, &h, true, NULL), 0);
 	spool_segment_name(h.number, true, name);
 	assert_int_equal(fstatat(dirfd, name, &st, 0), 0);
 	assert_in_range(st.st_blocks * 512, 1, SPOOL_LARGE_AHEAD + 65536);
+	assert_int_equal(unlinkat(dirfd, name, 0), 0);
+	close(dirfd);
+	rmdir(path);
+}
+
+/* Where a writer waits a segment is there at once, with all its room, and is not filled with zeros first. */
+static void
+filling_ends_when_somebody_waits(void **state)
+{
+	struct spool_segment_header h = {
+	    .number = 7, .generation = 1, .instance = INSTANCE, .size = UINT64_C(4) << 20};
+	char path[] = "/tmp/postrider-test.XXXXXX", name[SPOOL_NAME_SIZE];
+	atomic_bool hurry = true;
+	struct stat st;
+	int dirfd, fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	dirfd = open(path, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(spool_segment_create(dirfd, &h, false, &hurry), 0);
+	fd = openat(dirfd, spool_segment_name(h.number, false, name), O_RDONLY);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, h.size);
+	assert_true((uint64_t)st.st_blocks * 512 >= h.size);
+	assert_int_equal(lseek(fd, SPOOL_PAGE, SEEK_DATA), -1);
+	close(fd);
 	assert_int_equal(unlinkat(dirfd, name, 0), 0);
 	close(dirfd);
 	rmdir(path);
@@ -106,6 +132,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(gives_up_some_in_a_turn),
 	    cmocka_unit_test(a_large_message_is_believed_when_it_comes),
+	    cmocka_unit_test(filling_ends_when_somebody_waits),
 	};
 
 	return cmocka_run_group_tests_name("segment_pool", tests, NULL, NULL);
