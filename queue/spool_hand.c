@@ -1,4 +1,4 @@
-/* spool_hand: the segments in a writer's hands. See spool_hand.h. Invariant: a message's number begins with its segment's generation. */
+/* spool_hand: the segments in a writer's hands. See spool_hand.h. Invariant: a message's number begins with the generation of a segment that this writer had. */
 #include "queue/spool_hand.h"
 
 #include <stdlib.h>
@@ -7,10 +7,13 @@
 #include "common/xalloc.h"
 #include "queue/spool_record.h"
 
+#define COUNT_MAX ((1U << SPOOL_COUNT_BITS) - 1)
+
 void
 spool_hand_init(struct spool_hand *h)
 {
 	TAILQ_INIT(&h->segments);
+	h->generation = h->count = 0;
 }
 
 void
@@ -34,6 +37,10 @@ spool_hand_add(struct spool_hand *h, const struct spool_held *what)
 void
 spool_hand_remove(struct spool_hand *h, struct spool_held *s)
 {
+	if (spool_hand_last(h) == s) {
+		h->generation = s->generation;
+		h->count = s->count;
+	}
 	TAILQ_REMOVE(&h->segments, s, link);
 	close(s->fd);
 	free(s);
@@ -63,7 +70,11 @@ spool_hand_next_message(struct spool_hand *h)
 	struct spool_held *s = TAILQ_FIRST(&h->segments);
 
 	/* A segment whose numbers are used up gives way to the next; its messages are safe. */
-	while (s != NULL && s->count >= (1U << SPOOL_COUNT_BITS) - 1)
+	while (s != NULL && s->count >= COUNT_MAX)
 		s = TAILQ_NEXT(s, link);
-	return s != NULL ? s->generation << SPOOL_COUNT_BITS | ++s->count : 0;
+	if (s != NULL)
+		return s->generation << SPOOL_COUNT_BITS | ++s->count;
+	if (!TAILQ_EMPTY(&h->segments) || h->generation == 0 || h->count >= COUNT_MAX)
+		return 0;
+	return h->generation << SPOOL_COUNT_BITS | ++h->count;
 }

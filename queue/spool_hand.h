@@ -24,6 +24,8 @@ struct spool_held {
 
 struct spool_hand {
 	TAILQ_HEAD(spool_held_list, spool_held) segments;
+	/* Of the last that went: where numbers go on while there is none. */
+	uint64_t generation, count;
 };
 
 void spool_hand_init(struct spool_hand *h);
@@ -42,7 +44,7 @@ struct spool_held *spool_hand_last(const struct spool_hand *h);
 /* Does a batch of n octets, before padding, fit? */
 bool spool_held_fits(const struct spool_held *s, uint64_t n);
 
-/* A message number never given before, 0 if no segment has any left. */
+/* A message number never given before, 0 if no segment has any left, or there never was one. */
 uint64_t spool_hand_next_message(struct spool_hand *h);
 
 #endif

@@ -21,6 +21,9 @@
 #include "queue/spool_hand.h"
 #include "queue/spool_io.h"
 
+/* So long a message waits for the next segment. Clients wait ten minutes (RFC 5321 4.5.3.2.6). */
+#define NEXT_SEC 5
+
 struct spool_writer {
 	struct worker *worker;
 	const struct spool_writer_ops *ops;
@@ -33,6 +36,7 @@ struct spool_writer {
 	bool flushing, stopping, ending;
 	unsigned pending;
 	uint64_t under_way;  /* octets of records not yet answered */
+	struct event *next;  /* pending: all in hand is full, and the next segment is awaited */
 	struct event *start; /* cuts a batch at the end of this turn of the loop */
 };
 
@@ -60,6 +64,19 @@ on_start(evutil_socket_t fd, short what, void *arg)
 		cut_batch(w);
 }
 
+static bool
+is_awaiting(const struct spool_writer *w)
+{
+	return evtimer_pending(w->next, NULL) != 0 && !w->stopping;
+}
+
+static void
+on_overdue(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	cut_batch(arg);
+}
+
 static void
 on_gathered(void *arg)
 {
@@ -76,6 +93,7 @@ spool_writer_new(struct event_base *base, const struct spool_writer_ops *ops, vo
 	w->arg = arg;
 	w->batch = xcalloc(1, sizeof *w->batch);
 	w->batch->writer = w;
+	w->next = evtimer_new(base, on_overdue, w);
 	w->start = event_new(base, -1, 0, on_start, w);
 	w->gather = spool_gather_new(base, on_gathered, w);
 	spool_hand_init(&w->hand);
@@ -95,6 +113,7 @@ spool_writer_free(struct spool_writer **wp)
 	w->ending = true;
 	worker_free(&w->worker);
 	event_free(w->start);
+	event_free(w->next);
 	spool_gather_free(&w->gather);
 	while ((i = STAILQ_FIRST(&w->waiting)) != NULL) {
 		STAILQ_REMOVE_HEAD(&w->waiting, link);
@@ -124,6 +143,7 @@ spool_writer_add_segment(struct spool_writer *w, uint64_t number, uint64_t gener
 				     .at = start,
 				     .durable = start,
 				     .fd = fd});
+	event_del(w->next);
 	if (!STAILQ_EMPTY(&w->waiting))
 		cut_soon(w);
 }
@@ -141,7 +161,7 @@ spool_writer_each_segment(struct spool_writer *w,
 bool
 spool_writer_has_room(const struct spool_writer *w)
 {
-	return spool_hand_first(&w->hand) != NULL && !w->stopping;
+	return (spool_hand_first(&w->hand) != NULL && !w->stopping) || is_awaiting(w);
 }
 
 uint64_t
@@ -169,7 +189,9 @@ seal(struct spool_writer *w, struct spool_held *s, enum spool_seal why)
 uint64_t
 spool_writer_next_message(struct spool_writer *w)
 {
-	return spool_hand_next_message(&w->hand);
+	return spool_hand_first(&w->hand) != NULL || is_awaiting(w)
+		   ? spool_hand_next_message(&w->hand)
+		   : 0;
 }
 
 static void
@@ -265,6 +287,8 @@ segment_for(struct spool_writer *w, size_t n)
 		if (spool_held_fits(s, n))
 			return s;
 		seal(w, s, SPOOL_SEAL_FULL);
+		if (spool_hand_first(&w->hand) == NULL)
+			event_add(w->next, &(struct timeval){NEXT_SEC, 0});
 	}
 	return NULL;
 }
@@ -281,17 +305,20 @@ stop_segments(struct spool_writer *w)
 static void
 cut_batch(struct spool_writer *w)
 {
-	struct spool_item *i = STAILQ_FIRST(&w->waiting);
+	struct spool_item *i;
 	struct spool_held *s;
 
 	if (w->flushing || w->ending)
 		return;
+	i = STAILQ_FIRST(&w->waiting);
 	if (i == NULL) {
 		if (w->stopping)
 			stop_segments(w);
 		return;
 	}
 	s = segment_for(w, i->extent);
+	if (s == NULL && is_awaiting(w))
+		return;
 	if (s == NULL) {
 		struct spool_item_list refused = STAILQ_HEAD_INITIALIZER(refused);
 		struct verdict v;
@@ -308,6 +335,15 @@ cut_batch(struct spool_writer *w)
 	spool_gather_flush_began(w->gather);
 	w->batch->task = (struct worker_task){.run = spool_batch_run, .done = batch_done};
 	worker_submit(w->worker, &w->batch->task);
+}
+
+void
+spool_writer_expect_none(struct spool_writer *w)
+{
+	if (!is_awaiting(w))
+		return;
+	event_del(w->next);
+	cut_soon(w);
 }
 
 void

@@ -54,13 +54,19 @@ void spool_writer_add_segment(struct spool_writer *w, uint64_t number, uint64_t 
 void spool_writer_each_segment(struct spool_writer *w,
     void (*fn)(uint64_t number, uint64_t generation, uint64_t offset, void *arg), void *arg);
 
-/* Is there a segment to write to? If not a message must be answered 452 4.3.1. */
+/*
+ * No segment will come in the next seconds: what waits for one is answered. Otherwise it waits for up to 5 s when all in hand
+ * are full.
+ */
+void spool_writer_expect_none(struct spool_writer *w);
+
+/* Is there a segment to write to, or the next awaited? If not a message must be answered 452 4.3.1. */
 bool spool_writer_has_room(const struct spool_writer *w);
 
 /* Octets of records that the last segment in hand can still take, what is under way deducted. */
 uint64_t spool_writer_left(const struct spool_writer *w);
 
-/* A number for a new message, never given before; 0 without a segment. */
+/* A number for a new message, never given before; 0 without room. */
 uint64_t spool_writer_next_message(struct spool_writer *w);
 
 /*

@@ -168,13 +168,16 @@ on_message(struct peer *p, struct wire_msg *m, void *arg)
 	struct spool_client *c = arg;
 
 	(void)p;
-	if (span_is(m->verb, "segment"))
+	if (span_is(m->verb, "segment")) {
 		on_segment(c, m);
-	else if (span_is(m->verb, "space"))
+	} else if (span_is(m->verb, "space")) {
 		c->room = wire_is_yes(m, "room");
-	else
+		if (!c->room)
+			spool_writer_expect_none(c->writer);
+	} else {
 		log_warnx(
 		    "the queue manager says %.*s, which means nothing here", SPAN_ARG(m->verb));
+	}
 }
 
 struct spool_client *

@@ -283,6 +283,69 @@ room_is_what_the_queue_says(void **state)
 	bench_release(&b);
 }
 
+/* Two messages that one segment has no room for, with the first committed: the second is under way. */
+static void
+fill_segment(struct bench *b)
+{
+	static char content[40000];
+
+	memset(content, 'x', sizeof content - 1);
+	bench_init(b);
+	hand_out_segment(b);
+	run_until(b, has_segment);
+	commit(b, content);
+	run_until(b, is_done);
+	assert_int_equal(b->verdict.kind, VERDICT_OK);
+	commit(b, content);
+	run_until(b, NULL);
+}
+
+/* All in hand is full, and the queue manager is about to hand out more: mail waits, and no number is given twice. */
+static void
+the_next_segment_is_awaited(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	fill_segment(&b);
+	assert_int_equal(b.done, 0);
+	assert_true(has_segment(&b));
+	assert_int_equal(
+	    spool_client_ops.next_message(b.client), UINT64_C(101) << SPOOL_COUNT_BITS | 3);
+	hand_out_segment(&b);
+	run_until(&b, is_done);
+	assert_int_equal(b.verdict.kind, VERDICT_OK);
+	assert_int_equal(
+	    spool_client_ops.next_message(b.client), UINT64_C(102) << SPOOL_COUNT_BITS | 1);
+	bench_release(&b);
+}
+
+/* Not if it has said that there is no room, and not for ever. */
+static void
+the_next_segment_may_not_come(void **state)
+{
+	struct bench b;
+	struct wire_out w;
+
+	(void)state;
+	for (int told = 0; told < 2; told++) {
+		fill_segment(&b);
+		assert_int_equal(b.done, 0);
+		if (told != 0) {
+			wire_out_init(&w, "space", 0);
+			wire_add_str(&w, "room", "no");
+			client_send(b.worker, &w, -1);
+			run_until(&b, NULL);
+			assert_int_equal(b.done, 1);
+		}
+		run_until(&b, is_done);
+		assert_int_equal(b.verdict.code, 452);
+		assert_false(has_segment(&b));
+		assert_int_equal(spool_client_ops.next_message(b.client), 0);
+		bench_release(&b);
+	}
+}
+
 /* Without its queue manager the worker goes on; to the next one it first says what it holds. */
 static void
 it_goes_on_alone(void **state)
@@ -462,6 +525,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(segments_come_and_go),
 	    cmocka_unit_test(room_is_what_the_queue_says),
+	    cmocka_unit_test(the_next_segment_is_awaited),
+	    cmocka_unit_test(the_next_segment_may_not_come),
 	    cmocka_unit_test(it_goes_on_alone),
 	    cmocka_unit_test(stop_gives_everything_back),
 	    cmocka_unit_test(a_large_message),
