@@ -302,6 +302,29 @@ stop_segments(struct spool_writer *w)
 		seal(w, s, SPOOL_SEAL_STOP);
 }
 
+/*
+ * Those in front that no segment would have room for, if it were empty, such as one with a long envelope where segments are
+ * small. They must not use up all there are.
+ */
+static void
+refuse_misfits(struct spool_writer *w)
+{
+	const struct spool_held *s = spool_hand_first(&w->hand);
+	struct spool_item_list refused = STAILQ_HEAD_INITIALIZER(refused);
+	struct spool_item *i;
+	struct verdict v;
+
+	while (s != NULL && (i = STAILQ_FIRST(&w->waiting)) != NULL &&
+	       SPOOL_PAGE + spool_page_align(i->extent) > s->size) {
+		STAILQ_REMOVE_HEAD(&w->waiting, link);
+		STAILQ_INSERT_TAIL(&refused, i, link);
+		w->waiting_count--;
+	}
+	verdict_set_text(&v, VERDICT_TEMPORARY, 452, "4.5.3",
+	    "The message has too many recipients for one, send it to fewer");
+	answer_all(w, &refused, &v);
+}
+
 static void
 cut_batch(struct spool_writer *w)
 {
@@ -310,6 +333,7 @@ cut_batch(struct spool_writer *w)
 
 	if (w->flushing || w->ending)
 		return;
+	refuse_misfits(w);
 	i = STAILQ_FIRST(&w->waiting);
 	if (i == NULL) {
 		if (w->stopping)

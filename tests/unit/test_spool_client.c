@@ -320,6 +320,29 @@ the_next_segment_is_awaited(void **state)
 	bench_release(&b);
 }
 
+/* One that is larger than any segment is refused alone: nothing is sealed for it, and others come in. */
+static void
+larger_than_a_segment(void **state)
+{
+	static char content[SEGMENT_SIZE];
+	struct bench b;
+
+	(void)state;
+	memset(content, 'x', sizeof content - 1);
+	bench_init(&b);
+	hand_out_segment(&b);
+	run_until(&b, has_segment);
+	commit(&b, content);
+	run_until(&b, is_done);
+	assert_int_equal(b.verdict.code, 452);
+	commit(&b, "content\n");
+	run_until(&b, is_done);
+	assert_int_equal(b.verdict.kind, VERDICT_OK);
+	run_until(&b, NULL);
+	assert_string_equal(b.said, "durable 1 101 8192\n");
+	bench_release(&b);
+}
+
 /* Not if it has said that there is no room, and not for ever. */
 static void
 the_next_segment_may_not_come(void **state)
@@ -527,6 +550,7 @@ main(void)
 	    cmocka_unit_test(room_is_what_the_queue_says),
 	    cmocka_unit_test(the_next_segment_is_awaited),
 	    cmocka_unit_test(the_next_segment_may_not_come),
+	    cmocka_unit_test(larger_than_a_segment),
 	    cmocka_unit_test(it_goes_on_alone),
 	    cmocka_unit_test(stop_gives_everything_back),
 	    cmocka_unit_test(a_large_message),
