@@ -184,14 +184,12 @@ default_hostname(struct loader *l)
 	    "\"mx.example.net\"");
 }
 
-/* One for two processors: doc/ARCHITECTURE.md tells why. */
-static uint32_t
-default_workers(void)
+uint32_t
+config_default_workers(long processors)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	long workers = (cpus + 1) / 2;
-
-	return workers < 1 ? 1 : workers > 64 ? 64 : (uint32_t)workers;
+	if (processors < 1)
+		return 1;
+	return processors > 128 ? 64 : (uint32_t)(processors + 1) / 2;
 }
 
 static void
@@ -211,7 +209,7 @@ fill_defaults(struct loader *l)
 			default_hostname(l);
 		else if (keys[i].offset == offsetof(struct config, workers) &&
 			 keys[i].type == CONFIG_NUMBER)
-			c->workers = default_workers();
+			c->workers = config_default_workers(sysconf(_SC_NPROCESSORS_ONLN));
 		else
 			config_key_set_default(c, &keys[i]);
 	}

@@ -29,6 +29,12 @@ struct config_lines {
 struct config *config_parse(struct span text, const char *path, struct config_lines *lines,
     struct config_errors *errors);
 
+/*
+ * How many workers there are where the file does not say: one for two processors, 1 to 64 (doc/ARCHITECTURE.md tells
+ * why). processors is what sysconf says: -1, it cannot tell, counts as one.
+ */
+uint32_t config_default_workers(long processors);
+
 /* The line on which the key of that name (section NULL: at the top) was given, 0 if it was not. */
 unsigned config_lines_find(
     const struct config_lines *lines, const char *section, const char *name);

@@ -1,8 +1,25 @@
 /* test_config: postrider.conf, from text to struct, with everything that can be wrong in it. */
 #include "conf/config.h"
 
+#include <limits.h>
+
 #include "conf/config_keys.h"
+#include "conf/config_parse.h"
 #include "tests/unit/config_fixture.h"
+
+static void
+has_a_worker_for_two_processors(void **state)
+{
+	static const struct {
+		long processors;
+		uint32_t want;
+	} rows[] = {{-1, 1}, {0, 1}, {1, 1}, {2, 1}, {3, 2}, {4, 2}, {5, 3}, {64, 32},
+	    {127, 64}, {128, 64}, {129, 64}, {LONG_MAX, 64}, {LONG_MIN, 1}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(config_default_workers(rows[i].processors), rows[i].want);
+}
 
 static void
 fills_defaults(void **state)
@@ -32,7 +49,7 @@ fills_defaults(void **state)
 	assert_int_equal(c->retry[6], 4 * 3600000);
 	assert_int_equal(c->remote_port, 25);
 	assert_false(c->allow_loopback_destinations);
-	assert_int_equal(c->workers, (sysconf(_SC_NPROCESSORS_ONLN) + 1) / 2);
+	assert_int_equal(c->workers, config_default_workers(sysconf(_SC_NPROCESSORS_ONLN)));
 	assert_null(c->smarthost);
 	assert_null(c->postmaster);
 	assert_int_equal(c->relay_from.n, 0);
@@ -530,6 +547,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(has_a_worker_for_two_processors),
 	    cmocka_unit_test_setup_teardown(fills_defaults, setup, teardown),
 	    cmocka_unit_test_setup_teardown(takes_values, setup, teardown),
 	    cmocka_unit_test_setup_teardown(writes_smarthost_as_destination, setup, teardown),
