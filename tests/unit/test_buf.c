@@ -48,6 +48,34 @@ keeps_to_its_maximum(void **state)
 	buf_release(&b);
 }
 
+/* More memory than the maximum is no room, and what is refused leaves all as it was. */
+static void
+keeps_to_its_maximum_in_larger_memory(void **state)
+{
+	(void)state;
+	for (size_t max = 0; max <= 200; max++) {
+		struct buf b;
+
+		if (max % 2 == 0)
+			buf_init(&b, max);
+		else
+			buf_init_secret(&b, max);
+		for (size_t n = 0; n < max; n++)
+			assert_int_equal(buf_add_char(&b, 'a'), 0);
+		assert_true(max == 0 || b.cap > max);
+		assert_int_equal(buf_add_char(&b, 'b'), -1);
+		assert_int_equal(buf_add(&b, "b", 1), -1);
+		assert_int_equal(buf_reserve(&b, SIZE_MAX - max), -1);
+		assert_int_equal(b.len, max);
+		assert_int_equal(strlen(buf_str(&b)), max);
+		buf_drop(&b, 1);
+		assert_int_equal(buf_add(&b, "bc", 2), -1);
+		assert_int_equal(buf_add_char(&b, 'b'), max == 0 ? -1 : 0);
+		assert_int_equal(strspn(buf_str(&b), "a"), max == 0 ? 0 : max - 1);
+		buf_release(&b);
+	}
+}
+
 /* At every length the octets are right, the NUL is there, and a reservation is room enough. */
 static void
 grows_octet_by_octet(void **state)
@@ -140,6 +168,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(is_empty_and_terminated_at_first),
 	    cmocka_unit_test(keeps_to_its_maximum),
+	    cmocka_unit_test(keeps_to_its_maximum_in_larger_memory),
 	    cmocka_unit_test(grows_octet_by_octet),
 	    cmocka_unit_test(drops_from_the_front),
 	    cmocka_unit_test(gives_its_memory_away),

@@ -103,6 +103,47 @@ formats_verdicts(void **state)
 	buf_release(&b);
 }
 
+/* As much as there is room for, and no \xNN in part. */
+static void
+escapes_into_the_room_there_is(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t room;
+		const char *want;
+	} rows[] = {
+	    {"", 9, ""},
+	    {"abc", 0, ""},
+	    {"\xff", 0, ""},
+	    {"abc", 2, "ab"},
+	    {"abc", 3, "abc"},
+	    {"abc", 4, "abc"},
+	    {"\xff", 3, ""},
+	    {"\xff", 4, "\\xff"},
+	    {"\xff\x01", 7, "\\xff"},
+	    {"\xff\x01", 8, "\\xff\\x01"},
+	    {"ab\r\ncd", 5, "ab"},
+	    {"ab\r\ncd", 6, "ab\\x0d"},
+	    {"ab\r\ncd", 11, "ab\\x0d\\x0ac"},
+	    {"ab\r\ncd", 99, "ab\\x0d\\x0acd"},
+	    {" ~\x1f\x7f", 99, " ~\\x1f\\x7f"},
+	    /* What would fit behind what does not is not sent in its place. */
+	    {"a\xff"
+	     "b",
+		3, "a"},
+	};
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		buf_clear(&b);
+		smtp_reply_escape(&b, span_str(rows[i].text), rows[i].room);
+		assert_string_equal(buf_str(&b), rows[i].want);
+	}
+	buf_release(&b);
+}
+
 int
 main(void)
 {
@@ -110,6 +151,7 @@ main(void)
 	    cmocka_unit_test(every_row_is_well_formed),
 	    cmocka_unit_test(formats_a_line),
 	    cmocka_unit_test(escapes_and_cuts),
+	    cmocka_unit_test(escapes_into_the_room_there_is),
 	    cmocka_unit_test(formats_verdicts),
 	};
 
