@@ -27,7 +27,7 @@ const struct facts *session_facts_known(const struct session *s);
 /* The client's confirmed name, or empty. */
 struct span session_facts_name(const struct session *s);
 
-/* " name=host" for a line of the log, or "". */
+/* " name=host", written to out, for a line of the log; or "", with out as it was. */
 #define SESSION_FACTS_TEXT_SIZE (DOMAIN_MAX + 8)
 const char *session_facts_text(const struct session *s, char out[SESSION_FACTS_TEXT_SIZE]);
 

@@ -114,7 +114,10 @@ void smtp_reply_format(struct buf *out, const struct smtp_reply *r, struct span 
  */
 int smtp_reply_format_verdict(struct buf *out, const struct verdict *v);
 
-/* Appends text with octets that are not printable ASCII as \xNN, at most room octets in all. */
+/*
+ * Appends text with octets that are not printable ASCII as \xNN, at most room octets in all; no \xNN is cut. out can grow
+ * by as much: what does not fit is left out without a word.
+ */
 void smtp_reply_escape(struct buf *out, struct span text, size_t room);
 
 #endif

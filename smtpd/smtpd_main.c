@@ -1,5 +1,5 @@
 /*
- * smtpd: talks SMTP with everybody, one process for each core, without a right to
+ * smtpd: talks SMTP with everybody, in as many processes as the configuration's workers says, without a right to
  * anything but two sockets and the segments it is handed. See smtpd(8).
  */
 #include <openssl/crypto.h>
