@@ -39,6 +39,9 @@ struct peer_uid {
 	uid_t uid;
 };
 
+/* So often a loop looks for what has come, however much there is to do. */
+#define LOOP_TURN_US 1000
+
 struct process {
 	const struct process_ops *ops;
 	void *arg;
@@ -317,6 +320,25 @@ check_descriptors(const struct process_row *row)
 	return row->holds_spool ? fcntl(PROCESS_LOCK_FD, F_SETFD, FD_CLOEXEC) : 0;
 }
 
+/*
+ * A loop that looks for what has come meanwhile at least every millisecond. Otherwise it ends a turn only when nothing is left to
+ * do, and an event that makes itself active again, as input that TLS holds does, would keep all others out.
+ */
+static struct event_base *
+new_base(void)
+{
+	struct event_config *c = event_config_new();
+	struct event_base *base = NULL;
+
+	if (c != NULL && event_config_set_max_dispatch_interval(
+			     c, &(struct timeval){0, LOOP_TURN_US}, -1, 0) == 0)
+		base = event_base_new_with_config(c);
+	if (base == NULL)
+		fatalx("cannot make an event loop");
+	event_config_free(c);
+	return base;
+}
+
 int
 process_run(const struct process_ops *ops, void *arg)
 {
@@ -334,9 +356,7 @@ process_run(const struct process_ops *ops, void *arg)
 	tzset(); /* while the zone's file can be read; the name in TZ keeps it */
 	SLIST_INIT(&p.listeners);
 	SLIST_INIT(&p.paths);
-	p.base = event_base_new();
-	if (p.base == NULL)
-		fatalx("cannot make an event loop");
+	p.base = new_base();
 	log_gather(p.base);
 	p.channel = channel_new(p.base, PROCESS_FD, &channel_ops, &p);
 	event_base_dispatch(p.base);

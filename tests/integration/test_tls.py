@@ -9,6 +9,7 @@ import smtplib
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -301,3 +302,37 @@ def test_versions_and_ciphers_by_configuration():
             assert done.returncode != 0 and wrong.split()[0] in done.stderr + done.stdout, (wrong, done)
         mta.extra = tls % ""
         mta.write_config()
+
+
+def test_a_fast_client_leaves_others_their_turn(make_secured):
+    """TLS always has more to read for who sends without a pause; the one worker looks at the others all the same."""
+    secured = make_secured("ec")
+    mta = secured.mta
+    mta.settings["workers"] = 1
+    secured.start()
+    ended = threading.Event()
+
+    def flood():
+        with secured.connect() as stream:
+            stream.sendall(b"EHLO c.test\r\nMAIL FROM:<>\r\nRCPT TO:<bob@domain1.com>\r\n")
+            time.sleep(0.3)
+            stream.sendall(b"DATA\r\n")
+            time.sleep(0.3)
+            try:
+                while not ended.is_set():
+                    stream.sendall(b"a\r\n" * 20000)
+            except OSError:
+                pass
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    time.sleep(1)
+    slowest = 0
+    for _ in range(5):
+        began = time.monotonic()
+        with RawClient("127.0.0.1", mta.port) as client:
+            client.reply("220")
+        slowest = max(slowest, time.monotonic() - began)
+    ended.set()
+    thread.join(20)
+    assert slowest < 0.1 * patience()
