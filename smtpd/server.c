@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/log.h"
 #include "common/xalloc.h"
 #include "smtpd/session.h"
 
@@ -14,6 +15,42 @@ on_time(struct wheel_entry *e, void *arg)
 {
 	(void)arg;
 	session_on_time(session_of_timer(e));
+}
+
+/* Those who pause again while this runs have their turn with the next. */
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *sv = arg;
+	struct session *s;
+	unsigned n = 0;
+
+	(void)fd, (void)what;
+	TAILQ_FOREACH (s, &sv->paused, turn)
+		n++;
+	for (; n > 0 && (s = TAILQ_FIRST(&sv->paused)) != NULL; n--) {
+		server_resume(sv, s);
+		session_continue(s);
+	}
+}
+
+void
+server_pause(struct server *sv, struct session *s)
+{
+	if (s->paused)
+		return;
+	s->paused = true;
+	TAILQ_INSERT_TAIL(&sv->paused, s, turn);
+	event_active(sv->turn, 0, 0);
+}
+
+void
+server_resume(struct server *sv, struct session *s)
+{
+	if (!s->paused)
+		return;
+	s->paused = false;
+	TAILQ_REMOVE(&sv->paused, s, turn);
 }
 
 void
@@ -30,6 +67,10 @@ server_init(struct server *sv, struct event_base *base, struct settings *setting
 	    .spool = spool,
 	    .budget = {.max = SERVER_BUDGET}};
 	TAILQ_INIT(&sv->sessions);
+	TAILQ_INIT(&sv->paused);
+	sv->turn = event_new(base, -1, 0, on_turn, sv);
+	if (sv->turn == NULL)
+		fatalx("cannot make an event");
 	wheel_init(&sv->wheel, base, sv->clock, on_time, sv);
 	buf_init(&sv->scratch, CONTENT_SCRATCH_SIZE);
 	buf_init(&sv->envelope, ENVELOPE_MAX);
@@ -45,6 +86,7 @@ server_release(struct server *sv)
 
 	while ((s = TAILQ_FIRST(&sv->sessions)) != NULL)
 		session_free(&s);
+	event_free(sv->turn);
 	wheel_release(&sv->wheel);
 	settings_unref(&sv->settings);
 	buf_release(&sv->scratch);

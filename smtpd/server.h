@@ -54,7 +54,8 @@ struct server {
 	struct buf envelope; /* where envelopes are written */
 	char *input;	     /* SERVER_INPUT_SIZE: where every read goes */
 	struct server_counts counts;
-	TAILQ_HEAD(server_sessions, session) sessions;
+	TAILQ_HEAD(server_sessions, session) sessions, paused;
+	struct event *turn; /* of those that are paused */
 	unsigned nsessions;
 	uint64_t next_session;
 	char tag[32]; /* makes session ids unique among workers and their lives */
@@ -80,6 +81,12 @@ void server_set_settings(struct server *sv, struct settings *settings);
 
 /* No service any more: sessions that wait for a command hear 421, others when they are done. */
 void server_stop(struct server *sv);
+
+/* What else there is to do is first; then session_continue is called for s. Its turn comes soon, and is not lost. */
+void server_pause(struct server *sv, struct session *s);
+
+/* Nothing more is called for s, if it is paused. */
+void server_resume(struct server *sv, struct session *s);
 
 /* Ends what is left but for messages on their way to disk. */
 void server_abandon(struct server *sv);

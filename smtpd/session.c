@@ -149,6 +149,8 @@ whole_until(const struct session *s)
 static bool
 takes_input(const struct session *s)
 {
+	if (s->paused)
+		return false;
 	switch (s->state) {
 	case SESSION_GREETING:
 	case SESSION_COMMAND:

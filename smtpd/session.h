@@ -71,6 +71,7 @@ struct tls_handshake;
 
 struct session {
 	TAILQ_ENTRY(session) link;
+	TAILQ_ENTRY(session) turn; /* while `paused` */
 	struct wheel_entry timer;
 	struct server *server;
 	struct settings *settings;
@@ -90,6 +91,8 @@ struct session {
 	bool scram;	  /* the users this is for can prove themselves by SCRAM */
 	bool refused;	  /* by connect: only QUIT is served */
 	bool lingers;	  /* see SESSION_LINGERING */
+	bool
+	    paused; /* others are first: neither reads nor uses what it has, see server_pause */
 	unsigned greeting_waits;
 	const struct verb *verb; /* the command under way */
 	struct txn *txn;	 /* NULL: none */

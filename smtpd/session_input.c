@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "smtpd/line.h"
 #include "smtpd/login.h"
+#include "smtpd/server.h"
 #include "smtpd/session.h"
 #include "smtpd/session_ahead.h"
 #include "smtpd/session_content.h"
@@ -20,6 +21,9 @@
 
 /* RFC 4954 4: the line of AUTH and those that follow may be as long as this. */
 #define LOGIN_LINE_MAX (12288U + 2)
+
+/* After so many commands at a stretch others are first: one read may bring eight thousand. */
+#define TURN_COMMANDS 64
 
 static size_t
 line_limit(const struct session *s, struct span in)
@@ -106,11 +110,13 @@ can_say_more(struct session *s)
 	return transport_backlog(&s->transport) < SESSION_BACKLOG_MAX;
 }
 
-/* Uses *in as far as the state allows. */
+/* Uses *in as far as the state allows, and others can wait. */
 static void
 consume(struct session *s, struct span *in)
 {
-	while (in->len > 0) {
+	unsigned commands = 0;
+
+	while (in->len > 0 && !s->paused) {
 		if (!can_say_more(s))
 			return;
 		switch (s->state) {
@@ -118,6 +124,8 @@ consume(struct session *s, struct span *in)
 		case SESSION_LOGIN:
 			if (!take_command(s, in))
 				return;
+			if (++commands == TURN_COMMANDS)
+				server_pause(s->server, s);
 			break;
 		case SESSION_OVERLONG:
 			drop_line(s, in);

@@ -121,6 +121,7 @@ leave_server(struct session *s)
 
 	TAILQ_REMOVE(&sv->sessions, s, link);
 	sv->nsessions--;
+	server_resume(sv, s);
 	wheel_cancel(&sv->wheel, &s->timer);
 	tls_names_cancel(&s->identity_wait);
 	sv->question_ops->cancel(sv->directory, &s->call);

@@ -33,6 +33,8 @@ struct client {
 	char replies[1 << 16]; /* codes, separated by commas, `!` behind the last if closed */
 	char last[1024];       /* the last line of the last reply */
 	struct buf got;
+	size_t left;   /* of input that was read and not used, when somebody looked */
+	bool cuts_off; /* who looks ends the session */
 };
 
 static inline void

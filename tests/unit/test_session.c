@@ -582,6 +582,78 @@ a_client_that_does_not_read(void **state)
 	client_close(&c);
 }
 
+static void
+look(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = arg;
+
+	(void)fd, (void)what;
+	c->left = TAILQ_FIRST(&c->fake.server.sessions)->in.len;
+	if (c->cuts_off)
+		server_abandon(&c->fake.server);
+}
+
+/*
+ * The same recipient, over and over, is neither an error nor asked about. One turn of the loop: what is left of this when
+ * something else that has come meanwhile is looked at stands in c->left.
+ */
+static void
+flood(struct client *c, unsigned commands)
+{
+	struct buf out;
+	int other[2];
+
+	assert_string_equal(say(c, E M R), "220,250,250,250");
+	buf_init(&out, 1U << 20);
+	while (commands-- > 0)
+		buf_add_str(&out, "RCPT TO:<alice@a.test>\r\n");
+	assert_int_equal(send(c->fd, out.p, out.len, MSG_NOSIGNAL), out.len);
+	assert_int_equal(pipe(other), 0);
+	assert_int_equal(write(other[1], "x", 1), 1);
+	event_base_once(c->fake.base, other[0], EV_READ, look, c, NULL);
+	event_base_loop(c->fake.base, EVLOOP_ONCE);
+	assert_in_range(c->left, out.len / 2, out.len - 1);
+	buf_release(&out);
+	close(other[0]);
+	close(other[1]);
+}
+
+/* Thousands of commands may come with one read. What else there is to do has its turn between them, and none is lost. */
+static void
+a_flood_of_commands_leaves_others_their_turn(void **state)
+{
+	enum { COMMANDS = 2000 };
+	struct client c;
+	size_t replies = 0;
+
+	(void)state;
+	client_open(&c, NULL);
+	flood(&c, COMMANDS);
+	while (replies < COMMANDS) {
+		char block[65536];
+		ssize_t n = recv(c.fd, block, sizeof block, 0);
+
+		for (ssize_t i = 0; i < n; i++)
+			replies += block[i] == '\n';
+		fake_run(&c.fake);
+	}
+	assert_int_equal(replies, COMMANDS);
+	client_close(&c);
+}
+
+/* A session that ends between two turns is not called again. */
+static void
+a_flood_that_is_cut_off(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, NULL);
+	c.cuts_off = true;
+	flood(&c, 2000);
+	client_close(&c);
+}
+
 /* Where DSN is offered its parameters reach the envelope, as given. */
 static void
 dsn_parameters_are_stored(void **state)
@@ -648,6 +720,8 @@ main(void)
 	    cmocka_unit_test(clients_that_vanish),
 	    cmocka_unit_test(the_end_of_service),
 	    cmocka_unit_test(a_client_that_does_not_read),
+	    cmocka_unit_test(a_flood_of_commands_leaves_others_their_turn),
+	    cmocka_unit_test(a_flood_that_is_cut_off),
 	    cmocka_unit_test(dsn_parameters_are_stored),
 	    cmocka_unit_test(a_reload),
 	};
