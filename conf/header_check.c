@@ -425,10 +425,16 @@ tell_notes(struct header_check *c)
 	c->told = c->scan.notes;
 }
 
+bool
+header_check_is_looking(const struct header_check *c)
+{
+	return c->fate == HEADER_PASSED && !c->scan.done;
+}
+
 void
 header_check_feed(struct header_check *c, struct span content)
 {
-	if (c->fate != HEADER_PASSED || c->scan.done)
+	if (!header_check_is_looking(c))
 		return;
 	c->since = 0;
 	mime_scan_feed(&c->scan, content);

@@ -127,6 +127,9 @@ void header_check_free(struct header_check **c); /* NULL is fine */
 
 /* Content (LF line ends), and its end. The fate may be known after each. */
 void header_check_feed(struct header_check *c, struct span content);
+
+/* May rules still be tried on what comes? */
+bool header_check_is_looking(const struct header_check *c);
 void header_check_finish(struct header_check *c);
 
 #endif

@@ -17,21 +17,21 @@ on_time(struct wheel_entry *e, void *arg)
 	session_on_time(session_of_timer(e));
 }
 
-/* Those who pause again while this runs have their turn with the next. */
+/* One at a time: the loop looks between two of them for what has come. */
 static void
 on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *sv = arg;
 	struct session *s;
-	unsigned n = 0;
 
 	(void)fd, (void)what;
-	TAILQ_FOREACH (s, &sv->paused, turn)
-		n++;
-	for (; n > 0 && (s = TAILQ_FIRST(&sv->paused)) != NULL; n--) {
-		server_resume(sv, s);
-		session_continue(s);
-	}
+	s = TAILQ_FIRST(&sv->paused);
+	if (s == NULL)
+		return;
+	server_resume(sv, s);
+	if (!TAILQ_EMPTY(&sv->paused))
+		event_active(sv->turn, 0, 0);
+	session_continue(s);
 }
 
 void

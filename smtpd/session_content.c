@@ -20,6 +20,9 @@
 #include "smtpd/session_tls.h"
 #include "smtpd/txn.h"
 
+/* Of content that is looked at by header checks, at once. */
+#define DEAR_PIECE 2048
+
 uint64_t
 session_content_limit(const struct session *s)
 {
@@ -306,14 +309,27 @@ feed_chunk(struct txn *t, struct span *in)
 	return r;
 }
 
+bool
+session_content_is_dear(const struct session *s)
+{
+	const struct content *c = s->txn->content;
+
+	return c->check != NULL && header_check_is_looking(c->check);
+}
+
 void
 session_content_feed(struct session *s, struct span *in)
 {
+	struct span part = session_content_is_dear(s) ? span_first(*in, DEAR_PIECE) : *in;
+	size_t had = part.len;
+	enum content_result r;
 	struct txn *t = s->txn;
 	struct content *c = t->content;
 	struct spool_message m;
 
-	switch (c->chunked ? feed_chunk(t, in) : content_feed(c, in)) {
+	r = c->chunked ? feed_chunk(t, &part) : content_feed(c, &part);
+	*in = span_skip(*in, had - part.len);
+	switch (r) {
 	case CONTENT_MORE:
 		if (c->chunked && t->chunk.left == 0)
 			end_chunk(s);

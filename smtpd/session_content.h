@@ -27,7 +27,10 @@ bool session_content_begin(struct session *s, bool chunked) __attribute__((warn_
  */
 void session_content_chunk(struct session *s, uint64_t size, bool last);
 
-/* Content at the front of *in; the session is in SESSION_CONTENT. */
+/* The session is in SESSION_CONTENT: may a few KiB of it cost milliseconds, for rules of header checks are tried on them? */
+bool session_content_is_dear(const struct session *s);
+
+/* Content at the front of *in, no more than a few KiB of it where that is dear; the session is in SESSION_CONTENT. */
 void session_content_feed(struct session *s, struct span *in);
 
 /* The message is whole, and from whom it says: header checks, then the spool. */

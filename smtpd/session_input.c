@@ -5,6 +5,7 @@
  */
 #include "smtpd/session_input.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "smtpd/line.h"
 #include "smtpd/login.h"
@@ -24,6 +25,9 @@
 
 /* After so many commands at a stretch others are first: one read may bring eight thousand. */
 #define TURN_COMMANDS 64
+
+/* And after so much processor time, in microseconds, with content that header checks look at. */
+#define TURN_CHECKS 1000
 
 static size_t
 line_limit(const struct session *s, struct span in)
@@ -110,11 +114,29 @@ can_say_more(struct session *s)
 	return transport_backlog(&s->transport) < SESSION_BACKLOG_MAX;
 }
 
+/* Content, but where others are first. *began: when this turn began with what is dear; 0: it did not yet. */
+static void
+take_content(struct session *s, struct span *in, uint64_t *began)
+{
+	if (session_content_is_dear(s)) {
+		uint64_t now = clock_thread_us();
+
+		if (*began == 0)
+			*began = now;
+		if (now - *began > TURN_CHECKS) {
+			server_pause(s->server, s);
+			return;
+		}
+	}
+	session_content_feed(s, in);
+}
+
 /* Uses *in as far as the state allows, and others can wait. */
 static void
 consume(struct session *s, struct span *in)
 {
 	unsigned commands = 0;
+	uint64_t began = 0;
 
 	while (in->len > 0 && !s->paused) {
 		if (!can_say_more(s))
@@ -134,7 +156,7 @@ consume(struct session *s, struct span *in)
 			drop_chunk(s, in);
 			break;
 		case SESSION_CONTENT:
-			session_content_feed(s, in);
+			take_content(s, in, &began);
 			break;
 		case SESSION_CLOSING:
 		case SESSION_LINGERING:

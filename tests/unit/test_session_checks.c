@@ -1,6 +1,7 @@
 /*
  * test_session_checks: sessions whose messages are checked by rules: DATA and BDAT, a target that does not
- * exist, a directory that does not answer, a client that does not wait, rules that are not there or change meanwhile.
+ * exist, a directory that does not answer, a client that does not wait, rules that are not there or change meanwhile,
+ * and a header that makes much work for them.
  */
 #include "smtpd/session_checks.h"
 
@@ -274,6 +275,45 @@ rules_are_not_there(void **state)
 	close_checked(&c);
 }
 
+static void
+look(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = arg;
+
+	(void)fd, (void)what;
+	c->left = TAILQ_FIRST(&c->fake.server.sessions)->in.len;
+}
+
+/* A read may bring ten thousand fields. What else there is to do has its turn between them, and none is lost. */
+static void
+many_fields_leave_others_their_turn(void **state)
+{
+	static const char field[] = "Subject: fine\r\n";
+	struct client c;
+	struct buf out;
+	int other[2];
+
+	(void)state;
+	open_checked(&c);
+	assert_string_equal(say(&c, E M R D), "220,250,250,250,354");
+	buf_init(&out, SERVER_INPUT_SIZE);
+	while (buf_add_str(&out, field) == 0)
+		continue;
+	assert_int_equal(send(c.fd, out.p, out.len, MSG_NOSIGNAL), out.len);
+	assert_int_equal(pipe(other), 0);
+	assert_int_equal(write(other[1], "x", 1), 1);
+	event_base_once(c.fake.base, other[0], EV_READ, look, &c, NULL);
+	event_base_loop(c.fake.base, EVLOOP_ONCE);
+	assert_in_range(c.left, 1, out.len - 1);
+	fake_run(&c.fake);
+	assert_string_equal(say(&c, S("mark")), "250");
+	check_last(&c, "", "alice@a.test", true);
+	buf_release(&out);
+	close(other[0]);
+	close(other[1]);
+	close_checked(&c);
+}
+
 int
 main(void)
 {
@@ -286,6 +326,7 @@ main(void)
 	    cmocka_unit_test(the_client_does_not_wait),
 	    cmocka_unit_test(rules_change_meanwhile),
 	    cmocka_unit_test(rules_are_not_there),
+	    cmocka_unit_test(many_fields_leave_others_their_turn),
 	};
 
 	return cmocka_run_group_tests_name("session_checks", tests, NULL, NULL);
