@@ -17,6 +17,12 @@
 /* What an idle session may keep of it: room for the next reply, not for that to EHLO. */
 #define OUT_KEEP 128
 
+/* So often OpenSSL reads in one turn, some 16 KiB each: it does not stop by itself while something comes that is no data. */
+#define TURN_READS 4
+
+/* And so many messages of TLS itself, which are dear (new keys: RFC 8446 4.6.3), may be in them. */
+#define TURN_MESSAGES 32
+
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -35,6 +41,44 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	t->ops->on_writable(t->arg);
 }
 
+/* Before OpenSSL reads from the socket: is it to? */
+static long
+on_bio(BIO *b, int what, const char *p, size_t len, int argi, long argl, int r, size_t *done)
+{
+	struct transport *t = (void *)BIO_get_callback_arg(b);
+
+	(void)p, (void)len, (void)argi, (void)argl, (void)done;
+	if (what != BIO_CB_READ)
+		return r;
+	BIO_clear_retry_flags(b);
+	if (t->flooded)
+		return -1;
+	if (t->reads == 0) {
+		BIO_set_retry_read(b);
+		return -1;
+	}
+	t->reads--;
+	return r;
+}
+
+/* A message of TLS has come, or goes. */
+static void
+on_message(int out, int version, int type, const void *p, size_t len, SSL *ssl, void *arg)
+{
+	struct transport *t = arg;
+
+	(void)version, (void)p, (void)len, (void)ssl;
+	if (out == 0 && type == SSL3_RT_HANDSHAKE && ++t->messages > TURN_MESSAGES)
+		t->flooded = true;
+}
+
+static void
+begin_turn(struct transport *t)
+{
+	t->reads = TURN_READS;
+	t->messages = 0;
+}
+
 void
 transport_init(struct transport *t, struct event_base *base, int fd, SSL *ssl,
     const struct transport_ops *ops, void *arg)
@@ -44,6 +88,12 @@ transport_init(struct transport *t, struct event_base *base, int fd, SSL *ssl,
 	t->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, t);
 	if (t->readable == NULL)
 		fatalx("cannot watch a socket");
+	if (ssl != NULL) {
+		BIO_set_callback_arg(SSL_get_rbio(ssl), (char *)t);
+		BIO_set_callback_ex(SSL_get_rbio(ssl), on_bio);
+		SSL_set_msg_callback(ssl, on_message);
+		SSL_set_msg_callback_arg(ssl, t);
+	}
 	transport_set_reading(t, true);
 }
 
@@ -124,6 +174,7 @@ read_tls(struct transport *t, char *p, size_t n)
 {
 	size_t got = 0;
 
+	begin_turn(t);
 	while (n - got >= TRANSPORT_READ_MIN) {
 		size_t more;
 		int error;
@@ -247,7 +298,7 @@ transport_set_reading(struct transport *t, bool on)
 }
 
 bool
-transport_input_waiting(const struct transport *t)
+transport_input_waiting(struct transport *t)
 {
 	char c;
 	size_t n;
@@ -255,6 +306,7 @@ transport_input_waiting(const struct transport *t)
 	if (t->ssl == NULL || t->ended)
 		return recv(t->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 	ERR_clear_error();
+	begin_turn(t);
 	return SSL_peek_ex(t->ssl, &c, 1, &n) == 1 ||
 	       SSL_get_error(t->ssl, 0) != SSL_ERROR_WANT_READ;
 }

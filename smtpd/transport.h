@@ -8,6 +8,9 @@
  * announced (close_notify, RFC 8446 6.1) is an error, and after any end, announced
  * or not, nothing is read any more: what comes in clear then is nobody's.
  *
+ * With TLS a read works on no more than some 64 KiB of what has come, whatever is in it; a client that sends more of what is
+ * TLS's own than anybody needs is cut off.
+ *
  * Idle, it holds less than a KiB, besides what OpenSSL does.
  */
 #ifndef SMTPD_TRANSPORT_H
@@ -33,7 +36,10 @@ struct transport {
 	const struct transport_ops *ops;
 	void *arg;
 	int fd;
-	SSL *ssl; /* NULL: in clear */
+	SSL *ssl;	   /* NULL: in clear */
+	unsigned reads;	   /* of the socket, that OpenSSL may still do in this turn */
+	unsigned messages; /* of TLS itself, that came in this turn */
+	bool flooded;	   /* by those: OpenSSL reads nothing any more */
 	bool reading;
 	bool ended;	/* ssl is of no use any more */
 	bool last;	/* transport_set_last */
@@ -86,7 +92,7 @@ size_t transport_backlog(const struct transport *t);
 void transport_set_reading(struct transport *t, bool on);
 
 /* Has something (or the end) arrived that was not read yet? */
-bool transport_input_waiting(const struct transport *t);
+bool transport_input_waiting(struct transport *t);
 
 /* Says that nothing more will be sent. */
 void transport_end(struct transport *t);

@@ -1,11 +1,13 @@
 /*
  * test_session_tls: sessions that get TLS: what is forgotten, what is counted on, what came in clear and
- * is not read, how such a session ends; and every dialogue of dialogues.h inside TLS.
+ * is not read, how such a session ends, what TLS itself is made to work on; and every dialogue of dialogues.h inside TLS.
  */
 #include "smtpd/session_tls.h"
 
 #include "common/log.h"
 #include "conf/fingerprint.h"
+#include "smtpd/content.h"
+#include "smtpd/txn.h"
 #include "tests/unit/dialogues.h"
 #include "tests/unit/testing.h"
 #include "tests/unit/tls_fake.h"
@@ -671,6 +673,83 @@ idle_buffers_are_released(void **state)
 	secure_close(&s);
 }
 
+/* What the client writes from here on is gathered in *out. */
+static void
+gather(struct secure *s, BIO **out)
+{
+	*out = BIO_new(BIO_s_mem());
+	assert_non_null(*out);
+	SSL_set0_wbio(s->c.ssl, *out);
+}
+
+/* Sent at once; then it writes as before. */
+static void
+send_gathered(struct secure *s, BIO *gathered)
+{
+	BIO *b = SSL_get_rbio(s->c.ssl);
+	char *p;
+	long n = BIO_get_mem_data(gathered, &p);
+
+	assert_int_equal(send(s->c.fd, p, (size_t)n, MSG_NOSIGNAL), n);
+	assert_int_equal(BIO_up_ref(b), 1);
+	SSL_set0_wbio(s->c.ssl, b);
+}
+
+static void
+take_new_keys(struct secure *s, unsigned times)
+{
+	BIO *out;
+
+	gather(s, &out);
+	while (times-- > 0) {
+		assert_int_equal(SSL_key_update(s->c.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(s->c.ssl), 1);
+	}
+	send_gathered(s, out);
+	fake_run(&s->c.fake);
+}
+
+/* OpenSSL goes on working on new keys (RFC 8446 4.6.3) as long as they come: some are in order, not a flood of them. */
+static void
+new_keys_without_end(void **state)
+{
+	struct secure s;
+
+	(void)state;
+	secure_start(&s, NULL);
+	take_new_keys(&s, 8);
+	assert_string_equal(say(&s.c, "NOOP\\r\\n"), "250");
+	take_new_keys(&s, 1000);
+	assert_int_equal(s.c.fake.server.nsessions, 0);
+	secure_close(&s);
+}
+
+/* Records of one octet: a turn takes some of them. */
+static void
+records_of_one_octet(void **state)
+{
+	enum { RECORDS = 5000 };
+	const struct session *session;
+	struct secure s;
+	BIO *out;
+
+	(void)state;
+	secure_start(&s, NULL);
+	assert_string_equal(say(&s.c, E), "250");
+	assert_string_equal(say(&s.c, M R D), "250,250,354");
+	session = TAILQ_FIRST(&s.c.fake.server.sessions);
+	gather(&s, &out);
+	for (unsigned i = 0; i < RECORDS; i++)
+		assert_int_equal(SSL_write(s.c.ssl, "x", 1), 1);
+	send_gathered(&s, out);
+	event_base_loop(s.c.fake.base, EVLOOP_ONCE);
+	assert_non_null(session->txn);
+	assert_in_range(session->txn->content->size, 1, RECORDS * 3 / 4);
+	fake_run(&s.c.fake);
+	assert_string_equal(say(&s.c, "\\r\\n.\\r\\n"), "250");
+	secure_close(&s);
+}
+
 static int
 make(void **state)
 {
@@ -716,6 +795,8 @@ main(void)
 	    cmocka_unit_test(a_connection_that_is_cut),
 	    cmocka_unit_test(much_in_both_directions),
 	    cmocka_unit_test(idle_buffers_are_released),
+	    cmocka_unit_test(new_keys_without_end),
+	    cmocka_unit_test(records_of_one_octet),
 	};
 
 	log_set_level(LOG_LEVEL_FATAL);
