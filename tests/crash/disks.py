@@ -21,6 +21,8 @@ from lib.waiting import wait_for
 RECFS = BUILD / "tests" / "recfs"
 MIB = 1 << 20
 SECTOR = 512
+# ext4's superblock is two sectors under one checksum, which it trusts the disk to write both or neither.
+WITHIN_SUPERBLOCK = 1536
 FS_IOC_SHUTDOWN = 0x8004587D
 NOLOGFLUSH = 2
 WRITE, FLUSH, MARK = 1, 2, 3
@@ -205,6 +207,13 @@ class Recorder:
         return found
 
 
+def pieces(offset, length, torn):
+    """Beginnings and ends of what is written together, of a write of `length` octets at `offset`."""
+    cuts = range(SECTOR, length, SECTOR) if torn else ()
+    ends = [at for at in cuts if offset + at != WITHIN_SUPERBLOCK] + [length]
+    return zip([0, *ends], ends)
+
+
 class Replay:
     """The disk as a power cut could have left it, at any point of a recorder's log."""
 
@@ -226,8 +235,7 @@ class Replay:
             for number, (kind, offset, data) in enumerate(self.records[:upto]):
                 if kind != WRITE:
                     continue
-                step = SECTOR if torn and number > boundary else len(data)
-                for at in range(0, len(data), step):
+                for at, end in pieces(offset, len(data), torn and number > boundary):
                     if number < boundary or rng.random() < chance:
                         image.seek(offset + at)
-                        image.write(data[at:at + step])
+                        image.write(data[at:end])
