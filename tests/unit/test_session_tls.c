@@ -7,7 +7,6 @@
 #include "common/log.h"
 #include "conf/fingerprint.h"
 #include "smtpd/content.h"
-#include "smtpd/txn.h"
 #include "tests/unit/dialogues.h"
 #include "tests/unit/testing.h"
 #include "tests/unit/tls_fake.h"
@@ -678,7 +677,6 @@ static void
 gather(struct secure *s, BIO **out)
 {
 	*out = BIO_new(BIO_s_mem());
-	assert_non_null(*out);
 	SSL_set0_wbio(s->c.ssl, *out);
 }
 
@@ -728,7 +726,6 @@ new_keys_without_end(void **state)
 static void
 records_of_one_octet(void **state)
 {
-	enum { RECORDS = 5000 };
 	const struct session *session;
 	struct secure s;
 	BIO *out;
@@ -739,13 +736,11 @@ records_of_one_octet(void **state)
 	assert_string_equal(say(&s.c, M R D), "250,250,354");
 	session = TAILQ_FIRST(&s.c.fake.server.sessions);
 	gather(&s, &out);
-	for (unsigned i = 0; i < RECORDS; i++)
+	for (unsigned i = 0; i < 5000; i++)
 		assert_int_equal(SSL_write(s.c.ssl, "x", 1), 1);
 	send_gathered(&s, out);
 	event_base_loop(s.c.fake.base, EVLOOP_ONCE);
-	assert_non_null(session->txn);
-	assert_in_range(session->txn->content->size, 1, RECORDS * 3 / 4);
-	fake_run(&s.c.fake);
+	assert_in_range(session->txn->content->size, 1, 3750);
 	assert_string_equal(say(&s.c, "\\r\\n.\\r\\n"), "250");
 	secure_close(&s);
 }
