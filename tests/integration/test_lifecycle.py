@@ -126,7 +126,7 @@ def test_reload_of_a_bad_file_keeps_the_old(mta, broken):
     text = mta.render()
     line = text.count("\n") + 1
     mta.write_config(text + broken)
-    pids = sorted(descendants(mta.process.pid))
+    pids = set(descendants(mta.process.pid))
     start = len(mta.log())
     mta.reload()
     mta.wait_log(rf"{re.escape(str(mta.conf))}:{line}:", start=start)
@@ -134,7 +134,7 @@ def test_reload_of_a_bad_file_keeps_the_old(mta, broken):
     assert done.returncode != 0 and f"{mta.conf}:{line}:" in done.stdout + done.stderr
     assert offered_size(mta) == before
     assert mta.send("s@else.test", "bob@domain1.com", MESSAGE) == {}
-    assert sorted(descendants(mta.process.pid))[:len(pids)] == pids
+    assert pids <= set(descendants(mta.process.pid))
     mta.write_config()
     mta.settings["message-size-limit"] = "3M"
     mta.write_config()
